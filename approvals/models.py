@@ -1,0 +1,108 @@
+"""Who may say yes, and the record of all that was said and done. Knows none of the other apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import F, Q
+
+
+class User(AbstractUser):
+    """A person. Ours from the first day, because changing the user model later is painful."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who did it: a person, or a named part of the machine. Kept as text, so deleting a user forgets nobody's deed."""
+
+    kind: str  # "person" | "machine"
+    name: str
+    user_id: int | None = None
+    ip: str = ""
+    request_id: str = ""
+
+    @classmethod
+    def machine(cls, name: str) -> Actor:
+        return cls(kind="machine", name=name)
+
+
+class Request(models.Model):
+    """A question to people: may this, with exactly this digest, happen? Void as soon as the digest is another."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        VOID = "void"
+        EXPIRED = "expired"
+
+    kind = models.CharField(max_length=40)  # what is asked, e.g. "rollout.start"
+    subject = models.CharField(max_length=80)  # "rollout:12"
+    scope = models.CharField(max_length=80)  # "pool:3": where the permission is looked up
+    permission = models.CharField(max_length=80)  # the permission that a decider needs on the scope
+    digest = models.CharField(max_length=64)
+    summary = models.JSONField()  # what was shown to the one who decides
+    needed = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    version = models.PositiveIntegerField(default=0)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="requests")
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()  # for the decision
+    use_until = models.DateTimeField()  # for what was decided
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="request_digest_is_sha256"),
+            models.CheckConstraint(condition=Q(needed__gte=1), name="request_needs_someone"),
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(state="open"), name="one_open_request_a_subject"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+class Decision(models.Model):
+    """One person's yes or no to one request."""
+
+    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="decisions")
+    requested_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="+"
+    )  # copied: the constraint needs it on this row
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="decisions")
+    yes = models.BooleanField()
+    reason = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "by"], name="one_decision_a_person"),
+            models.CheckConstraint(condition=~Q(by=F("requested_by")), name="nobody_approves_his_own"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by_id} {'yes' if self.yes else 'no'} to {self.request_id}"
+
+
+class AuditEvent(models.Model):
+    """One entry of the record. `body` is the canonical JSON that was hashed; the other columns only serve the search."""
+
+    seq = models.BigIntegerField(primary_key=True)  # contiguous from 1, given by audit.append
+    at = models.DateTimeField(db_index=True)
+    verb = models.CharField(max_length=60, db_index=True)  # "rollout.moved"
+    subject = models.CharField(max_length=80, db_index=True)  # "rollout:12"
+    actor = models.CharField(max_length=150, db_index=True)
+    reason = models.TextField(blank=True)
+    body = models.TextField()
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["seq"]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.verb} {self.subject}"

@@ -1,0 +1,213 @@
+"""What the controller asks of a gateway, and what it gets back. No Django, no I/O.
+
+The verbs are those of docs/ocgate-protocol.md. `fleet.gateways.ssh` speaks them to a real gateway,
+`fleet.gateways.memory` keeps them in memory; the same tests ask both. Every verb raises RetryLater
+(no answer) or GiveUp (the answer is no).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Weights = Mapping[int, int]
+"""Slot number → share of new clients in percent; the shares sum to 100."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total) while something takes long."""
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """What a gateway needs to take a release: the exact texts that were signed, and the bundle's file."""
+
+    release: str
+    digest: str  # SHA-256 of manifest.json, lower-case hex
+    manifest: str
+    sums: str
+    changelog: str
+    signatures: tuple[tuple[str, str], ...]  # (file name, text)
+    bundle: Path
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SlotFacts:
+    slot: int
+    state: Literal["idle", "starting", "serving", "draining", "failed", "adopted"]
+    release: str = ""
+    version: str = ""
+    pid: int = 0
+    sessions: int = 0
+    weight: int = 0
+    since: float = 0.0
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class SlotRelease:
+    slot: int
+    release: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    weights: Weights
+    until: float  # the gateway's clock, epoch seconds
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A gateway as it says it is. Unknown fields of a newer ocgate are dropped; `raw` keeps the whole answer."""
+
+    ocgate: str
+    hostname: str
+    now: float  # the gateway's clock, epoch seconds
+    boot_id: str
+    fence: int
+    committed: SlotRelease | None
+    previous: SlotRelease | None
+    trial: Trial | None
+    weights: Weights
+    slots: tuple[SlotFacts, ...]
+    releases: Mapping[str, str]  # release → digest
+    disk_free: int  # bytes
+    conf_changed: bool
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Staged:
+    release: str
+    digest: str
+    version: str
+    already: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    level: Literal["error", "warning", "note"]
+    code: str
+    say: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    ok: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Started:
+    slot: int
+    release: str
+    version: str
+    pid: int
+    ready_ms: int
+    already: bool
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One synthetic login on a slot. `stage` says how far it came; 'done' is success."""
+
+    slot: int
+    ok: bool
+    stage: str
+    handshake_ms: float
+    login_ms: float
+    say: str
+
+
+@dataclass(frozen=True)
+class Shifted:
+    weights: Weights
+    until: float
+    applied_at: float
+    already: bool
+
+
+@dataclass(frozen=True)
+class Drain:
+    slot: int
+    sessions: int
+    oldest_seconds: int
+    idle: int
+    cookies: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """One connected user. `id` is ocserv's `Full session`: stable across reconnects with the cookie."""
+
+    slot: int
+    id: str
+    user: str
+    remote: str
+    since: float
+    vpn_ip: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    slot: int
+    cut: tuple[tuple[str, str], ...]  # (session id, user)
+    already: bool
+
+
+@dataclass(frozen=True)
+class Restored:
+    slot: int
+    release: str
+    weights: Weights
+    started: bool
+    forgotten: int
+    applied_at: float
+    already: bool
+
+
+@dataclass(frozen=True)
+class Archive:
+    data: bytes  # tar.gz
+    sha256: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SlotMetrics:
+    """Counters since the slot's start; gauges now."""
+
+    slot: int
+    release: str
+    version: str
+    sessions: int
+    logins: int
+    auth_failures: int
+    session_errors: int
+    cpu_seconds: float
+    rss_bytes: int
+    open_files: int
+    restarts: int
+    up_since: float
+
+
+class Gateway(Protocol):
+    """One gateway, reached. Verbs that change something carry the fence of the claim that asks."""
+
+    def facts(self) -> Facts: ...
+    def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged: ...
+    def check(self, release: str, slot: int) -> Checked: ...
+    def start(self, release: str, slot: int, *, fence: int) -> Started: ...
+    def probe(self, slot: int, *, user: str, password: str) -> Probed: ...
+    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted: ...
+    def commit(self, slot: int, *, fence: int) -> bool: ...
+    def drain(self, slot: int) -> Drain: ...
+    def sessions(self) -> Sequence[Session]: ...
+    def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired: ...
+    def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored: ...
+    def snapshot(self) -> Archive: ...
+    def metrics(self) -> Sequence[SlotMetrics]: ...
+    def close(self) -> None: ...

@@ -1,0 +1,139 @@
+"""The closed lists of states and the tables of legal moves. Pure.
+
+`decide.py` thinks; this file only says what exists and what may follow what.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class R(StrEnum):
+    """A rollout."""
+
+    PLANNED = "planned"  # plan stored, not submitted
+    WAITING_APPROVAL = "waiting_approval"
+    UPGRADING = "upgrading"  # a wave is at work or under observation
+    WAITING_PROMOTION = "waiting_promotion"  # a wave passed (or has no verdict); a person says go on
+    HELD = "held"
+    DRAINING = "draining"  # every wave carries the new release; old slots empty
+    DONE = "done"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    FAILED = "failed"  # a rollback could not be verified: a person is needed
+
+
+class W(StrEnum):
+    """A wave."""
+
+    PLANNED = "planned"
+    UPGRADING = "upgrading"
+    OBSERVING = "observing"
+    COMMITTING = "committing"  # the verdict was PASS at the last weight; the steady state is being written
+    PASSED = "passed"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+class U(StrEnum):
+    """One gateway's upgrade."""
+
+    PLANNED = "planned"
+    UPGRADING = "upgrading"  # preflight … shift
+    OBSERVING = "observing"  # carries its share of new clients under a trial
+    COMMITTING = "committing"
+    DRAINING = "draining"
+    DONE = "done"
+    FAILED = "failed"  # stopped before anything was shifted, or by an answer that was no
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+class S(StrEnum):
+    """One run of one step."""
+
+    DUE = "due"
+    CLAIMED = "claimed"
+    DONE = "done"
+    FAILED = "failed"
+    DROPPED = "dropped"  # a rollback came first
+
+
+class Outcome(StrEnum):
+    """A verdict. Only PASS promotes by itself."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NO_EVIDENCE = "no_evidence"
+
+
+ROLLOUT_MOVES: dict[R, frozenset[R]] = {
+    R.PLANNED: frozenset({R.WAITING_APPROVAL, R.REJECTED}),
+    R.WAITING_APPROVAL: frozenset({R.UPGRADING, R.REJECTED, R.PLANNED}),
+    R.UPGRADING: frozenset({R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK}),
+    R.WAITING_PROMOTION: frozenset({R.UPGRADING, R.HELD, R.ROLLING_BACK}),
+    R.HELD: frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING, R.ROLLING_BACK}),
+    R.DRAINING: frozenset({R.DONE, R.HELD, R.ROLLING_BACK}),
+    R.DONE: frozenset({R.ROLLING_BACK}),
+    R.ROLLING_BACK: frozenset({R.ROLLED_BACK, R.FAILED}),
+    R.FAILED: frozenset({R.ROLLING_BACK}),
+    R.ROLLED_BACK: frozenset(),
+    R.REJECTED: frozenset(),
+}
+
+WAVE_MOVES: dict[W, frozenset[W]] = {
+    W.PLANNED: frozenset({W.UPGRADING, W.ROLLED_BACK}),
+    W.UPGRADING: frozenset({W.OBSERVING, W.ROLLING_BACK}),
+    W.OBSERVING: frozenset({W.UPGRADING, W.COMMITTING, W.OBSERVING, W.ROLLING_BACK}),
+    W.COMMITTING: frozenset({W.PASSED, W.ROLLING_BACK}),
+    W.PASSED: frozenset({W.ROLLING_BACK}),
+    W.ROLLING_BACK: frozenset({W.ROLLED_BACK}),
+    W.ROLLED_BACK: frozenset(),
+}
+
+UPGRADE_MOVES: dict[U, frozenset[U]] = {
+    U.PLANNED: frozenset({U.UPGRADING, U.ROLLED_BACK}),
+    U.UPGRADING: frozenset({U.OBSERVING, U.FAILED, U.ROLLING_BACK}),
+    U.OBSERVING: frozenset({U.UPGRADING, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),
+    U.COMMITTING: frozenset({U.DRAINING, U.FAILED, U.ROLLING_BACK}),
+    U.DRAINING: frozenset({U.DONE, U.FAILED, U.ROLLING_BACK}),
+    U.DONE: frozenset({U.ROLLING_BACK}),
+    U.FAILED: frozenset({U.UPGRADING, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
+    U.ROLLING_BACK: frozenset({U.ROLLED_BACK, U.FAILED}),
+    U.ROLLED_BACK: frozenset(),
+}
+
+STEP_MOVES: dict[S, frozenset[S]] = {
+    S.DUE: frozenset({S.CLAIMED, S.DROPPED}),
+    S.CLAIMED: frozenset({S.CLAIMED, S.DUE, S.DONE, S.FAILED, S.DROPPED}),  # CLAIMED again: the lease ran out
+    S.FAILED: frozenset({S.DUE, S.DROPPED}),
+    S.DONE: frozenset(),
+    S.DROPPED: frozenset(),
+}
+
+ROLLOUT_OVER = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
+UPGRADE_IDLE = frozenset({U.PLANNED, U.DONE, U.ROLLED_BACK})
+
+ACTION_STATES: dict[str, frozenset[R]] = {
+    "submit": frozenset({R.PLANNED}),
+    "approve": frozenset({R.WAITING_APPROVAL}),
+    "reject": frozenset({R.WAITING_APPROVAL}),
+    "promote": frozenset({R.WAITING_PROMOTION}),
+    "hold": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING}),
+    "resume": frozenset({R.HELD}),
+    "roll_back": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.DONE, R.FAILED}),
+}
+"""What a person may ask for, and in which states of the rollout. Buttons and services both read it."""
+
+ACTION_PERMISSION: dict[str, str] = {
+    "submit": "fleet.submit_rollout",
+    "approve": "fleet.approve_rollout",
+    "reject": "fleet.approve_rollout",
+    "promote": "fleet.promote_rollout",
+    "hold": "fleet.hold_rollout",
+    "resume": "fleet.hold_rollout",
+    "roll_back": "fleet.rollback_rollout",
+}
+"""Permissions are granted on the rollout's pool."""
