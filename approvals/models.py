@@ -89,7 +89,7 @@ class Decision(models.Model):
 
 
 class AuditEvent(models.Model):
-    """One entry of the record. `body` is the canonical JSON that was hashed; the other columns only serve the search."""
+    """One entry of the record. `body` is the canonical JSON that was hashed; the other columns serve the search."""
 
     seq = models.BigIntegerField(primary_key=True)  # contiguous from 1, given by audit.append
     at = models.DateTimeField(db_index=True)
