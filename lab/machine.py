@@ -1,0 +1,120 @@
+"""A machine in namespaces of its own with systemd as PID 1: power on, power off, run a command in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.commands import LabError, run, tried, wait_until
+from lab.state import Place, started_at
+
+BOOT = Path(__file__).parent / "boot.sh"
+OCGATE_DISK = "size=512m"
+
+
+def cgroup_root() -> Path:
+    """Where the host mounts cgroup2; LabError when it does not."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(where)
+    raise LabError("This machine mounts no cgroup2; mount one with: mount -t cgroup2 none /sys/fs/cgroup/unified")
+
+
+class Machine:
+    """One machine: `home` holds its disk (upper layer, /var/lib/ocgate, console) and outlives a reboot."""
+
+    def __init__(self, place: Place, name: str, space: str) -> None:
+        self.place, self.name, self.space = place, name, space
+        self.home = place.disk / name
+        self.upper = self.home / "upper"
+        self._cgroup = cgroup_root() / f"{place.prefix}{name}"
+        self._shell: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Make the machine's disk; /var/lib/ocgate is a small file system of its own, so that it can fill up."""
+        ocgate = self.home / "ocgate"
+        ocgate.mkdir(parents=True)
+        self.place.note("mount", str(ocgate))
+        run(["mount", "-t", "tmpfs", "-o", OCGATE_DISK, "tmpfs", str(ocgate)])
+        for folder in ("etc/systemd/system", "etc/ssh", "var/log"):
+            (self.upper / folder).mkdir(parents=True)
+            # Opaque: nothing of the host's folder shows through.
+            os.setxattr(self.upper / folder, "trusted.overlay.opaque", b"y")
+
+    def power_on(self) -> None:
+        """Boot, without waiting for it."""
+        self.place.note("cgroup", str(self._cgroup))
+        self._cgroup.mkdir(exist_ok=True)
+        (self.home / "console").write_bytes(b"")
+        inside = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
+        unshare = ["unshare", "-m", "-u", "-i", "-p", "-C", "-f", "--kill-child", "sh", str(BOOT)]
+        self._shell = subprocess.Popen(
+            ["sh", "-c", inside, "sh", str(self._cgroup), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
+            + [str(self.home), self.name],
+            stdin=subprocess.DEVNULL,
+            stdout=(self.home / "boot.log").open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        (self.home / "shell.pid").write_text(str(self._shell.pid))
+
+    @property
+    def init(self) -> int:
+        """The host's number for the machine's PID 1; 0 when it is off."""
+        try:
+            shell = int((self.home / "shell.pid").read_text())
+            children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        except (OSError, ValueError):
+            return 0
+        return int(children[0]) if children and started_at(int(children[0])) else 0
+
+    def wait_booted(self, seconds: float = 40) -> None:
+        """Wait until systemd has reached its target; LabError with the boot log if it ends before."""
+
+        def booted() -> bool:
+            if self._shell is not None and self._shell.poll() is not None:
+                said = (self.home / "boot.log").read_text()[-300:]
+                raise LabError(f"{self.name} did not boot: {said.strip() or 'systemd ended'}")
+            return self._systemd_answers()
+
+        wait_until(booted, seconds=seconds, what=f"The boot of {self.name}", every=0.1)
+
+    def _systemd_answers(self) -> bool:
+        try:
+            state = self.run(["sh", "-c", "systemctl is-active multi-user.target || true"], seconds=10)
+        except LabError:
+            return False
+        return state.strip() == b"active"
+
+    def run(self, argv: Sequence[str], *, stdin: str | bytes = b"", seconds: float = 60) -> bytes:
+        """Run a command as root inside; its stdout. LabError when it fails or the machine is off."""
+        if not (pid := self.init):
+            raise LabError(f"{self.name} is switched off.")
+        return run(["nsenter", "--target", str(pid), "--all", *argv], stdin=stdin, seconds=seconds)
+
+    def write(self, path: str, data: str | bytes, *, mode: int = 0o644) -> None:
+        """Write a file of the machine that is off (into its upper layer)."""
+        target = self.upper / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data.encode() if isinstance(data, str) else data)
+        target.chmod(mode)
+
+    def power_off(self) -> None:
+        """Cut the power: every process of the machine ends at once. Nothing is flushed that was not on disk."""
+        if pid := self.init:
+            os.kill(pid, signal.SIGKILL)
+        if self._shell is not None:
+            self._shell.wait(20)
+        wait_until(lambda: not self.init, seconds=20, what=f"Switching off {self.name}")
+        tried(self._free_cgroup, times=40, pause=0.05)
+
+    def _free_cgroup(self) -> None:
+        for folder, _, _ in os.walk(self._cgroup, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError as busy:
+                raise LabError(f"{folder} is still in use.") from busy
