@@ -1,0 +1,195 @@
+"""Ask, decide, use: what may happen to a request. The only writer of Request and Decision.
+
+Each move is a compare-and-set on the request's state and version, with its event in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NotRequired, TypedDict, Unpack
+
+from django.db import transaction
+
+from approvals import audit, policy
+from approvals.errors import Refused
+from approvals.models import Actor, Decision, Request, User
+
+_ATTEMPTS = 5  # of a decision that meets others' decisions; each lost one means that somebody else's got through
+
+
+class Question(TypedDict):
+    """What is asked. `digest` binds the answer to its content; `summary` is what the decider is shown."""
+
+    kind: str
+    subject: str
+    scope: str
+    permission: str
+    digest: str
+    summary: Mapping[str, Any]
+    needed: NotRequired[int]
+    decide_within: NotRequired[timedelta]
+    use_within: NotRequired[timedelta]
+
+
+class Words(TypedDict):
+    """What a decider says, and the digest of what was on the screen."""
+
+    yes: bool
+    reason: str
+    digest: str
+
+
+def ask(*, by: User, now: datetime, actor: Actor | None = None, **question: Unpack[Question]) -> Request:
+    """Open a request and return it. The same question by the same person again: the open one.
+
+    An open request for the same subject with another digest, scope, right or quorum becomes void. Refused when
+    somebody else's is open.
+    """
+    actor = actor or Actor(kind="person", name=by.username, user_id=by.pk)
+    expires = now + question.get("decide_within", timedelta(hours=24))
+    use_until = now + question.get("use_within", timedelta(days=7))
+    if not policy.same(question["digest"], question["digest"]) or not now < expires <= use_until:
+        raise ValueError("A request needs a SHA-256 digest, and two dates in their order")
+    with transaction.atomic():
+        if standing := _standing(question, by, now=now, actor=actor):
+            return standing
+        request = Request.objects.create(
+            **{name: question[name] for name in ("kind", "subject", "scope", "permission", "digest")},
+            summary=dict(question["summary"]),
+            needed=question.get("needed", 1),
+            requested_by=by,
+            requested_at=now,
+            expires_at=expires,
+            use_until=use_until,
+        )
+        details = {"needed": request.needed, "expires_at": expires, "use_until": use_until, "scope": request.scope}
+        _record("asked", request, actor=actor, now=now, details=details)
+        return request
+
+
+def decide(
+    request: Request, *, by: User, has_right: bool, now: datetime, actor: Actor, **words: Unpack[Words]
+) -> Request:
+    """Give one person's answer; return the request as it is then (APPROVED once enough said yes, REJECTED by one no).
+
+    `has_right`: whether `by` holds request.permission on request.scope, looked up by the caller just now; being a
+    superuser is no such right. Refused says why not, and who was faster.
+    """
+    if actor.kind != "person" or actor.user_id != by.pk:
+        raise ValueError(f"{actor.name} can't decide for {by.username}")
+    answer = policy.Answer(by=by.pk, has_right=has_right, active=by.is_active, **words)
+    for _ in range(_ATTEMPTS):
+        with transaction.atomic():
+            seen = Request.objects.get(pk=request.pk)
+            _refuse(policy.why_not(_asked(seen), answer, now=now))
+            if _move(seen, to=_outcome(seen, yes=words["yes"])):
+                Decision.objects.create(request=seen, requested_by_id=seen.requested_by_id, by=by, at=now, **words)
+                verb = "approved" if words["yes"] else "rejected"
+                details = {"state": seen.state, "needed": seen.needed}
+                _record(verb, seen, actor=actor, now=now, reason=words["reason"], details=details)
+                return seen
+    raise Refused("Others are deciding this at the same moment. Look at it again.")
+
+
+def check_use(request: Request, *, digest: str, now: datetime, has_right: Callable[[User], bool] | None = None) -> None:
+    """Refused unless the request is approved for exactly this digest and may still be used.
+
+    Reads the rows anew, so pass any copy. `has_right` is asked again for each one who said yes: a right that was
+    taken away since takes the approval with it. A switched-off account does so in any case.
+    """
+    seen = Request.objects.get(pk=request.pk)
+    people = User.objects.filter(decisions__request=seen, decisions__yes=True, is_active=True)
+    right = frozenset(person.pk for person in people if has_right is None or has_right(person))
+    _refuse(policy.why_not_use(_asked(seen), digest=digest, still_right=right, now=now))
+
+
+def void(request: Request, *, reason: str, actor: Actor, now: datetime) -> Request:
+    """End an open or approved request, because what it asked for has changed. Nothing happens to a settled one."""
+    for _ in range(_ATTEMPTS):
+        with transaction.atomic():
+            seen = Request.objects.get(pk=request.pk)
+            if seen.state not in (Request.State.OPEN, Request.State.APPROVED):
+                return seen
+            if _move(seen, to=Request.State.VOID):
+                _record("voided", seen, actor=actor, now=now, reason=reason)
+                return seen
+    raise Refused("Others are deciding this at the same moment. Look at it again.")
+
+
+def expire(*, now: datetime) -> list[Request]:
+    """End all open requests whose time to decide is over; return those that this call ended."""
+    late = Request.objects.filter(state=Request.State.OPEN, expires_at__lte=now).order_by("pk")
+    return [request for request in late if _expire(request, now=now)]
+
+
+def _standing(question: Question, by: User, *, now: datetime, actor: Actor) -> Request | None:
+    """Return the open request that already asks this; end one that is late or asks something else."""
+    same_subject = Request.objects.filter(kind=question["kind"], subject=question["subject"], state=Request.State.OPEN)
+    standing = same_subject.select_related("requested_by").first()
+    if standing is None or (now >= standing.expires_at and _expire(standing, now=now)):
+        return None
+    wanted = (question["digest"], question["scope"], question["permission"], question.get("needed", 1))
+    if (standing.digest, standing.scope, standing.permission, standing.needed) != wanted:
+        void(standing, reason="what is asked has changed", actor=actor, now=now)
+        return None
+    if standing.requested_by_id != by.pk:
+        raise Refused(f"{_name(standing.requested_by)} has asked for this already; it waits for a decision.")
+    return standing
+
+
+def _expire(request: Request, *, now: datetime) -> bool:
+    with transaction.atomic():
+        if not _move(request, to=Request.State.EXPIRED):
+            return False
+        reason = f"nobody decided until {request.expires_at.isoformat(timespec='seconds')}"
+        _record("expired", request, actor=Actor.machine("clock"), now=now, reason=reason)
+    return True
+
+
+def _move(seen: Request, *, to: Request.State) -> bool:
+    """Write the state if the row is still as it was seen; the version grows with every answer."""
+    unchanged = Request.objects.filter(pk=seen.pk, state=seen.state, version=seen.version)
+    if unchanged.update(state=to, version=seen.version + 1) != 1:
+        return False
+    seen.state, seen.version = to, seen.version + 1
+    return True
+
+
+def _outcome(seen: Request, *, yes: bool) -> Request.State:
+    if not yes:
+        return Request.State.REJECTED
+    reached = seen.decisions.filter(yes=True).count() + 1 >= seen.needed
+    return Request.State.APPROVED if reached else Request.State.OPEN
+
+
+def _record(
+    verb: str,
+    request: Request,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    about = {"request": request.pk, "kind": request.kind, "digest": request.digest, **(details or {})}
+    audit.append(f"approval.{verb}", subject=request.subject, actor=actor, at=now, reason=reason, details=about)
+
+
+def _asked(request: Request) -> policy.Asked:
+    said = [
+        policy.Said(by=it.by_id, name=_name(it.by), yes=it.yes, digest=it.digest, at=it.at)
+        for it in request.decisions.select_related("by").order_by("at", "pk")
+    ]
+    same_names = ("state", "digest", "permission", "scope", "needed", "expires_at", "use_until")
+    values = {name: getattr(request, name) for name in same_names}
+    return policy.Asked(**values, requested_by=request.requested_by_id, said=said)
+
+
+def _name(user: User) -> str:
+    return user.get_full_name() or user.username
+
+
+def _refuse(why: str) -> None:
+    if why:
+        raise Refused(why)
