@@ -1,0 +1,150 @@
+"""Which buttons a person has on a rollout, what each one does, and why one is not to be had. Pure.
+
+Made from ACTION_STATES and ACTION_PERMISSION: pages and the API read this, the services check it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from fleet.phrases import clock, count
+from upgrader import words
+from upgrader.picture import Picture
+from upgrader.states import ACTION_STATES, R, W
+
+Tone = Literal["go", "back", "plain"]
+
+WHO: dict[str, str] = {
+    "submit": "somebody who may plan rollouts",
+    "approve": "somebody who may approve",
+    "reject": "somebody who may approve",
+    "promote": "somebody who may promote",
+    "hold": "somebody who may hold",
+    "resume": "somebody who may hold",
+    "roll_back": "somebody who may roll back",
+}
+TONES: dict[str, Tone] = {"submit": "go", "approve": "go", "promote": "go", "reject": "back", "roll_back": "back"}
+DECISIONS = frozenset({"approve", "reject", "roll_back"})
+"""These have a page of their own: they name their effect and take a reason."""
+
+REASON_NEEDED = frozenset({"reject", "roll_back"})
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that could be done. `reason` says why not; it is empty when it can be done now."""
+
+    action: str
+    label: str
+    effect: str
+    reason: str
+    tone: Tone
+    shown: bool  # on the page; the API lists all of them
+
+    @property
+    def enabled(self) -> bool:
+        return not self.reason
+
+    @property
+    def path(self) -> str:
+        return self.action.replace("_", "-")
+
+    @property
+    def decision(self) -> bool:
+        return self.action in DECISIONS
+
+
+def offers(seen: Picture, now: datetime) -> list[Offer]:
+    """Return every action with its label, its effect and the reason why not, the recommended one last."""
+    order = ("reject", "hold", "resume", "roll_back", "submit", "approve", "promote")
+    return [
+        Offer(
+            action=action,
+            label=LABELS[action](seen),
+            effect=EFFECTS[action](seen),
+            reason=why_not(seen, action, now),
+            tone=TONES.get(action, "plain"),
+            shown=seen.state in ACTION_STATES[action] or (action == "promote" and soon(seen)),
+        )
+        for action in order
+    ]
+
+
+def why_not(seen: Picture, action: str, now: datetime) -> str:
+    """Return why the one who looks cannot do it now, or "" if he can."""
+    if seen.state not in ACTION_STATES[action]:
+        if action == "promote" and soon(seen):
+            return when_promotable(seen, now)
+        return f"not while it is: {words.ROLLOUT[seen.state].say.lower()}"
+    if action not in seen.may:
+        return f"needs {WHO[action]} on {seen.pool}"
+    if action in ("approve", "reject") and seen.own:
+        return f"you asked for it: needs {WHO[action]} on {seen.pool}, not you"
+    return ""
+
+
+def soon(seen: Picture) -> bool:
+    """Promotion will be asked for by and by."""
+    return seen.state is R.UPGRADING and seen.promote == "hand" and seen.next is not None and seen.next.number > 1
+
+
+def when_promotable(seen: Picture, now: datetime) -> str:
+    wave = seen.current
+    if wave and wave.state is W.OBSERVING and wave.observe_until and wave.stage + 1 == len(wave.weights):
+        return f"after wave {wave.number} is observed, at {clock(wave.observe_until, now)}"
+    return f"after wave {wave.number} has passed" if wave else "after the wave at work has passed"
+
+
+def promote_label(seen: Picture) -> str:
+    wave = seen.current
+    if wave and wave.state is W.OBSERVING and seen.state is R.WAITING_PROMOTION:
+        return f"Go on with wave {wave.number} all the same"
+    return f"Promote wave {seen.next.number}" if seen.next else "Go on"
+
+
+def promote_effect(seen: Picture) -> str:
+    wave = seen.next if not seen.current or seen.current.state is W.PLANNED else seen.current
+    if seen.state is R.UPGRADING:
+        wave = seen.next
+    if wave is None:
+        return ""
+    return (
+        f"{count(len(wave.gateways), 'gateway')}, {count(wave.sessions, 'user')} stay on the old slots until they leave"
+    )
+
+
+def everyone(seen: Picture) -> str:
+    return f"{count(len(seen.gateways), 'gateway')}, {count(sum(w.planned_sessions for w in seen.waves), 'user')}"
+
+
+def back_label(seen: Picture) -> str:
+    return f"Roll back {count(len(seen.touched), 'gateway')}"
+
+
+def back_effect(seen: Picture) -> str:
+    """What a rollback does to people: existing connections stay where they are."""
+    return f"{count(seen.sessions, 'user')} stay, 0 cut"
+
+
+LABELS = {
+    "submit": lambda seen: "Ask for approval",
+    "approve": lambda seen: f"Approve {count(len(seen.gateways), 'gateway')}",
+    "reject": lambda seen: "Reject",
+    "promote": promote_label,
+    "hold": lambda seen: "Hold",
+    "resume": lambda seen: "Resume",
+    "roll_back": back_label,
+}
+EFFECTS = {
+    "submit": lambda seen: f"{everyone(seen)}; nothing changes before the approval",
+    "approve": lambda seen: (
+        f"wave 1 starts at once: {count(len(seen.waves[0].gateways), 'gateway')}" if seen.waves else ""
+    ),
+    "reject": lambda seen: "nothing is changed on any gateway",
+    "promote": promote_effect,
+    "hold": lambda seen: "nothing new starts, nobody is cut",
+    "resume": lambda seen: "goes on where it was held",
+    "roll_back": back_effect,
+}

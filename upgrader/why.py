@@ -1,0 +1,153 @@
+"""Why is it waiting? One sentence with numbers and times, for every state of a rollout. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fleet.phrases import clock, count, duration, listed, sentence
+from upgrader.picture import CARRIES, Picture, WaveRow
+from upgrader.states import Outcome, R, S, U, W
+
+
+@dataclass(frozen=True)
+class Why:
+    """A sentence that may hold a countdown: the page ticks it, `text` says it as of `now`."""
+
+    before: str
+    now: datetime
+    until: datetime | None = None
+    after: str = ""
+
+    @property
+    def left(self) -> str:
+        return duration((self.until - self.now).total_seconds()) if self.until else ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.before}{self.left}{self.after}"
+
+
+def why(seen: Picture, now: datetime) -> Why:
+    """Return what is going on and why it waits."""
+    match seen.state:
+        case R.UPGRADING:
+            return at_work(seen, now)
+        case R.WAITING_APPROVAL if seen.decide_until:
+            who = f"somebody other than {seen.created_by}"
+            return Why(
+                f"Waits for approval on {seen.pool} by {who}: {touches(seen)}. The question ends in ",
+                now,
+                seen.decide_until,
+                "; until then nothing changes.",
+            )
+        case R.ROLLING_BACK:
+            back = sum(row.state in (U.ROLLED_BACK, U.PLANNED) for row in seen.gateways)
+            return Why(
+                f"Being rolled back, {back} of {count(len(seen.gateways), 'gateway')} on the old release. "
+                f"{sentence(seen.reason)}",
+                now,
+            )
+        case _:
+            return Why(at_rest(seen, now), now)
+
+
+def at_rest(seen: Picture, now: datetime) -> str:
+    """The sentence for the states in which the machine waits for a person, or for users to go."""
+    at = clock(seen.since, now)
+    match seen.state:
+        case R.PLANNED:
+            return f"The plan is drawn and nothing has changed: {touches(seen)}. It waits for you to ask for approval."
+        case R.WAITING_APPROVAL:
+            return f"Waits for approval on {seen.pool}: {touches(seen)}. Nothing changes before that."
+        case R.WAITING_PROMOTION:
+            return f"{sentence(seen.reason)} {promoter(seen)}"
+        case R.HELD:
+            return f"On hold since {at}. {sentence(seen.reason)} Users stay where they are until somebody resumes."
+        case R.DRAINING:
+            return draining(seen, now)
+        case R.DONE:
+            return f"Done at {at}. {seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}."
+        case R.ROLLED_BACK:
+            return f"Rolled back at {at}. {sentence(seen.reason)}"
+        case R.REJECTED:
+            return f"Rejected at {at}; nothing was changed. {sentence(seen.reason)}"
+        case _:
+            return (
+                f"The rollback could not be verified. {sentence(seen.reason)} "
+                "Look at the gateway, then roll back again: the steps that are done are not done twice."
+            )
+
+
+def touches(seen: Picture) -> str:
+    """What the whole rollout touches, with numbers."""
+    users = sum(wave.planned_sessions for wave in seen.waves)
+    return f"{count(len(seen.gateways), 'gateway')} in {count(len(seen.waves), 'wave')}, {count(users, 'user')} on them"
+
+
+def promoter(seen: Picture) -> str:
+    if seen.current and seen.current.state is W.PLANNED:
+        users = count(seen.current.sessions, "user")
+        gateways = count(len(seen.current.gateways), "gateway")
+        return f"It touches {gateways} with {users}; somebody who may promote on {seen.pool} says go on."
+    return f"Somebody who may promote on {seen.pool} decides: go on, or roll back."
+
+
+def draining(seen: Picture, now: datetime) -> str:
+    left = [row for row in seen.gateways if row.state is U.DRAINING]
+    users = sum(row.old_sessions for row in left)
+    until = f", at {clock(seen.rollback_until, now)} at the latest" if seen.rollback_until else ""
+    return (
+        f"All {len(seen.gateways)} gateways serve {seen.release} to new users. {count(users, 'user')} on "
+        f"{count(len(left), 'old slot')}: each slot retires when it is empty{until}."
+    )
+
+
+def at_work(seen: Picture, now: datetime) -> Why:
+    """The sentence while a wave is at work or watched."""
+    wave = seen.current
+    if wave is None:
+        return Why(f"Every wave passed; the old slots of {count(len(seen.gateways), 'gateway')} begin to drain.", now)
+    match wave.state:
+        case W.UPGRADING:
+            return Why(spreading(wave), now)
+        case W.OBSERVING if wave.observe_until and wave.observe_until > now:
+            start = f"Wave {wave.number} is being observed at {wave.weight} % of new users: "
+            return Why(start, now, wave.observe_until, f" left. {afterwards(seen, wave)}")
+        case W.OBSERVING:
+            return Why(f"The observation of wave {wave.number} is over; the verdict is being drawn.", now)
+        case W.COMMITTING:
+            done = sum(row.state in CARRIES for row in wave.gateways)
+            return Why(
+                f"Wave {wave.number} passed: {seen.release} becomes permanent, "
+                f"{done} of {count(len(wave.gateways), 'gateway')} done.",
+                now,
+            )
+        case _:
+            return Why(f"Wave {wave.number} starts now: {count(len(wave.gateways), 'gateway')}.", now)
+
+
+def spreading(wave: WaveRow) -> str:
+    """How far the wave is, and what hinders it if something does."""
+    carry = sum(row.state is U.OBSERVING for row in wave.gateways)
+    far = f"Wave {wave.number}: {carry} of {count(len(wave.gateways), 'gateway')} give {wave.weight} % of new users"
+    hindered = [row for row in wave.gateways if row.step and row.step.error and row.step.state in (S.DUE, S.CLAIMED)]
+    if hindered and (step := hindered[0].step):
+        tries = f", tried {step.attempts} times" if step.attempts > 1 else ""
+        return f"{far} to the new release. {hindered[0].name} has trouble{tries}: {sentence(step.error)}"
+    busy = [f"{row.name} {row.step.line}" for row in wave.gateways if row.step and row.state is U.UPGRADING]
+    return f"{far} to the new release{'; ' + listed(busy, 2) if busy else ''}."
+
+
+def afterwards(seen: Picture, wave: WaveRow) -> str:
+    """What comes when the window ends well."""
+    if wave.verdict and wave.verdict.outcome is Outcome.FAIL:
+        return "The verdict is FAIL: it is taken back."
+    if wave.stage + 1 < len(wave.weights):
+        return f"Then it goes on to {wave.weights[wave.stage + 1]} %."
+    if seen.next is None:
+        return f"Then {seen.release} becomes permanent and the old slots drain."
+    users = count(seen.next.sessions, "user")
+    if seen.promote == "hand":
+        return f"Then wave {seen.next.number} waits for a person, because it touches {users}."
+    return f"Then wave {seen.next.number} starts by itself: {users}."
