@@ -1,0 +1,91 @@
+"""`python -m upgrader.serving`: broker, web, worker and clock in the foreground; Ctrl-C or SIGTERM ends all in 6 s."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+from upgrader import settings
+from upgrader.serving import programs
+from upgrader.serving.child import die_with
+from upgrader.serving.programs import Program, SetupError
+from upgrader.serving.supervisor import Supervisor, say
+
+
+def only_one(state: Path) -> IO[str]:
+    """Take the lock of this state folder for as long as the file stays open; SetupError names who has it."""
+    lock = (state / "serve.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        raise SetupError(
+            f"Handover runs already on {state} (pid {lock.read().strip()}): stop that one first."
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema; SetupError with its last line when it can't."""
+    here = os.getpid()
+    done = subprocess.run(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: die_with(here),  # noqa: PLW1509 - no other thread runs here
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise SetupError(f"The database could not be migrated: {last}")
+
+
+def chosen(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/serve", description="Run the dashboard and all that it needs.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--logs", type=Path, help="a folder for one log a program, instead of standard error")
+    return parser.parse_args(argv)
+
+
+def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
+    """Start all in the order in which they need each other, then keep them until a signal."""
+    if not programs.port_is_free(options.host, options.port):
+        raise SetupError(f"Port {options.port} on {options.host} is taken: choose another with --port.")
+    if options.logs:
+        options.logs.mkdir(parents=True, exist_ok=True)
+    embedded: list[Program] = [] if "REDIS_URL" in os.environ else [programs.broker(settings.STATE)]
+    supervisor.start(embedded)
+    migrate()
+    supervisor.start([programs.web(options.host, options.port), programs.worker(), programs.clock(settings.STATE)])
+    say(f"Handover answers on http://{options.host}:{options.port}/ (pid {os.getpid()}); Ctrl-C ends it.")
+    supervisor.run()
+
+
+def main() -> int:
+    options = chosen()
+    supervisor = Supervisor(logs=options.logs)
+    try:
+        lock = only_one(settings.STATE)
+        supervisor.listen()
+        try:
+            serve(options, supervisor)
+        finally:
+            supervisor.stop()
+            lock.close()
+    except SetupError as reason:
+        say(str(reason))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

