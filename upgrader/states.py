@@ -79,7 +79,7 @@ ROLLOUT_MOVES: dict[R, frozenset[R]] = {
     R.DONE: frozenset({R.ROLLING_BACK}),
     R.ROLLING_BACK: frozenset({R.ROLLED_BACK, R.FAILED}),
     R.FAILED: frozenset({R.ROLLING_BACK}),
-    R.ROLLED_BACK: frozenset(),
+    R.ROLLED_BACK: frozenset({R.ROLLING_BACK}),  # what earlier waves still carry
     R.REJECTED: frozenset(),
 }
 
@@ -114,7 +114,8 @@ STEP_MOVES: dict[S, frozenset[S]] = {
 }
 
 ROLLOUT_OVER = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
-UPGRADE_IDLE = frozenset({U.PLANNED, U.DONE, U.ROLLED_BACK})
+UPGRADE_IDLE = frozenset({U.PLANNED, U.DRAINING, U.DONE, U.ROLLED_BACK})
+"""States in which another rollout may take the gateway: a third slot does not wait for a drain."""
 
 ACTION_STATES: dict[str, frozenset[R]] = {
     "submit": frozenset({R.PLANNED}),
@@ -123,7 +124,7 @@ ACTION_STATES: dict[str, frozenset[R]] = {
     "promote": frozenset({R.WAITING_PROMOTION}),
     "hold": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING}),
     "resume": frozenset({R.HELD}),
-    "roll_back": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.DONE, R.FAILED}),
+    "roll_back": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.DONE, R.FAILED, R.ROLLED_BACK}),
 }
 """What a person may ask for, and in which states of the rollout. Buttons and services both read it."""
 

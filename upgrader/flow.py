@@ -1,0 +1,74 @@
+"""Which step follows which, and where an upgrade stands while a step runs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from upgrader.states import U
+
+
+@dataclass(frozen=True)
+class Next:
+    """What a settled step leads to: a state (None: stays) and a step (empty: none)."""
+
+    state: U | None
+    step: str
+
+
+AFTER: dict[str, Next] = {
+    "preflight": Next(None, "stage"),
+    "stage": Next(None, "check"),
+    "check": Next(None, "start"),
+    "start": Next(None, "probe"),
+    "probe": Next(None, "shift"),
+    "shift": Next(U.OBSERVING, "observe"),
+    "commit": Next(U.DRAINING, "drain"),
+    "drain": Next(None, "retire"),
+    "retire": Next(U.DONE, ""),
+    "restore": Next(None, "snapshot"),
+    "snapshot": Next(U.ROLLED_BACK, "drain"),
+}
+
+BEGINS: dict[U, str] = {
+    U.UPGRADING: "preflight",
+    U.COMMITTING: "commit",
+    U.ROLLING_BACK: "restore",
+}
+"""The first step of a state that an upgrade is moved to. A wave's second stage begins with `shift` instead."""
+
+STATE_DURING: dict[str, U] = {
+    **dict.fromkeys(("preflight", "stage", "check", "start", "probe", "shift"), U.UPGRADING),
+    "observe": U.OBSERVING,
+    "commit": U.COMMITTING,
+    "drain": U.DRAINING,
+    "retire": U.DRAINING,
+    "restore": U.ROLLING_BACK,
+    "snapshot": U.ROLLING_BACK,
+}
+"""Where an upgrade goes back to when a step that said no is tried again."""
+
+RUNS_WHILE_HELD = frozenset({"observe", "drain", "restore", "snapshot"})
+"""A hold stops going on; it does not stop watching, and never a rollback."""
+
+NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
+"""No answer is asked for again without end; the others give up after PATIENCE tries and hold the rollout."""
+
+PATIENCE = 6
+RETRY_SECONDS = (1, 2, 4, 8, 15, 30)
+
+LEASE_SECONDS: dict[str, int] = {"stage": 60, "start": 60, "check": 45, "restore": 30}
+LEASE_DEFAULT = 30
+"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow."""
+
+
+def retry_after(attempts: int) -> int:
+    """Seconds until the next try after `attempts` tries without an answer."""
+    return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
+
+
+def after(step: str, state: U) -> Next:
+    """Return what follows `step`. Draining and retiring the *bad* slot after a rollback changes no state."""
+    follows = AFTER.get(step, Next(None, ""))
+    if step == "retire" and state is not U.DRAINING:
+        return Next(None, "")
+    return follows

@@ -1,0 +1,35 @@
+"""Who may ask for what on which pool. Being a superuser is no right: it must be granted."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from guardian.core import ObjectPermissionChecker
+
+from approvals.errors import Refused
+from approvals.models import Actor, User
+from fleet.models import Pool
+from upgrader.states import ACTION_PERMISSION
+
+WORD = {"roll_back": "roll back"}
+
+
+def may(person: User, action: str, pool: Pool) -> bool:
+    """True when the person holds the action's permission on the pool, by himself or by a group."""
+    if not person.is_active:
+        return False
+    codename = ACTION_PERMISSION[action].partition(".")[2]
+    checker = ObjectPermissionChecker(person)
+    # get_perms gives a superuser everything; these two read what was granted.
+    granted = {*cast("list[str]", checker.get_user_perms(pool)), *cast("list[str]", checker.get_group_perms(pool))}
+    return codename in granted
+
+
+def demand(actor: Actor, action: str, pool: Pool) -> User:
+    """Return the person behind the actor, or refuse with the right that is missing and where it is missing."""
+    person = User.objects.filter(pk=actor.user_id).first() if actor.user_id else None
+    if person is None:
+        raise Refused(f"Only a person may {WORD.get(action, action)} a rollout.")
+    if not may(person, action, pool):
+        raise Refused(f"You may not {WORD.get(action, action)} on {pool.name}. Ask somebody who may, or for the right.")
+    return person

@@ -1,0 +1,158 @@
+"""Run one step: claim its row, do the work outside of any transaction, settle the row."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import traceback
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from fleet import sealed
+from fleet import services as fleet
+from fleet.errors import GiveUp, RetryLater
+from fleet.models import Gateway as GatewayRow
+from fleet.models import Sample
+from fleet.ports import Gateway
+from releases import services as releases
+from upgrader import flow, journal
+from upgrader.journal import Claim, LostRace, Settled
+from upgrader.models import StepRun
+from upgrader.plan import parse_spec
+from upgrader.states import S
+from upgrader.steps.job import Done, Job, NotYet
+from upgrader.steps.table import STEPS
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+Opener = Callable[[GatewayRow], Gateway]
+
+
+def machine() -> str:
+    """This installation on this machine: two checkouts side by side are two."""
+    return f"{socket.gethostname()}-{zlib.crc32(str(settings.STATE).encode()):08x}"
+
+
+def owner() -> str:
+    """Who claims: this machine and process."""
+    return f"{machine()}:{os.getpid()}"
+
+
+def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
+    """Run one step if it is due; return the step that follows, if one does. Safe to call any number of times."""
+    claimed = journal.claim(step_id, owner=owner(), now=clock())
+    if claimed is None:
+        return []
+    settled, outcome = attempt(claimed, opener=opener, clock=clock)
+    try:
+        if outcome is not None:
+            keep_outcome(claimed, outcome, now=clock())
+        follows = journal.settle(claimed, settled, now=clock())
+    except LostRace as lost:
+        log.info("%s", lost)
+        return []
+    return [follows] if follows else []
+
+
+def attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[Settled, Done | NotYet | None]:
+    """Do the step's work. Two failures are expected; anything else is a bug that is recorded and seen."""
+    name = claimed.step.name
+    try:
+        gateway = opener(claimed.upgrade.gateway)
+        try:
+            outcome = STEPS[name](job_of(claimed, clock=clock), gateway)
+        finally:
+            gateway.close()
+    except RetryLater as later:
+        return no_answer(claimed, later), None
+    except GiveUp as no:
+        if no.code == "fence_too_low":
+            # Somebody drew a later fence for this gateway: claim again with one of our own.
+            return Settled(S.DUE, error=no.say, wait=0.2, result=claimed.step.result), None
+        return Settled(S.FAILED, error=no.say, result={"code": no.code}), None
+    except LostRace as lost:
+        return Settled(S.DUE, error=str(lost)), None
+    except Exception:
+        log.exception("step %s of upgrade %s", name, claimed.upgrade.pk)
+        last = traceback.format_exc().strip().splitlines()[-1][:300]
+        return Settled(S.FAILED, error=f"A fault of ours in step {name}: {last}. The log has the whole."), None
+    if isinstance(outcome, Done):
+        return Settled(S.DONE, result={**outcome.result, "say": outcome.say}, columns=outcome.columns), outcome
+    result = {"say": outcome.say, **outcome.result}
+    return Settled(S.DUE, result=result, wait=outcome.seconds, columns=outcome.columns), outcome
+
+
+def no_answer(claimed: Claim, later: RetryLater) -> Settled:
+    """Come back later, or give up after flow.PATIENCE tries where going on needs an answer."""
+    tries = claimed.attempts
+    if claimed.step.name in flow.NEVER_TIRES or tries < flow.PATIENCE:
+        misses = int(claimed.step.result.get("misses", 0)) + 1
+        result = {**claimed.step.result, "misses": misses, "say": later.say}
+        return Settled(S.DUE, error=later.say, wait=flow.retry_after(misses), result=result)
+    say = f"{later.say} Asked {tries} times. Users on the gateway were not touched. Resume asks again."
+    return Settled(S.FAILED, error=say, result={"code": later.code})
+
+
+def keep_outcome(claimed: Claim, outcome: Done | NotYet, *, now: datetime) -> None:
+    """Store what was seen: samples, and the gateway's facts for the pages."""
+    Sample.objects.bulk_create(
+        Sample(gateway=claimed.upgrade.gateway, slot=s.slot, release=s.release, at=now, values=dict(s.values))
+        for s in outcome.samples
+    )
+    if outcome.facts:
+        fleet.note_facts(claimed.upgrade.gateway, outcome.facts, now=now)
+
+
+def job_of(claimed: Claim, *, clock: Clock) -> Job:
+    upgrade = claimed.upgrade
+    rollout = upgrade.wave.rollout
+    release = rollout.release
+
+    def progress(say: str, done: int, total: int) -> None:
+        if not journal.renew(claimed, now=clock(), progress={"say": say, "done": done, "total": total}):
+            raise LostRace(f"step {claimed.step.pk} is no longer ours")
+
+    return Job(
+        gateway=upgrade.gateway.name,
+        release=release.name,
+        version=release.version,
+        digest=release.digest,
+        from_release=upgrade.from_release,
+        from_slot=upgrade.from_slot or 0,
+        to_slot=upgrade.to_slot or 0,
+        fence=claimed.fence,
+        spec=parse_spec(rollout.plan["spec"]),
+        args=claimed.step.args,
+        before=tuple(upgrade.before),
+        trial_until=upgrade.trial_until,
+        committed=upgrade.steps.filter(name="commit").exists(),
+        earlier=claimed.step.result,
+        now=clock(),
+        probe=probe_account(upgrade.gateway),
+        files=lambda: releases.files(release),
+        progress=progress,
+        keep=keep_archive,
+    )
+
+
+def probe_account(gateway: GatewayRow) -> tuple[str, str]:
+    """User and password of the gateway's probe account, or two empty texts."""
+    secret = sealed.unseal_or_none(f"probe:{gateway.name}")
+    if secret is None:
+        return "", ""
+    user, _, password = secret.decode().partition("\n")
+    return user, password
+
+
+def keep_archive(name: str, data: bytes) -> str:
+    folder = Path(settings.SNAPSHOTS)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = folder / f"{name}.partial"
+    partial.write_bytes(data)
+    partial.rename(folder / name)
+    return name

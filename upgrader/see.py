@@ -1,0 +1,134 @@
+"""From rows to the values that decide.py and gates.py think about. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from fleet.models import Sample
+from upgrader.decide import RolloutSeen, UpgradeSeen, WaveSeen
+from upgrader.gates import Evidence, Judgement, Side, judge
+from upgrader.models import Rollout, StepRun, Upgrade, Wave
+from upgrader.plan import Spec, parse_spec
+from upgrader.states import Outcome, R, S, U, W
+
+MISSES_UNTIL_SILENT = 3
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One rollout as it stands: the values to decide on, and the rows to write to."""
+
+    seen: RolloutSeen
+    spec: Spec
+    rollout: Rollout
+    waves: dict[int, Wave]
+    upgrades: dict[int, Upgrade]
+    judgements: dict[int, Judgement]  # by wave, where one is under observation
+
+
+def look(rollout_id: int, *, now: datetime) -> Looked:
+    """Read everything about one rollout in a fixed number of queries. Raise plan.SpecError for a bad strategy."""
+    rollout = Rollout.objects.select_related("release", "pool", "request").get(pk=rollout_id)
+    spec = parse_spec(rollout.plan["spec"])
+    waves = {wave.pk: wave for wave in rollout.waves.all()}
+    upgrades = {
+        upgrade.pk: upgrade
+        for upgrade in Upgrade.objects.filter(wave__rollout=rollout).select_related("gateway", "wave")
+    }
+    failed = dict(
+        StepRun.objects.filter(upgrade__in=upgrades, state=S.FAILED)
+        .order_by("ordinal")
+        .values_list("upgrade_id", "name")
+    )
+    judgements: dict[int, Judgement] = {}
+    for wave in waves.values():
+        mine = [upgrade for upgrade in upgrades.values() if upgrade.wave_id == wave.pk]
+        if wave.state in (W.UPGRADING, W.OBSERVING) and any(upgrade.state == U.OBSERVING for upgrade in mine):
+            judgements[wave.pk] = judge(evidence(rollout, mine), spec.limits)
+    seen = RolloutSeen(
+        state=R(rollout.state),
+        answer=rollout.request.state if rollout.request else "",
+        release=rollout.release.name,
+        promote=spec.promote,
+        at_once=spec.at_once,
+        waves=tuple(wave_seen(wave, upgrades.values(), failed, judgements.get(wave.pk)) for wave in waves.values()),
+        now=now,
+    )
+    return Looked(seen, spec, rollout, waves, upgrades, judgements)
+
+
+def wave_seen(wave: Wave, upgrades: Iterable[Upgrade], failed: dict[int, str], judgement: Judgement | None) -> WaveSeen:
+    return WaveSeen(
+        id=wave.pk,
+        number=wave.number,
+        state=W(wave.state),
+        stage=wave.stage,
+        stages=len(wave.weights),
+        observe_until=wave.observe_until,
+        verdict=judgement.outcome if judgement else None,
+        verdict_reason=judgement.sentence if judgement else wave.reason,
+        upgrades=tuple(
+            UpgradeSeen(u.pk, u.gateway.name, U(u.state), u.reason, failed.get(u.pk, ""))
+            for u in upgrades
+            if u.wave_id == wave.pk
+        ),
+    )
+
+
+def evidence(rollout: Rollout, upgrades: list[Upgrade]) -> Evidence:
+    """Sum what the gateways under observation said since their present share was shifted."""
+    watched = {upgrade.gateway_id: upgrade for upgrade in upgrades if upgrade.state == U.OBSERVING}
+    canary = Side(rollout.release.name)
+    control = Side("/".join(sorted({upgrade.from_release for upgrade in upgrades})))
+    rows = Sample.objects.filter(
+        gateway__in=watched, at__gte=min(upgrade.since for upgrade in watched.values())
+    ).values_list("gateway_id", "slot", "at", "values")
+    restarts: dict[int, int] = {}
+    for gateway_id, slot, at, values in rows:
+        upgrade = watched[gateway_id]
+        if at < upgrade.since:
+            continue
+        if slot == upgrade.to_slot:
+            canary = add(canary, values)
+            restarts[gateway_id] = max(restarts.get(gateway_id, 0), int(values.get("restarts", 0)))
+        elif slot == upgrade.from_slot:
+            control = add(control, values)
+    lost, silent = voices(watched)
+    return Evidence(replace(canary, restarts=sum(restarts.values())), control, lost, silent)
+
+
+def add(side: Side, values: dict[str, Any]) -> Side:
+    ok = values.get("probe_ok")
+    if ok is None:
+        return side
+    return replace(
+        side,
+        tried=side.tried + 1,
+        failed=side.failed + (not ok),
+        last_failure=side.last_failure if ok else str(values.get("probe_say", "")),
+    )
+
+
+def voices(watched: dict[int, Upgrade]) -> tuple[list[str], list[str]]:
+    """Sentences of gateways that went back by themselves, and names of those that do not answer."""
+    lost, silent = [], []
+    open_steps = StepRun.objects.filter(
+        upgrade__in=[upgrade.pk for upgrade in watched.values()], name="observe", state__in=[S.DUE, S.CLAIMED]
+    ).select_related("upgrade__gateway")
+    for step in open_steps:
+        if step.result.get("lost"):
+            lost.append(str(step.result["lost"]))
+        if int(step.result.get("misses", 0)) >= MISSES_UNTIL_SILENT:
+            silent.append(step.upgrade.gateway.name)
+    return lost, silent
+
+
+def window_end(spec: Spec, now: datetime) -> datetime:
+    return now + timedelta(seconds=spec.observe_seconds)
+
+
+def passes(judgement: Judgement | None) -> bool:
+    return judgement is not None and judgement.outcome is Outcome.PASS

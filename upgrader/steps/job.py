@@ -1,0 +1,70 @@
+"""What every step is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fleet.ports import Gateway, Progress, ReleaseFiles
+from upgrader.plan import Spec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step's work on one gateway. Slots are 0 while they are not known."""
+
+    gateway: str
+    release: str
+    version: str
+    digest: str
+    from_release: str
+    from_slot: int
+    to_slot: int
+    fence: int
+    spec: Spec
+    args: Mapping[str, Any]
+    before: tuple[str, ...]  # session ids at the moment before the first shift
+    trial_until: datetime | None  # our clock
+    committed: bool  # a commit was asked for, perhaps without an answer
+    earlier: Mapping[str, Any]  # what the run before this one of the same step returned
+    now: datetime
+    probe: tuple[str, str]  # user, password; empty user: no probe account
+    files: Callable[[], ReleaseFiles]
+    progress: Progress
+    keep: Callable[[str, bytes], str]  # (name, archive) → path for the record
+
+
+@dataclass(frozen=True)
+class SampleOf:
+    slot: int
+    release: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step is over. `say` is the sentence for the record; `columns` go to the upgrade's row."""
+
+    say: str
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    samples: tuple[SampleOf, ...] = ()
+    facts: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """Not finished, come back after so many seconds. Not a failure."""
+
+    seconds: float
+    say: str
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    samples: tuple[SampleOf, ...] = ()
+    facts: Mapping[str, Any] | None = None
+
+
+Outcome = Done | NotYet
+Step = Callable[[Job, Gateway], Outcome]

@@ -1,0 +1,65 @@
+"""Watch both slots under the same traffic, and renew the trial while all is as it should be."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from fleet.errors import RetryLater
+from fleet.ports import Facts, Gateway
+from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
+from upgrader.steps.shift import weights
+
+
+def run(job: Job, gateway: Gateway) -> Outcome:
+    try:
+        facts = gateway.facts()
+    except RetryLater as silence:
+        misses = int(job.earlier.get("misses", 0)) + 1
+        return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
+    if sentence := lost(job, facts):
+        # Nothing is renewed: the gateway has decided for itself, and we believe it.
+        return NotYet(job.spec.poll_seconds, sentence, result={"misses": 0, "lost": sentence}, facts=facts.raw)
+    columns: dict[str, Any] = {}
+    if job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2):
+        share = dict(facts.weights).get(job.to_slot, 0)
+        gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+        columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
+    here = {session.id for session in gateway.sessions()}
+    columns["kept"] = len(here.intersection(job.before))
+    return NotYet(
+        job.spec.poll_seconds,
+        f"{job.gateway} is watched.",
+        columns=columns,
+        result={"misses": 0, "lost": "", "weight": dict(facts.weights).get(job.to_slot, 0)},
+        samples=samples(job, gateway),
+        facts=facts.raw,
+    )
+
+
+def lost(job: Job, facts: Facts) -> str:
+    """The sentence when the gateway no longer carries the trial, else nothing."""
+    slot = next((slot for slot in facts.slots if slot.slot == job.to_slot), None)
+    if slot is None or slot.release != job.release or slot.state in ("idle", "failed"):
+        return f"{job.release} no longer runs in slot {job.to_slot} of {job.gateway}."
+    if facts.trial is None and not dict(facts.weights).get(job.to_slot):
+        return f"{job.gateway} went back to {job.from_release} by itself: the trial ended or the machine rebooted."
+    return ""
+
+
+def samples(job: Job, gateway: Gateway) -> tuple[SampleOf, ...]:
+    """Counters of both slots, and one login on each."""
+    user, password = job.probe
+    taken = []
+    for metrics in gateway.metrics():
+        if metrics.slot not in (job.from_slot, job.to_slot):
+            continue
+        probed = gateway.probe(metrics.slot, user=user, password=password)
+        values = asdict(metrics) | {
+            "probe_ok": probed.ok,
+            "probe_stage": probed.stage,
+            "probe_say": probed.say,
+            "login_ms": probed.login_ms,
+            "handshake_ms": probed.handshake_ms,
+        }
+        taken.append(SampleOf(metrics.slot, metrics.release, values))
+    return tuple(taken)

@@ -1,0 +1,44 @@
+"""Go back to the release that served before, then verify that it does."""
+
+from fleet.errors import GiveUp, RetryLater
+from fleet.ports import Facts, Gateway
+from upgrader.steps.job import Done, Job, Outcome
+
+
+def run(job: Job, gateway: Gateway) -> Outcome:
+    if not job.from_slot or not job.to_slot:
+        return Done(f"Nothing was started on {job.gateway}.")
+    # Before a commit was asked for there is one answer; after it the gateway is asked which one is true.
+    to_previous = job.committed and is_committed(job, gateway.facts())
+    restored = gateway.restore("previous" if to_previous else "committed", fence=job.fence)
+    facts = gateway.facts()
+    verified(job, facts)
+    user, password = job.probe
+    probed = gateway.probe(restored.slot, user=user, password=password)
+    if not probed.ok:
+        raise GiveUp(
+            f"{job.gateway} went back to {restored.release}, and a login there came as far as {probed.stage}:"
+            f" {probed.say} A person is needed.",
+            code="not_verified",
+        )
+    here = {session.id for session in gateway.sessions()}
+    kept = len(here.intersection(job.before))
+    return Done(
+        f"{job.gateway} serves {restored.release} again: login {probed.login_ms:.0f} ms,"
+        f" {kept} of {len(job.before)} sessions kept.",
+        columns={"kept": kept, "trial_until": None},
+        result={"applied_at": restored.applied_at, "already": restored.already, "started": restored.started},
+        facts=facts.raw,
+    )
+
+
+def is_committed(job: Job, facts: Facts) -> bool:
+    return facts.committed is not None and facts.committed.release == job.release
+
+
+def verified(job: Job, facts: Facts) -> None:
+    """The old release is committed, runs, and takes all new clients; else ask again."""
+    if facts.committed is None or facts.committed.release != job.from_release:
+        raise RetryLater(f"{job.gateway} does not say yet that it is back on {job.from_release}.", code="not_back")
+    if dict(facts.weights).get(facts.committed.slot, 0) != 100:
+        raise RetryLater(f"{job.gateway} still sends new users elsewhere.", code="not_back")

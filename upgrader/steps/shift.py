@@ -1,0 +1,28 @@
+"""Send a share of the new clients to the new slot, as a trial that the kernel ends by itself."""
+
+from datetime import timedelta
+
+from fleet.ports import Gateway
+from upgrader.steps.job import Done, Job, Outcome
+
+
+def weights(job: Job, share: int) -> dict[int, int]:
+    """Shares of new clients in percent; the old slot keeps the rest."""
+    return {job.from_slot: 100 - share, job.to_slot: share}
+
+
+def run(job: Job, gateway: Gateway) -> Outcome:
+    share = int(job.args["weight"])
+    # Who is here is written down before the first client is steered: this is what must be kept.
+    before = list(job.before) or [session.id for session in gateway.sessions()]
+    shifted = gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+    return Done(
+        f"{share} % of new users on {job.gateway} go to {job.release}; it goes back by itself after"
+        f" {job.spec.trial_seconds} s without us.",
+        columns={
+            "before": before,
+            "kept": len(before),
+            "trial_until": job.now + timedelta(seconds=job.spec.trial_seconds),
+        },
+        result={"applied_at": shifted.applied_at, "already": shifted.already},
+    )

@@ -1,0 +1,12 @@
+"""Start the new release in the free slot, beside the old one; no client is steered to it yet."""
+
+from fleet.ports import Gateway
+from upgrader.steps.job import Done, Job, Outcome
+
+
+def run(job: Job, gateway: Gateway) -> Outcome:
+    started = gateway.start(job.release, job.to_slot, fence=job.fence)
+    return Done(
+        f"{job.release} runs in slot {started.slot} of {job.gateway}, ready after {started.ready_ms} ms.",
+        result={"pid": started.pid, "ready_ms": started.ready_ms, "already": started.already},
+    )

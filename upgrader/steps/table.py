@@ -1,0 +1,32 @@
+"""Every step by its name. A name that is not here can't be run."""
+
+from upgrader.steps import (
+    check,
+    commit,
+    drain,
+    observe,
+    preflight,
+    probe,
+    restore,
+    retire,
+    shift,
+    snapshot,
+    stage,
+    start,
+)
+from upgrader.steps.job import Step
+
+STEPS: dict[str, Step] = {
+    "preflight": preflight.run,
+    "stage": stage.run,
+    "check": check.run,
+    "start": start.run,
+    "probe": probe.run,
+    "shift": shift.run,
+    "observe": observe.run,
+    "commit": commit.run,
+    "drain": drain.run,
+    "retire": retire.run,
+    "restore": restore.run,
+    "snapshot": snapshot.run,
+}

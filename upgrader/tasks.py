@@ -1,0 +1,52 @@
+"""Celery's doors. Messages carry ids, rows carry the rest; a lost or doubled message does no harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.utils import timezone
+
+from fleet import gateways
+from fleet import services as fleet
+from fleet.models import Gateway
+from upgrader import engine, hint, run
+from upgrader.models import StepRun, Upgrade
+
+
+@shared_task(ignore_result=True)
+def tick() -> None:
+    for step_id in engine.tick(now=timezone.now()):
+        hint.send("upgrader.tasks.run_step", step_id)
+
+
+@shared_task(ignore_result=True)
+def advance(rollout_id: int) -> None:
+    hint.run_steps(engine.advance(rollout_id, now=timezone.now()))
+
+
+@shared_task(ignore_result=True)
+def run_step(step_id: int) -> None:
+    hint.run_steps(run.run_step(step_id, opener=gateways.open, clock=timezone.now))
+    rollout_id = StepRun.objects.values_list("upgrade__wave__rollout_id", flat=True).get(pk=step_id)
+    hint.run_steps(engine.advance(rollout_id, now=timezone.now()))
+
+
+@shared_task(ignore_result=True)
+def look() -> None:
+    """Ask every gateway that no upgrade is asking anyway."""
+    busy = Upgrade.objects.filter(busy=True).values_list("gateway_id", flat=True)
+    for gateway_id in Gateway.objects.exclude(pk__in=list(busy)).values_list("pk", flat=True):
+        hint.send("upgrader.tasks.look_at", gateway_id)
+
+
+@shared_task(ignore_result=True)
+def look_at(gateway_id: int) -> None:
+    fleet.look(Gateway.objects.get(pk=gateway_id), now=timezone.now())
+
+
+@worker_ready.connect
+def ready(**_: Any) -> None:
+    """What an earlier process of this machine had claimed is nobody's now: don't wait for its leases."""
+    engine.end_leases(machine=run.machine(), process=run.owner(), now=timezone.now())
