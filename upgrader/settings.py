@@ -14,6 +14,7 @@ STATE = Path(os.environ.get("HANDOVER_STATE", BASE_DIR / "var"))  # database, ke
 STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
 REPOSITORY = STATE / "repository"
 SNAPSHOTS = STATE / "snapshots"
+RELEASE_THRESHOLD = int(os.environ.get("HANDOVER_RELEASE_THRESHOLD", "1"))  # different signers; below 1: none pass
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 
 

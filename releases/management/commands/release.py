@@ -1,0 +1,50 @@
+"""`manage.py release add FOLDER`, `release list`, `release yank NAME --reason WHY`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from approvals.errors import Refused
+from approvals.models import Actor
+from releases import services
+from releases.models import Release
+
+
+class Command(BaseCommand):
+    help = "Take releases into the repository, list and withdraw them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        add = actions.add_parser("add", help="check a release's folder and keep it")
+        add.add_argument("folder", type=Path)
+        actions.add_parser("list", help="one line a release")
+        yank = actions.add_parser("yank", help="withdraw a release")
+        yank.add_argument("name")
+        yank.add_argument("--reason", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actor, now = Actor.machine(f"manage.py, uid {os.getuid()}"), timezone.now()
+        try:
+            match options["action"]:
+                case "add":
+                    release = services.take_in(options["folder"], by=None, actor=actor, now=now)
+                    self.stdout.write(f"{release.name} is in the repository, digest {release.digest}.")
+                case "yank":
+                    release = Release.objects.get(name=options["name"])
+                    services.yank(release, reason=options["reason"], actor=actor, now=now)
+                    self.stdout.write(f"{release.name} was withdrawn; no gateway gets it any more.")
+                case _:
+                    self._list()
+        except Refused as refusal:
+            raise CommandError(refusal.say) from refusal
+        except Release.DoesNotExist:
+            raise CommandError(f"No release is called {options['name']}.")
+
+    def _list(self) -> None:
+        for release in Release.objects.all():
+            self.stdout.write(f"{release.name}\t{release.product}\t{release.state}\t{release.size}\t{release.digest}")

@@ -1,0 +1,191 @@
+"""What a person may do with releases and signers: take in, withdraw, trust, stop trusting; and what a gateway gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from approvals import audit
+from approvals.errors import Refused
+from approvals.models import Actor, User
+from fleet.ports import ReleaseFiles
+from releases import manifest, repository, trust
+from releases.models import Release, Signature, TrustedSigner
+
+
+def take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
+    """Check the release in `folder` and keep it; the same release again gives the one that is here.
+
+    Refused names the check that failed; nothing is kept then but the event that says so. Slow by the bundle's size.
+    """
+    try:
+        return _take_in(folder, by=by, actor=actor, now=now)
+    except Refused as refusal:
+        with transaction.atomic():
+            audit.append("release.refused", subject="release:none", actor=actor, at=now, reason=refusal.say)
+        raise
+
+
+def files(release: Release) -> ReleaseFiles:
+    """Return what a gateway needs to take `release`. Refused when it was withdrawn, its signers are no longer trusted
+    in the number needed, or its bundle is gone. The gateway hashes and verifies all of it again."""
+    seen = Release.objects.get(pk=release.pk)
+    if seen.state != Release.State.READY:
+        raise Refused(f"{seen.name} was withdrawn: {seen.state_reason}. Choose another release.")
+    signatures = list(seen.signatures.select_related("signer").order_by("name", "pk"))
+    _refuse_too_few(seen, [signature for signature in signatures if signature.signer.active])
+    bundle = repository.path_of(seen.bundle)
+    if not bundle.is_file() or bundle.stat().st_size != seen.size:
+        raise Refused(f"The bundle of {seen.name} is not in the repository any more. Add the release again.")
+    return ReleaseFiles(
+        release=seen.name,
+        digest=seen.digest,
+        manifest=seen.manifest,
+        sums=seen.sums,
+        changelog=seen.changelog,
+        signatures=tuple({signature.name: signature.text for signature in signatures}.items()),
+        bundle=bundle,
+        size=seen.size,
+        sha256=seen.sha256,
+    )
+
+
+def yank(release: Release, *, reason: str, actor: Actor, now: datetime) -> Release:
+    """Withdraw a release: no gateway gets it any more. Nothing happens the second time."""
+    if not reason.strip():
+        raise Refused("Say why the release is withdrawn: whoever wanted it needs the reason.")
+    with transaction.atomic():
+        ready = Release.objects.filter(pk=release.pk, state=Release.State.READY)
+        if ready.update(state=Release.State.YANKED, state_reason=reason):
+            audit.append("release.yanked", subject=f"release:{release.pk}", actor=actor, at=now, reason=reason)
+        return Release.objects.get(pk=release.pk)
+
+
+def trust_signer(armoured: str, label: str, *, actor: Actor, now: datetime) -> TrustedSigner:
+    """Count the signatures of this public key from now on; a known key is renewed, the same text changes nothing."""
+    fingerprint, key = trust.public_key(armoured, now=now)
+    with transaction.atomic():
+        old = TrustedSigner.objects.select_for_update().filter(fingerprint=fingerprint).first()
+        if old is None:
+            signer = TrustedSigner(fingerprint=fingerprint, label=label, public_key=key, added_at=now)
+        else:
+            signer, key = old, trust.renewed(old.public_key, key)
+            trust.public_key(key, now=now)  # a revocation that we know of is not undone by a text without it
+            if old.active and old.public_key == key:
+                return old
+            signer.public_key, signer.active = key, True
+        signer.save()
+        details = {"fingerprint": fingerprint, "label": signer.label}
+        verb = "signer.renewed" if old else "signer.trusted"
+        audit.append(verb, subject=f"signer:{signer.pk}", actor=actor, at=now, details=details)
+        return signer
+
+
+def distrust_signer(signer: TrustedSigner, *, reason: str, actor: Actor, now: datetime) -> TrustedSigner:
+    """Count the signatures of this key no more, those on kept releases too. Nothing happens the second time."""
+    if not reason.strip():
+        raise Refused("Say why the signer is not trusted any more.")
+    with transaction.atomic():
+        if TrustedSigner.objects.filter(pk=signer.pk, active=True).update(active=False):
+            details = {"fingerprint": signer.fingerprint, "label": signer.label}
+            subject = f"signer:{signer.pk}"
+            audit.append("signer.distrusted", subject=subject, actor=actor, at=now, reason=reason, details=details)
+        return TrustedSigner.objects.get(pk=signer.pk)
+
+
+def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
+    if not folder.is_dir():
+        raise Refused(f"{folder} is no folder with a release in it.")
+    with repository.receiving(folder) as received:
+        good = _verified(received, now=now)
+        said = repository.check_sums(received, folder)
+        repository.check_bundle(received)
+        if known := _known(said, received.digest):
+            return known
+        release = _release(received, said, by=by, now=now)
+        try:
+            return _keep(release, received, good, actor=actor)
+        except IntegrityError:
+            # Somebody else has taken in the same at the same moment.
+            if known := _known(said, received.digest):
+                return known
+            raise
+
+
+def _verified(received: repository.Received, *, now: datetime) -> list[trust.Signed]:
+    signers = [
+        trust.Signer(row.fingerprint, row.label, row.public_key, row.active) for row in TrustedSigner.objects.all()
+    ]
+    threshold = settings.RELEASE_THRESHOLD
+    return trust.verified(received.sums, received.signatures, signers=signers, threshold=threshold, now=now)
+
+
+def _known(said: manifest.Manifest, digest: str) -> Release | None:
+    known = Release.objects.filter(name=said.release).first()
+    if known and known.digest != digest:
+        raise Refused(
+            f"{said.release} is in the repository already, with the digest {known.digest[:12]}…; this one has "
+            f"{digest[:12]}…. A release never changes: give the new one a new name."
+        )
+    if known and known.state != Release.State.READY:
+        raise Refused(f"{said.release} was withdrawn: {known.state_reason}. Give a better one a new name.")
+    return known
+
+
+def _release(received: repository.Received, said: manifest.Manifest, *, by: User | None, now: datetime) -> Release:
+    return Release(
+        name=said.release,
+        product=said.product,
+        version=said.version,
+        counter=said.counter,
+        architecture=said.architecture,
+        digest=received.digest,
+        manifest=received.manifest.decode(),
+        sums=received.sums.decode(),
+        changelog=received.changelog.decode(),
+        bundle=f"{received.digest}/{manifest.BUNDLE}",
+        size=said.bundle_size,
+        sha256=said.bundle_sha256,
+        source=said.source,
+        state_migration=said.state_migration,
+        added_by=by,
+        added_at=now,
+    )
+
+
+def _keep(release: Release, received: repository.Received, good: Sequence[trust.Signed], *, actor: Actor) -> Release:
+    """Write the rows, then rename the folder, then commit; the rows' uniqueness decides who owns the folder's name."""
+    signers = {row.fingerprint: row for row in TrustedSigner.objects.all()}
+    with transaction.atomic():
+        release.save(force_insert=True)
+        for signed in good:
+            Signature.objects.create(
+                release=release,
+                name=signed.name,
+                text=received.signatures[signed.name].decode(),
+                signer=signers[signed.fingerprint],
+                verified_at=release.added_at,
+            )
+        details = {
+            "name": release.name,
+            "digest": release.digest,
+            "sha256": release.sha256,
+            "signers": [signed.fingerprint for signed in good],
+        }
+        subject = f"release:{release.pk}"
+        audit.append("release.added", subject=subject, actor=actor, at=release.added_at, details=details)
+        repository.keep(received)
+    return release
+
+
+def _refuse_too_few(release: Release, trusted: Sequence[Signature]) -> None:
+    needed = settings.RELEASE_THRESHOLD
+    if needed < 1 or len(trusted) < needed:
+        raise Refused(
+            f"{release.name} has signatures of {len(trusted)} signers who are still trusted, but needs {needed}. "
+            "Have it signed again under a new name."
+        )
