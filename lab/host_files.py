@@ -11,15 +11,39 @@ from lab.networks import Addresses
 
 # What a host enables but a gateway in namespaces cannot use, or must not: kernel settings are the host's.
 MASKED = (
-    "systemd-logind.service dbus.service dbus.socket getty.target console-getty.service systemd-sysctl.service "
-    "systemd-modules-load.service systemd-udevd.service systemd-udev-trigger.service systemd-hwdb-update.service "
-    "ldconfig.service systemd-firstboot.service systemd-sysusers.service systemd-update-done.service "
-    "systemd-update-utmp.service systemd-journal-catalog-update.service dev-hugepages.mount dev-mqueue.mount "
-    "sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount systemd-remount-fs.service "
-    "systemd-binfmt.service proc-sys-fs-binfmt_misc.automount systemd-random-seed.service timers.target "
-    "modprobe@.service systemd-pstore.service initrd-switch-root.target e2scrub_reap.service "
-    "systemd-tmpfiles-setup-dev.service systemd-ask-password-wall.path systemd-user-sessions.service"
-).split()
+    "systemd-logind.service",
+    "dbus.service",
+    "dbus.socket",
+    "getty.target",
+    "console-getty.service",
+    "systemd-sysctl.service",
+    "systemd-modules-load.service",
+    "systemd-udevd.service",
+    "systemd-udev-trigger.service",
+    "systemd-hwdb-update.service",
+    "ldconfig.service",
+    "systemd-firstboot.service",
+    "systemd-sysusers.service",
+    "systemd-update-done.service",
+    "systemd-update-utmp.service",
+    "systemd-journal-catalog-update.service",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-fs-fuse-connections.mount",
+    "systemd-remount-fs.service",
+    "systemd-binfmt.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "systemd-random-seed.service",
+    "timers.target",
+    "modprobe@.service",
+    "systemd-pstore.service",
+    "initrd-switch-root.target",
+    "e2scrub_reap.service",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-ask-password-wall.path",
+)
 ENABLED = ("ssh.service", "nftables.service")
 
 SSHD = """# A gateway's SSH: keys only, on the management network only.
@@ -82,7 +106,7 @@ use-occtl = true
 pid-file = /run/ocserv.pid
 log-level = 2
 device = vpns
-predictable-ips = false
+predictable-ips = true
 default-domain = lab.invalid
 ipv4-network = {pool4}
 ipv6-network = {pool6}

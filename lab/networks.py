@@ -126,6 +126,7 @@ class Networks:
                 f"address add 10.200.{index}.1/30 dev lan0",
                 "link set lan0 up",
                 f"route add default via {WAN4}.1",
+                "route add 2001:db8:2::/48 dev wan0",
             ],
             space,
         )

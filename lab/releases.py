@@ -1,4 +1,4 @@
-"""The lab's releases: ocserv out of Debian's suites as signed bundles, and two bad ones. Built once, cached by content."""
+"""The lab's releases: ocserv out of Debian's suites as signed bundles, and two bad ones. Cached by content."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Builder:
         return [self._of_suite(suite, refresh=refresh) for suite in SUITES]
 
     def bad(self, good: Release, *, kind: str = "bad") -> Release:
-        """A signed variant of `good` with a fault of badness.KINDS: `bad` fails under traffic, `dies` soon after start."""
+        """A signed variant of `good` with a fault of badness.KINDS: `bad` under traffic, `dies` soon after start."""
         name = f"{good.release}+{kind}"
         key = hashlib.sha256(f"{RECIPE} {self._key(good)} {badness.KINDS[kind]}".encode()).hexdigest()
         made = self._made(name, good.version, good.package)

@@ -1,4 +1,4 @@
-"""What the lab has made on this machine, written down before it is made, so that it can be taken down after any death."""
+"""What the lab has made on this machine, written down before it is made: it can be taken down after any death."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from lab.commands import LabError, run
 
@@ -40,7 +41,6 @@ class Place:
         self.disk = self.folder / "disk"
         self._record = self.folder / "made.jsonl"
         self._owner = self.folder / "owner.json"
-        self._lock: IO[str] | None = None
 
     @property
     def prefix(self) -> str:
@@ -49,14 +49,20 @@ class Place:
 
     def taken_by(self) -> str:
         """Why this place cannot be had: a sentence, or "" when it is free or holds only a dead lab's remains."""
-        if not self._owner.exists():
-            return ""
-        owner = json.loads(self._owner.read_text() or "{}")
+        owner = self.owner()
         if owner.get("detached"):
             return "A lab is already up; script/lab status shows it, script/lab down ends it."
         if owner and started_at(owner["pid"]) == owner["start"]:
             return f"A lab is already up, started by process {owner['pid']}."
         return ""
+
+    def owner(self) -> dict[str, Any]:
+        """Whose lab stands here: pid, start, token, detached; empty when none."""
+        try:
+            owner: dict[str, Any] = json.loads(self._owner.read_text())
+        except (OSError, ValueError):
+            return {}
+        return owner
 
     def claim(self) -> None:
         """Take this place, or raise LabError with the reason; cleans up what a dead lab left."""
@@ -66,15 +72,18 @@ class Place:
                 raise LabError(reason)
             self.clean()
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._own(detached=False)
+            self._own(token=secrets.token_hex(8), detached=False)
 
     def detach(self) -> None:
         """Leave the lab standing when this process ends."""
-        self._own(detached=True)
+        self._own(token=self.owner()["token"], detached=True)
 
-    def _own(self, *, detached: bool) -> None:
+    def _own(self, *, token: str, detached: bool) -> None:
         me = os.getpid()
-        self._owner.write_text(json.dumps({"pid": me, "start": started_at(me), "detached": detached}))
+        owner = {"pid": me, "start": started_at(me), "token": token, "detached": detached}
+        half = self._owner.with_suffix(".half")
+        half.write_text(json.dumps(owner))
+        half.replace(self._owner)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
