@@ -151,7 +151,7 @@ def _copy_bundle(source: Path, folder: Path, said: manifest.Manifest) -> None:
             copy.write(piece)
         _flush(copy)
     if size < said.bundle_size:
-        raise Refused(f"{manifest.BUNDLE} was cut short: {size} of {said.bundle_size} bytes are there.")
+        raise Refused(f"{manifest.BUNDLE} was cut short: {size} of {said.bundle_size} bytes are there. Fetch it again.")
     if digest.hexdigest() != said.bundle_sha256:
         raise Refused(f"{manifest.BUNDLE} does not have the hash of the manifest: it was changed after signing.")
     _sync(folder)

@@ -79,7 +79,7 @@ def public_key(armoured: str, *, now: datetime) -> tuple[str, str]:
     if len(certs) != 1:
         raise Refused(f"This is not one OpenPGP public key but {len(certs)}. Export it with: gpg --armor --export KEY")
     cert = certs[0]
-    if cert.has_secret_keys:
+    if any(packet.tag in (Tag.SecretKey, Tag.SecretSubkey) for packet in PacketPile.from_bytes(armoured.encode())):
         raise Refused("This is a private key. Keep it away from here; give the public one: gpg --armor --export KEY")
     fingerprint = cert.fingerprint.upper()
     if why := _unusable(cert, now):
