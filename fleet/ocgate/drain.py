@@ -1,0 +1,166 @@
+"""`sessions`, `drain` and `retire`: who is on a slot, and ending it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Dict, List
+
+from . import locks, slots, supervise, table
+from . import state as states
+from .call import Call, Result
+from .errors import Answered, Refused
+from .occtl import Cookie, Session
+from .restore import strangers
+from .run import run
+
+IDLE_SECONDS = 60.0
+GOODBYE_SECONDS = 5.0
+
+
+def sessions(call: Call) -> Result:
+    """Connected sessions of all slots that run; a slot that does not answer has none that can be named."""
+    state = states.load(call.paths)
+    found = []
+    for slot in slots.every(call.config, state, call.paths):
+        if slot.running:
+            found += [_shown(slot.number, session) for session in slots.control_of(slot).users()]
+    return {"at": time.time(), "sessions": found}
+
+
+def _shown(number: int, session: Session) -> Dict[str, object]:
+    return {
+        "slot": number,
+        "id": session.id,
+        "user": session.user,
+        "remote": session.remote,
+        "since": session.since,
+        "vpn_ip": session.vpn_ip,
+    }
+
+
+def drain(call: Call) -> Result:
+    """What is left on a slot. `cookies` are valid sessions that are not connected now (in an outage, or just signing in)."""
+    number: int = call.args["slot"]
+    state = states.load(call.paths)
+    call.config.slot(number)
+    slot = slots.look(number, state, call.paths)
+    if not slot.running:
+        return {"slot": number, "sessions": 0, "oldest_seconds": 0, "idle": 0, "cookies": 0, "clients": {}}
+    control = slots.control_of(slot)
+    users = control.users()
+    now = time.time()
+    waiting = _waiting(users, control.cookies())
+    oldest = max((now - user.since for user in users if user.since), default=0.0)
+    return {
+        "slot": number,
+        "sessions": len(users),
+        "oldest_seconds": round(max(0.0, oldest)),
+        "idle": _idle(call, number, users),
+        "cookies": len(waiting),
+        "clients": dict(Counter(user.agent or "unknown" for user in users)),
+    }
+
+
+def _waiting(users: List[Session], cookies: List[Cookie]) -> List[Cookie]:
+    connected = {user.id for user in users}
+    return [cookie for cookie in cookies if cookie.id not in connected]
+
+
+def _idle(call: Call, number: int, users: List[Session]) -> int:
+    """Sessions whose byte counters have not moved for IDLE_SECONDS, by what earlier calls saw."""
+    path = call.paths.run / f"moved-{number}.json"
+    now = time.time()
+    before = states.read_object(path)
+    seen = {}
+    for user in users:
+        last = before.get(user.id)
+        same = isinstance(last, list) and len(last) == 2 and last[0] == user.moved
+        seen[user.id] = [user.moved, last[1] if same and isinstance(last, list) else now]
+    states.write_object(path, seen)
+    return sum(1 for _, since in seen.values() if now - since >= IDLE_SECONDS)
+
+
+def retire(call: Call) -> Result:
+    """Stop a slot that gets no new clients; at most `cut_at_most` users are cut, through occtl first."""
+    number: int = call.args["slot"]
+    call.config.slot(number)
+    with locks.held(call.paths.run, f"slot-{number}", wait=2.0):
+        states.admit(call.paths, call.fence)
+        state = states.load(call.paths)
+        slot = slots.look(number, state, call.paths)
+        if not slot.running:
+            _forget_slot(call, number)
+            return {"slot": number, "cut": [], "already": True}
+        _refuse_in_use(state, number)
+        cut = _cut(slot, call.args["cut_at_most"])
+        _stop(call, state, slot)
+        _forget_slot(call, number)
+    return {"slot": number, "cut": cut, "already": False}
+
+
+def _refuse_in_use(state: states.State, number: int) -> None:
+    weights = slots.weights_now(state, trial=table.trial_of(state, table.read()))
+    if weights.get(number):
+        raise Refused("slot_busy", f"Slot {number} gets {weights[number]} % of the new clients; shift them away first.")
+    if state.committed is not None and state.committed.slot == number:
+        raise Refused("slot_busy", f"Slot {number} is the committed one; commit another before it is retired.")
+
+
+def _cut(slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
+    """End what may be ended; refused when more users than allowed would lose their session."""
+    try:
+        users = slots.control_of(slot).users()
+        waiting = _waiting(users, slots.control_of(slot).cookies())
+    except Answered as silent:
+        if at_most > 0:
+            return []
+        raise Refused("has_sessions", f"Slot {slot.number} does not say who is on it: {silent.say}") from silent
+    lost = len(users) + len(waiting)
+    if lost > at_most:
+        who = f"{len(users)} connected and {len(waiting)} who may come back with a valid cookie"
+        raise Refused("has_sessions", f"Slot {slot.number} has {lost} users ({who}); {at_most} may be cut. It goes on.")
+    for user in users:
+        slots.control_of(slot).disconnect(user.worker)
+    _await_gone(slot)
+    named = [(user.id, user.user) for user in users] + [(cookie.id, cookie.user) for cookie in waiting]
+    return [{"id": full, "user": name} for full, name in named]
+
+
+def _await_gone(slot: slots.Slot) -> None:
+    # RADIUS accounting closes with the session, not with the process.
+    deadline = time.monotonic() + GOODBYE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if not slots.control_of(slot).users():
+                return
+        except Answered:
+            return
+        time.sleep(0.1)
+
+
+def _stop(call: Call, state: states.State, slot: slots.Slot) -> None:
+    if not slot.adopted:
+        supervise.stop(call.paths, slot.number)
+        return
+    old = state.adopted
+    if old is not None and old.unit and supervise.has_systemd():
+        run(["systemctl", "stop", old.unit], timeout=30)
+        run(["systemctl", "mask", old.unit], timeout=20)
+    else:
+        slots.control_of(slot).stop()
+    deadline = time.monotonic() + 20
+    while supervise.alive(slot.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _forget_slot(call: Call, number: int) -> None:
+    """Nobody belongs to a slot that is gone."""
+    slot = call.config.slot(number)
+    addresses = frozenset(filter(None, (slot.ipv4, slot.ipv6)))
+    learnt = table.read().learnt
+    doomed = strangers(learnt, addresses=addresses, known=frozenset())
+    state = states.load(call.paths)
+    if state.adopted is not None and state.adopted.slot == number:
+        doomed["adopted4"], doomed["adopted6"] = list(learnt.adopted4), list(learnt.adopted6)
+    table.forget(doomed)

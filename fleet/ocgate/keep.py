@@ -1,0 +1,163 @@
+"""`ocgate keep`: resident. Restores the table when it is flushed, keeps the committed slot, refreshes what is learnt."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Optional
+
+from . import config as configs
+from . import journal, learn, locks, restore, slots, start, steer, table
+from . import state as states
+from .config import Config
+from .errors import Answered
+from .paths import Paths
+from .run import ENV
+
+LOOK_SECONDS = 2.0
+REFRESH_SECONDS = 10.0
+# An event seldom comes alone (one per table, chain and set): read what is there, then look once.
+SETTLE_SECONDS = 0.02
+
+
+def keep(paths: Paths) -> int:
+    """Run until told to stop. Only one per machine."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with locks.held(paths.run, "keep", wait=0.5):
+            states.write_whole(paths.run / "keep.pid", f"{os.getpid()}\n")
+            Keeper(paths, configs.load(paths.config)).run()
+    except _Told:
+        return 0
+    return 0
+
+
+class _Told(Exception):
+    """SIGTERM came."""
+
+
+def _leave(_signal: int, _frame: Any) -> None:
+    raise _Told
+
+
+class Keeper:
+    """The loop and what it must remember between two rounds."""
+
+    def __init__(self, paths: Paths, config: Config) -> None:
+        self._paths, self._config = paths, config
+        self._monitor: Optional["subprocess.Popen[bytes]"] = None
+        self._refreshed = 0.0
+        self._failed_start = 0.0
+
+    def run(self) -> None:
+        """Begin as after a reboot, then watch."""
+        self._attempt("began", self._begin)
+        try:
+            while True:
+                self._await_event(LOOK_SECONDS)
+                self._attempt("table", self._restore_table)
+                self._attempt("committed", self._keep_committed)
+                self._attempt("learnt", self._learn)
+        finally:
+            if self._monitor is not None:
+                self._monitor.kill()
+                self._monitor.wait()
+
+    def _begin(self) -> None:
+        slots.ensure_addresses(self._config)
+        self._watch()
+        self._restore_table()
+        self._keep_committed()
+
+    def _watch(self) -> None:
+        self._monitor = subprocess.Popen(["nft", "monitor"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENV)
+
+    def _await_event(self, seconds: float) -> None:
+        if self._monitor is None or self._monitor.stdout is None:
+            time.sleep(seconds)
+            self._watch()
+            return
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([self._monitor.stdout], [], [], max(0.0, left))
+            if not ready:
+                return
+            said = os.read(self._monitor.stdout.fileno(), 65536)
+            if not said:
+                self._monitor.wait()
+                self._monitor = None
+                return
+            if b"delete" in said and b"handover" in said:
+                time.sleep(SETTLE_SECONDS)
+                return
+
+    def _restore_table(self) -> None:
+        if table.is_present():
+            return
+        with locks.held(self._paths.run, steer.LOCK, wait=5.0):
+            state = states.load(self._paths)
+            if not state.steady:
+                return
+            began = time.monotonic()
+            if table.ensure(self._config, state, self._paths, now=time.time()):
+                ms = (time.monotonic() - began) * 1000
+                self._tell("table_restored", f"The nftables table was gone; it was loaded again in {ms:.0f} ms.")
+                self._refreshed = 0.0
+
+    def _keep_committed(self) -> None:
+        """After a reboot nothing runs: the committed slot is started, and only that."""
+        state = states.load(self._paths)
+        place = state.committed
+        if (
+            place is None
+            or place.release == "adopted"
+            or time.monotonic() - self._failed_start < 60
+            and self._failed_start
+        ):
+            return
+        slot = slots.look(place.slot, state, self._paths)
+        if slot.running or slot.process.failed:
+            return
+        try:
+            with locks.held(self._paths.run, f"slot-{place.slot}", wait=0.0):
+                start.launch(self._config, self._paths, release=place.release, number=place.slot)
+        except Answered:
+            self._failed_start = time.monotonic()
+            raise
+        self._tell(
+            "committed_started",
+            f"The committed release {place.release} was not running; it was started in slot {place.slot}.",
+        )
+
+    def _learn(self) -> None:
+        now = time.monotonic()
+        deep = now - self._refreshed >= REFRESH_SECONDS
+        if deep:
+            self._refreshed = now
+        with locks.held(self._paths.run, steer.LOCK, wait=1.0):
+            if not table.is_present():
+                return
+            if deep:
+                slots.ensure_addresses(self._config)
+                learn.refresh(self._config, self._paths)
+            restore.forget_strangers(self._config, self._paths)
+            table.remember(self._paths, table.read().learnt, now=time.time())
+
+    def _attempt(self, what: str, act: Any) -> None:
+        """One failing duty must not keep the others from being done."""
+        try:
+            act()
+        except Answered as refusal:
+            if refusal.code != "busy":
+                self._tell(refusal.code, refusal.say)
+        except (OSError, ValueError, KeyError) as failure:
+            self._tell(f"{what}_failed", f"{type(failure).__name__}: {str(failure)[:300]}.")
+
+    def _tell(self, code: str, say: str) -> None:
+        print(f"{code}: {say}", file=sys.stderr, flush=True)
+        journal.event(self._paths.events, at=time.time(), code=code, say=say)

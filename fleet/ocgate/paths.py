@@ -1,0 +1,69 @@
+"""Where everything lies on a gateway. One value, so that a test can put it elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of docs/ocgate-protocol.md, section "On the gateway"."""
+
+    etc: Path
+    lib: Path
+    run: Path
+    log: Path
+
+    @property
+    def config(self) -> Path:
+        return self.etc / "config.json"
+
+    @property
+    def trust(self) -> Path:
+        return self.etc / "trust"
+
+    @property
+    def state(self) -> Path:
+        return self.lib / "state.json"
+
+    @property
+    def agreed_conf(self) -> Path:
+        """The operator's ocserv.conf as it was agreed; slots are derived from this copy."""
+        return self.lib / "ocserv.conf.agreed"
+
+    @property
+    def events(self) -> Path:
+        return self.lib / "events.jsonl"
+
+    @property
+    def releases(self) -> Path:
+        return self.lib / "releases"
+
+    @property
+    def incoming(self) -> Path:
+        return self.lib / "incoming"
+
+    @property
+    def learnt(self) -> Path:
+        return self.run / "learnt.json"
+
+    def release(self, name: str) -> Path:
+        return self.releases / name
+
+    def slot_conf(self, slot: int) -> Path:
+        return self.lib / "slots" / str(slot) / "ocserv.conf"
+
+    def slot_run(self, slot: int) -> Path:
+        return self.run / str(slot)
+
+    def slot_log(self, slot: int) -> Path:
+        return self.log.parent / f"ocgate-slot-{slot}.log"
+
+
+SYSTEM = Paths(
+    etc=Path("/etc/ocgate"),
+    lib=Path("/var/lib/ocgate"),
+    run=Path("/run/ocgate"),
+    log=Path("/var/log/ocgate.log"),
+)

@@ -1,0 +1,159 @@
+"""`start`: a release into a free slot, supervised, and wait until it answers."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from pathlib import Path
+
+from . import derive, journal, locks, nft, slots, supervise, table
+from . import state as states
+from .call import Call, Result
+from .config import Config
+from .errors import Refused
+from .paths import Paths
+
+READY_SECONDS = 20.0
+HANDSHAKE_SECONDS = 5.0
+
+
+def start(call: Call) -> Result:
+    """Start `release` in `slot`; the same release already there and ready is no work."""
+    release, number = call.args["release"], call.args["slot"]
+    call.config.slot(number)
+    with locks.held(call.paths.run, f"slot-{number}", wait=2.0):
+        states.admit(call.paths, call.fence)
+        refuse_changed_conf(call.config, call.paths)
+        already, ready_ms = launch(call.config, call.paths, release=release, number=number)
+    now = slots.look(number, states.load(call.paths), call.paths)
+    return {
+        "slot": number,
+        "release": release,
+        "version": slots.version_of(release, states.load(call.paths), call.paths),
+        "pid": now.process.pid,
+        "ready_ms": round(ready_ms, 1),
+        "already": already,
+    }
+
+
+def launch(config: Config, paths: Paths, *, release: str, number: int) -> "tuple[bool, float]":
+    """Put `release` into the slot and wait until ready: (was it there already, ms to ready). Caller holds the slot."""
+    state = states.load(paths)
+    slot = slots.look(number, state, paths)
+    began = time.monotonic()
+    if slot.running and slot.release != release:
+        raise Refused("slot_busy", f"Slot {number} runs {slot.release}; retire it before {release} can start there.")
+    if not slot.running:
+        if not (paths.release(release) / "sbin" / "ocserv").is_file():
+            raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
+        prepare(config, paths, release=release, number=number)
+        supervise.start(paths, number)
+    _await_ready(config, paths, number=number)
+    return slot.running, (time.monotonic() - began) * 1000
+
+
+def prepare(config: Config, paths: Paths, *, release: str, number: int) -> None:
+    """Write the slot's configuration and what the unit will read."""
+    text = derive.derive(agreed_conf(config, paths), place_of(config, paths, number))
+    slots.ensure_addresses(config)
+    # /run is empty after a reboot; ocserv makes its sockets here.
+    paths.slot_run(number).mkdir(parents=True, exist_ok=True)
+    states.write_whole(paths.slot_conf(number), text, mode=0o640)
+    log = paths.slot_log(number)
+    if log.exists():
+        log.replace(log.with_name(log.name + ".1"))
+    with states.changing(paths) as state:
+        _end_adoption(config, state, number)
+        state.slots[number] = states.SlotState(release=release, since=time.time())
+        if release not in state.ran:
+            state.ran.append(release)
+
+
+def _end_adoption(config: Config, state: states.State, number: int) -> None:
+    """An adopted ocserv that has ended leaves its slot to ordinary releases; going back to it is over."""
+    if state.adopted is None or state.adopted.slot != number:
+        return
+    state.adopted = None
+    if state.previous is not None and state.previous.release == "adopted":
+        state.previous = None
+    if table.is_present():
+        table.apply(nft.place(config, number, adopted=False))
+
+
+def place_of(config: Config, paths: Paths, number: int) -> derive.Place:
+    """What is slot `number`'s own."""
+    return derive.Place(config.slot(number), paths.slot_run(number), config.port, config.inner_port)
+
+
+def agreed_conf(config: Config, paths: Paths) -> str:
+    """The operator's configuration as agreed at enrolment; before that, as it stands."""
+    source = paths.agreed_conf if paths.agreed_conf.exists() else config.ocserv_conf
+    try:
+        return source.read_text()
+    except (OSError, UnicodeDecodeError) as failure:
+        raise Refused("check_failed", f"{source} can't be read: {failure}.") from failure
+
+
+def conf_sha256(path: Path) -> str:
+    """SHA-256 of a file, "" when it can't be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def refuse_changed_conf(config: Config, paths: Paths) -> None:
+    """An edit on the host is drift: nothing new starts from it until a person has agreed."""
+    agreed = states.load(paths).agreed_sha256
+    if agreed and conf_sha256(config.ocserv_conf) != agreed:
+        say = f"{config.ocserv_conf} was changed on the host since it was agreed. Nothing was started; users stay where they are."
+        raise Refused("conf_changed", f"{say} Undo the edit or have it approved.")
+
+
+def _await_ready(config: Config, paths: Paths, *, number: int) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        slot = slots.look(number, states.load(paths), paths)
+        if slot.process.failed or slot.process.restarts > 0:
+            supervise.stop(paths, number)
+            raise Refused(
+                "start_failed",
+                f"{slot.release} ended at once in slot {number}: {last_log_line(paths, number)}.",
+            )
+        if (
+            slot.running
+            and slots.control_of(slot).status()
+            and shakes_hands(config.slot(number).ipv4, config.inner_port)
+        ):
+            return
+        if time.monotonic() > deadline:
+            supervise.stop(paths, number)
+            say = f"{slot.release} was not ready in slot {number} after {READY_SECONDS:g} s and was stopped"
+            raise Refused("not_ready", f"{say}: {last_log_line(paths, number)}.")
+        time.sleep(0.05)
+
+
+def shakes_hands(address: str, port: int) -> bool:
+    """True when a TLS handshake with the slot's own address succeeds."""
+    try:
+        with socket.create_connection((address, port), timeout=HANDSHAKE_SECONDS) as plain:
+            with unverified().wrap_socket(plain, server_hostname="localhost"):
+                return True
+    except OSError:
+        return False
+
+
+def unverified() -> ssl.SSLContext:
+    """TLS to our own machine's slot: the name on the certificate is the public one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def last_log_line(paths: Paths, number: int) -> str:
+    """The last thing that the slot's ocserv said."""
+    lines = [line.strip() for line in journal.tail(paths.slot_log(number)).splitlines() if line.strip()]
+    return lines[-1][:400].rstrip(".") if lines else "it left no message"

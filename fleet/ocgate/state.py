@@ -1,0 +1,147 @@
+"""state.json: what this gateway must remember over a reboot. Written whole, synced, renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from . import locks
+from .errors import Refused
+from .paths import Paths
+
+
+@dataclass
+class Place:
+    """A slot and the release that runs, or ran, in it."""
+
+    slot: int
+    release: str
+
+
+@dataclass
+class Adopted:
+    """The ocserv that served before ocgate came (0.11): slot 1 until it is retired."""
+
+    slot: int
+    pid: int
+    exe: str
+    occtl: str
+    occtl_socket: str
+    unit: str
+    version: str
+
+
+@dataclass
+class SlotState:
+    """What slot N was started with. `steered`: it has had new clients; `distrusted`: rolled back from."""
+
+    release: str
+    since: float = 0.0
+    steered: bool = False
+    distrusted: bool = False
+
+
+@dataclass
+class Trial:
+    """For information only: the kernel's own timer is the truth."""
+
+    weights: Dict[int, int]
+    until: float
+
+
+@dataclass
+class State:
+    fence: int = 0
+    committed: Optional[Place] = None
+    previous: Optional[Place] = None
+    steady: Dict[int, int] = field(default_factory=dict)
+    trial: Optional[Trial] = None
+    slots: Dict[int, SlotState] = field(default_factory=dict)
+    ran: List[str] = field(default_factory=list)
+    adopted: Optional[Adopted] = None
+    agreed_sha256: str = ""
+    # The committed place came by `restore previous`: asking for it again must not swing back.
+    restored: bool = False
+
+
+def load(paths: Paths) -> State:
+    """The state, or a fresh one where none was written. A file that can't be read is refused: fail closed."""
+    try:
+        text = paths.state.read_text()
+    except FileNotFoundError:
+        return State()
+    try:
+        return parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as failure:
+        raise Refused("state_bad", f"{paths.state} can't be read: {failure}.") from failure
+
+
+def parse(raw: Dict[str, Any]) -> State:
+    """Build a State from its JSON; KeyError, TypeError or ValueError when it does not fit."""
+    trial = raw.get("trial")
+    return State(
+        fence=int(raw["fence"]),
+        committed=Place(**raw["committed"]) if raw.get("committed") else None,
+        previous=Place(**raw["previous"]) if raw.get("previous") else None,
+        steady={int(slot): int(weight) for slot, weight in raw.get("steady", {}).items()},
+        trial=Trial(weights={int(s): int(w) for s, w in trial["weights"].items()}, until=trial["until"])
+        if trial
+        else None,
+        slots={int(slot): SlotState(**value) for slot, value in raw.get("slots", {}).items()},
+        ran=[str(name) for name in raw.get("ran", [])],
+        adopted=Adopted(**raw["adopted"]) if raw.get("adopted") else None,
+        agreed_sha256=str(raw.get("agreed_sha256", "")),
+        restored=bool(raw.get("restored", False)),
+    )
+
+
+@contextmanager
+def changing(paths: Paths) -> Iterator[State]:
+    """Read, let the caller change, write. Short: the lock is held throughout, nothing slow belongs inside."""
+    with locks.held(paths.run, "state", wait=5.0):
+        state = load(paths)
+        yield state
+        write_whole(paths.state, json.dumps(asdict(state), sort_keys=True, indent=1) + "\n")
+
+
+def admit(paths: Paths, fence: int) -> None:
+    """Raise `fence_too_low` for a worker that was thought dead; remember a higher fence."""
+    with changing(paths) as state:
+        if fence < state.fence:
+            raise Refused("fence_too_low", f"Fence {fence} is older than {state.fence}, which this gateway has seen.")
+        state.fence = fence
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Replace `path` so that a crash leaves the old or the new text, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".new")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(partial, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_object(path: Path) -> Dict[str, Any]:
+    """A small JSON object that may be missing or broken: {} then."""
+    try:
+        raw = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def write_object(path: Path, value: Dict[str, Any]) -> None:
+    """Write a small JSON object whole."""
+    write_whole(path, json.dumps(value))

@@ -1,0 +1,130 @@
+"""`shift` and `commit`: where new clients go. One nft transaction each; established flows stay where they are."""
+
+from __future__ import annotations
+
+import time
+from typing import Dict, List, Optional
+
+from . import locks, nft, slots, supervise, table
+from . import state as states
+from .call import Call, Result
+from .config import Config
+from .errors import Retry
+from .paths import Paths
+from .run import run
+from .state import Place, State, Trial
+
+LOCK = "steer"
+
+
+def shift(call: Call) -> Result:
+    """Start or renew a trial that the kernel ends by itself after `seconds`."""
+    weights: Dict[int, int] = call.args["weights"]
+    seconds: int = call.args["seconds"]
+    with locks.held(call.paths.run, LOCK, wait=2.0):
+        states.admit(call.paths, call.fence)
+        state = states.load(call.paths)
+        for number, weight in weights.items():
+            if weight:
+                _ready(number, call.config, state, call.paths)
+        began = time.monotonic()
+        seen = table.read()
+        already = table.trial_of(state, seen) == weights
+        until = time.time() + seconds
+        _trust_again(state, weights)
+        state.trial = Trial(weights=weights, until=until)
+        commands = _shift_commands(call, state, present=seen.present)
+        applied = table.apply(commands)
+        _record_shift(call.paths, weights, until=until)
+    ms = (time.monotonic() - began) * 1000
+    shown = {str(slot): weight for slot, weight in weights.items()}
+    return {"weights": shown, "until": until, "applied_at": applied, "ms": round(ms, 1), "already": already}
+
+
+def _shift_commands(call: Call, state: State, *, present: bool) -> List[str]:
+    if not present:
+        learnt = table.remembered(call.paths, call.config)
+        return [nft.whole(call.config, table.wanted(state, now=time.time()), learnt)]
+    relearn = _relearn(call.config, state)
+    return [*relearn, *nft.shift(call.config, call.args["weights"], seconds=call.args["seconds"])]
+
+
+def _record_shift(paths: Paths, weights: Dict[int, int], *, until: float) -> None:
+    with states.changing(paths) as state:
+        state.trial = Trial(weights=weights, until=until)
+        _trust_again(state, weights)
+        for number, weight in weights.items():
+            if weight and number in state.slots:
+                state.slots[number].steered = True
+
+
+def commit(call: Call) -> Result:
+    """Make the slot the steady state: reboot and `restore` go there from now on."""
+    number: int = call.args["slot"]
+    with locks.held(call.paths.run, LOCK, wait=2.0):
+        states.admit(call.paths, call.fence)
+        state = states.load(call.paths)
+        slot = _ready(number, call.config, state, call.paths)
+        seen = table.read()
+        there = state.committed == Place(number, slot.release) and state.steady == {number: 100}
+        if there and seen.present and not seen.trial_left:
+            return {"slot": number, "release": slot.release, "already": True}
+        settle(call.config, call.paths, to=Place(number, slot.release), present=seen.present)
+    return {"slot": number, "release": slot.release, "already": False}
+
+
+def settle(config: Config, paths: Paths, *, to: Place, present: bool, distrust: Optional[List[int]] = None) -> float:
+    """Send all new clients to `to` for good, end a trial, and remember it. Returns when it took effect.
+
+    Slots in `distrust` learn nobody from then on. The caller holds the steering lock.
+    """
+    state = states.load(paths)
+    _settled(state, to, distrust or [])
+    if present:
+        applied = table.apply([*_relearn(config, state), *nft.settle(state.steady)])
+    else:
+        applied = table.apply(
+            [nft.whole(config, table.wanted(state, now=time.time()), table.remembered(paths, config))]
+        )
+    with states.changing(paths) as kept:
+        _settled(kept, to, distrust or [])
+    _hand_over_unit(state, to)
+    return applied
+
+
+def _settled(state: State, to: Place, distrust: List[int]) -> None:
+    if state.committed != to:
+        state.previous, state.restored = state.committed, False
+    state.committed, state.steady, state.trial = to, {to.slot: 100}, None
+    _trust_again(state, state.steady)
+    if to.slot in state.slots:
+        state.slots[to.slot].steered = True
+    for number in distrust:
+        if number in state.slots:
+            state.slots[number].distrusted = True
+
+
+def _trust_again(state: State, weights: Dict[int, int]) -> None:
+    for number, weight in weights.items():
+        if weight and number in state.slots:
+            state.slots[number].distrusted = False
+
+
+def _relearn(config: Config, state: State) -> List[str]:
+    adopted = state.adopted.slot if state.adopted else None
+    return nft.relearn(config, adopted=adopted, distrusted=table.distrusted(state))
+
+
+def _hand_over_unit(state: State, to: Place) -> None:
+    """After a reboot the distribution's ocserv must start only while it is the committed one."""
+    if state.adopted is None or not state.adopted.unit or not supervise.has_systemd():
+        return
+    verb = "unmask" if to.slot == state.adopted.slot else "mask"
+    run(["systemctl", verb, state.adopted.unit], timeout=20)
+
+
+def _ready(number: int, config: Config, state: State, paths: Paths) -> slots.Slot:
+    slot = slots.running(number, config, state, paths)
+    if slots.control_of(slot).status() is None:
+        raise Retry("not_ready", f"The ocserv in slot {number} runs but does not answer occtl; nothing was changed.")
+    return slot

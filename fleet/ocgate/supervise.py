@@ -1,0 +1,194 @@
+"""One ocserv per slot, supervised: by a systemd unit, or by a parent of our own where there is no systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from . import state as states
+from .errors import Refused
+from .paths import Paths
+from .run import run
+
+UNIT = "ocgate-slot@{}.service"
+# As in the unit: more starts than this within BURST_SECONDS and the slot is given up as failed.
+BURST, BURST_SECONDS, PAUSE = 5, 60.0, 1.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """What runs in a slot: `pid` of ocserv's main process or 0, `since` in epoch seconds."""
+
+    pid: int
+    restarts: int
+    since: float
+    failed: bool
+
+
+def has_systemd() -> bool:
+    """True where systemd is the machine's first process."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def program() -> List[str]:
+    """How to call ourselves again: the zipapp, or the package in a checkout."""
+    return [sys.executable, os.path.abspath(sys.argv[0])]
+
+
+def start(paths: Paths, slot: int) -> None:
+    """Start the slot's ocserv; the caller waits until it is ready."""
+    if has_systemd():
+        run(["systemctl", "reset-failed", UNIT.format(slot)], timeout=10)
+        done = run(["systemctl", "start", "--no-block", UNIT.format(slot)], timeout=15)
+        if done.code != 0:
+            raise Refused("start_failed", f"systemd did not start slot {slot}: {done.last_line[:300]}.")
+        return
+    paths.slot_run(slot).mkdir(parents=True, exist_ok=True)
+    _record_file(paths, slot).unlink(missing_ok=True)
+    subprocess.Popen(
+        [*program(), "slot", str(slot), "--supervise"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def stop(paths: Paths, slot: int, *, timeout: float = 20.0) -> None:
+    """Stop the slot's main process and wait; its users, if any, are cut."""
+    if has_systemd():
+        run(["systemctl", "stop", UNIT.format(slot)], timeout=timeout + 10)
+        return
+    record = _record(paths, slot)
+    parent = int(record.get("supervisor", 0))
+    if alive(parent):
+        os.kill(parent, signal.SIGTERM)
+        deadline = time.monotonic() + timeout
+        while alive(parent) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    _record_file(paths, slot).unlink(missing_ok=True)
+
+
+def look(paths: Paths, slot: int) -> Process:
+    """What runs in the slot now."""
+    if has_systemd():
+        return parse_unit(
+            run(["systemctl", "show", UNIT.format(slot), f"--property={','.join(_SHOWN)}"], timeout=2).out
+        )
+    record = _record(paths, slot)
+    pid = int(record.get("pid", 0))
+    running = alive(pid) and alive(int(record.get("supervisor", 0)))
+    return Process(
+        pid=pid if running else 0,
+        restarts=int(record.get("restarts", 0)),
+        since=float(record.get("since", 0)),
+        failed=bool(record.get("failed", False)),
+    )
+
+
+_SHOWN = ("MainPID", "NRestarts", "ActiveEnterTimestampMonotonic", "ActiveState", "Result")
+
+
+def parse_unit(shown: str) -> Process:
+    """Process from `systemctl show`. Monotonic microseconds, so a clock that jumps changes nothing."""
+    fields = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    entered = int(fields.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    since = time.time() - (time.clock_gettime(time.CLOCK_MONOTONIC) - entered) if entered else 0.0
+    return Process(
+        pid=int(fields.get("MainPID") or 0),
+        restarts=int(fields.get("NRestarts") or 0),
+        since=since,
+        failed=fields.get("ActiveState") == "failed",
+    )
+
+
+def run_slot(paths: Paths, slot: int, *, watched: bool) -> int:
+    """Become the slot's ocserv (what its unit runs), or stay as its parent."""
+    place = states.load(paths).slots.get(slot)
+    if place is None:
+        raise Refused("unknown_release", f"No release was put into slot {slot}.")
+    argv = [str(paths.release(place.release) / "sbin" / "ocserv"), "-f", "-c", str(paths.slot_conf(slot))]
+    paths.slot_run(slot).mkdir(parents=True, exist_ok=True)
+    log = os.open(paths.slot_log(slot), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if not watched:
+        os.execv(argv[0], argv)
+    return Parent(paths, slot, argv).watch()
+
+
+class Parent:
+    """Restarts a slot's ocserv when it fails, at most BURST times in BURST_SECONDS."""
+
+    def __init__(self, paths: Paths, slot: int, argv: List[str], clock: Callable[[], float] = time.time) -> None:
+        self._paths, self._slot, self._argv, self._clock = paths, slot, argv, clock
+        self._child: Optional["subprocess.Popen[bytes]"] = None
+        self._stopping = False
+
+    def watch(self) -> int:
+        """Run until told to stop; 0 then, 1 when given up."""
+        signal.signal(signal.SIGTERM, self._stop)
+        starts: List[float] = []
+        while True:
+            starts = [at for at in starts if self._clock() - at < BURST_SECONDS] + [self._clock()]
+            self._begin(restarts=len(starts) - 1)
+            code = self._child.wait() if self._child else 1
+            if self._stopping or code == 0:
+                return 0
+            if len(starts) >= BURST:
+                self._write(pid=0, restarts=len(starts), failed=True)
+                return 1
+            time.sleep(PAUSE)
+
+    def _begin(self, *, restarts: int) -> None:
+        # A group of its own: ocserv's main ends its whole process group with SIGKILL.
+        try:
+            self._child = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, start_new_session=True)
+        except OSError as failure:
+            print(f"{self._argv[0]}: {failure.strerror}", file=sys.stderr, flush=True)
+            self._child = None
+        self._write(pid=self._child.pid if self._child else 0, restarts=restarts, failed=False)
+
+    def _stop(self, _signal: int, _frame: Any) -> None:
+        self._stopping = True
+        if self._child:
+            self._child.terminate()
+
+    def _write(self, *, pid: int, restarts: int, failed: bool) -> None:
+        record = {
+            "supervisor": os.getpid(),
+            "pid": pid,
+            "restarts": restarts,
+            "since": self._clock(),
+            "failed": failed,
+        }
+        states.write_whole(_record_file(self._paths, self._slot), json.dumps(record))
+
+
+def alive(pid: int) -> bool:
+    """True while `pid` runs (a zombie does not)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return pid > 0 and stat.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+
+
+def _record_file(paths: Paths, slot: int) -> Path:
+    return paths.run / f"slot-{slot}.json"
+
+
+def _record(paths: Paths, slot: int) -> Dict[str, Any]:
+    try:
+        raw = json.loads(_record_file(paths, slot).read_text())
+    except (OSError, ValueError):
+        return {}
+    return raw if isinstance(raw, dict) else {}

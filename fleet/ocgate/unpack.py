@@ -1,0 +1,126 @@
+"""A bundle's archive into a folder, every member checked before it is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import Optional
+
+from .errors import Refused
+from .run import ENV
+
+MEMBERS_MAX = 20000
+UNPACKED_MAX = 2 * 1024**3
+
+
+def unpack(bundle: Path, target: Path, *, size_max: int = UNPACKED_MAX) -> None:
+    """Unpack a tar.zst into the new folder `target`; on any refusal nothing of it is left."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True, mode=0o755)
+    try:
+        _pipe(bundle, target, size_max)
+    except Refused:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    except (tarfile.TarError, EOFError, OSError) as failure:
+        shutil.rmtree(target, ignore_errors=True)
+        raise as_refusal(failure, f"The bundle can't be unpacked: {failure}.") from failure
+
+
+def as_refusal(failure: Exception, say: str) -> Refused:
+    """`not_enough_disk` for a full disk or quota, `archive_unsafe` for the rest."""
+    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Refused(
+            "not_enough_disk",
+            "The disk is full; what was written was removed. Free some room and stage again.",
+        )
+    return Refused("archive_unsafe", say)
+
+
+def _pipe(bundle: Path, target: Path, size_max: int) -> None:
+    child = subprocess.Popen(
+        ["zstd", "-dcq", "-M256MiB", str(bundle)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=ENV,
+    )
+    assert child.stdout is not None
+    try:
+        with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
+            _members(archive, target, size_max)
+        if child.wait(timeout=60) != 0:
+            raise Refused("archive_unsafe", "The bundle is no whole zstd stream.")
+    finally:
+        child.stdout.close()
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
+def _members(archive: tarfile.TarFile, target: Path, size_max: int) -> None:
+    written = 0
+    for count, member in enumerate(archive):
+        why = unsafe(member)
+        if why:
+            raise Refused("archive_unsafe", f"The bundle's member {member.name[:100]!r} {why}; nothing was unpacked.")
+        written += member.size
+        if written > size_max or count >= MEMBERS_MAX:
+            raise Refused(
+                "archive_unsafe",
+                f"The bundle unpacks to more than {size_max} bytes or {MEMBERS_MAX} members.",
+            )
+        _write(archive, member, target)
+
+
+def unsafe(member: tarfile.TarInfo) -> Optional[str]:
+    """Why this member may not be unpacked, or None. Pure."""
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or "\0" in member.name:
+        return "has a path that leaves the folder"
+    if member.mode & 0o6000:
+        return "is setuid or setgid"
+    if member.issym():
+        return _leaving(posixpath.join(posixpath.dirname(member.name), member.linkname), member.linkname)
+    if member.isfile() or member.isdir():
+        return None
+    return "is neither file, folder nor symbolic link"
+
+
+def _leaving(resolved: str, link: str) -> Optional[str]:
+    normal = posixpath.normpath(resolved)
+    if link.startswith("/") or normal == ".." or normal.startswith("../"):
+        return "links out of the folder"
+    return None
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    path = target / PurePosixPath(member.name)
+    # A folder of the path may be a link that an earlier member made: it must still end inside.
+    real = Path(os.path.realpath(path.parent))
+    if real != target and target not in real.parents:
+        raise Refused(
+            "archive_unsafe",
+            f"The bundle's member {member.name[:100]!r} goes through a link; nothing was unpacked.",
+        )
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True, mode=0o755)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if path.is_symlink() or path.exists():
+        raise Refused("archive_unsafe", f"The bundle has the member {member.name[:100]!r} twice; nothing was unpacked.")
+    if member.issym():
+        path.symlink_to(member.linkname)
+        return
+    source = archive.extractfile(member)
+    assert source is not None
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as out, source:
+        shutil.copyfileobj(source, out, 1024 * 1024)
+        out.flush()
+        os.fchmod(out.fileno(), 0o755 if member.mode & 0o111 else 0o644)
