@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from pysequoia import SignatureMode, Tsk, sign
+from pysequoia import Cert, SignatureMode, Tsk, sign
 
 PROGRAMS = ("sbin/ocserv", "bin/occtl")
 
@@ -28,6 +28,11 @@ def _key(name: str, validity_seconds: int | None) -> Tsk:
 
 def public(tsk: Tsk) -> str:
     return str(tsk.extract_certificate())
+
+
+def revoked(tsk: Tsk) -> str:
+    cert = tsk.extract_certificate()
+    return str(Cert.from_bytes(bytes(cert) + bytes(cert.revoke(tsk.certifier()))))
 
 
 def fingerprint(tsk: Tsk) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pysequoia import ArmorKind, Cert, Sig, SignatureMode, armor, sign
+from pysequoia import ArmorKind, Sig, SignatureMode, armor, sign
 
 from approvals.errors import Refused
 from releases import trust
@@ -105,9 +105,7 @@ def test_a_signer_who_was_switched_off() -> None:
 
 
 def test_a_revoked_key() -> None:
-    cert = LI.extract_certificate()
-    revoked = Cert.from_bytes(bytes(cert) + bytes(cert.revoke(LI.certifier())))
-    off = replace(SIGNERS[0], public_key=str(revoked))
+    off = replace(SIGNERS[0], public_key=desk.revoked(LI))
     assert "was revoked" in say(desk.signature(LI, SUMS), signers=[off])
 
 
