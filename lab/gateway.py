@@ -101,9 +101,7 @@ class Gateway:
         self.machine.write(f"{INSTALLER}/config.json", json.dumps(self.config(), indent=2) + "\n")
         target = self.machine.upper / INSTALLER
         shutil.copytree(outfit.trust, target / "trust")
-        first = target / "first" / outfit.first.release
-        shutil.copytree(outfit.first.tree, first)
-        shutil.copyfile(outfit.first.folder / "manifest.json", first / "manifest.json")
+        shutil.copytree(outfit.first.folder, target / "first" / outfit.first.release)
 
     def config(self) -> dict[str, Any]:
         """Its /etc/ocgate/config.json."""
@@ -132,6 +130,10 @@ class Gateway:
     def run(self, argv: list[str], *, stdin: str = "", seconds: float = 60) -> str:
         """Run a command as root on it; its output. LabError when that fails."""
         return self.machine.run(argv, stdin=stdin, seconds=seconds).decode(errors="replace")
+
+    def plugged(self, *, everything: bool, plugged: bool) -> None:
+        """Pull or plug its cables at the far end: the controller's, and with `everything` the wan's too."""
+        self._networks.plug_gateway(self.at.index, wan=everything, up=plugged)
 
     def power_off(self) -> None:
         """Cut its power, and with it what its kernel knew of the network."""

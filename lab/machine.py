@@ -51,7 +51,10 @@ class Machine:
         self._cgroup.mkdir(exist_ok=True)
         (self.home / "console").write_bytes(b"")
         inside = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
-        unshare = ["unshare", "-m", "-u", "-i", "-p", "-C", "-f", "--kill-child", "sh", str(BOOT)]
+        # A time namespace of its own, so that the machine's uptime begins at its boot.
+        uptime = int(float(Path("/proc/uptime").read_text().split()[0]))
+        clocks = ["-T", "--boottime", str(-uptime)]
+        unshare = ["unshare", "-m", "-u", "-i", "-p", "-C", *clocks, "-f", "--kill-child", "sh", str(BOOT)]
         self._shell = subprocess.Popen(
             ["sh", "-c", inside, "sh", str(self._cgroup), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
             + [str(self.home), self.name],
@@ -71,6 +74,11 @@ class Machine:
         except (OSError, ValueError):
             return 0
         return int(children[0]) if children and started_at(int(children[0])) else 0
+
+    @property
+    def live(self) -> Path:
+        """The root of the running machine's file system, seen from the host."""
+        return Path(f"/proc/{self.init}/root")
 
     def wait_booted(self, seconds: float = 40) -> None:
         """Wait until systemd has reached its target; LabError with the boot log if it ends before."""

@@ -145,6 +145,13 @@ class Networks:
             self.lan,
         )
 
+    def plug_gateway(self, index: int, *, wan: bool, up: bool) -> None:
+        """Set the far ends of a gateway's links, mgmt0 and if asked wan0: it keeps its addresses and routes."""
+        state = "up" if up else "down"
+        batch([f"link set {self.name(f'm{index}')} {state}"])
+        if wan:
+            batch([f"link set gw{index} {state}"], self.wan)
+
     def drop_gateway(self, index: int) -> None:
         """Remove a gateway's namespace, and with it its links: what a power cut leaves of its network."""
         run(["ip", "netns", "delete", self.name(f"gw{index}")])
