@@ -36,6 +36,7 @@ def kept_secret(name: str) -> str:
 
 SECRET_KEY = kept_secret("secret-key")
 SEALING_KEY = kept_secret("sealing-key")  # wraps the data keys of fleet.Credential
+SEALING_KEYS_OLD = [key for key in os.environ.get("HANDOVER_SEALING_KEYS_OLD", "").split(",") if key]
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("HANDOVER_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("HANDOVER_ORIGINS", "").split(",") if origin]
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "approvals.middleware.SignedIn",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -82,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "upgrader.context.house",
             ],
         },
     },

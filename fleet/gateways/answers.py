@@ -1,0 +1,192 @@
+"""JSON of docs/ocgate-protocol.md → dataclasses of fleet.ports. Pure.
+
+Unknown fields are dropped: a newer ocgate may say more. A missing or wrong one raises GatewayBug: to read on would
+be to guess.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from fleet.ports import (
+    Archive,
+    Checked,
+    Drain,
+    Facts,
+    Finding,
+    Probed,
+    Restored,
+    Retired,
+    Session,
+    Shifted,
+    SlotFacts,
+    SlotMetrics,
+    SlotRelease,
+    Staged,
+    Started,
+    Trial,
+)
+
+Json = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class GatewayBug(RuntimeError):
+    """The gateway's program failed, or said what the protocol does not know. Neither of the two failures: a bug."""
+
+    def __init__(self, say: str, *, code: str = "") -> None:
+        super().__init__(say)
+        self.say = say
+        self.code = code
+
+
+def flat(kind: type[T], raw: Any) -> T:
+    """Build a dataclass of plain fields; those with a default may be missing."""
+    if not isinstance(raw, Mapping):
+        raise GatewayBug(f"Where a {kind.__name__} belongs, the gateway said {raw!r:.80}.", code="bad_answer")
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # every caller passes a dataclass
+        if field.name in raw:
+            values[field.name] = _plain(hints[field.name], raw[field.name], f"{kind.__name__}.{field.name}")
+        elif field.default is dataclasses.MISSING:
+            raise GatewayBug(f"The gateway's answer lacks {kind.__name__}.{field.name}.", code="bad_answer")
+    return kind(**values)
+
+
+def facts(raw: Json) -> Facts:
+    """The answer of `facts`."""
+    values = {name: _need(raw, name) for name in ("ocgate", "hostname", "now", "boot_id", "fence")}
+    trial = raw.get("trial")
+    return Facts(
+        ocgate=str(values["ocgate"]),
+        hostname=str(values["hostname"]),
+        now=_number(values["now"], "now"),
+        boot_id=str(values["boot_id"]),
+        fence=int(_number(values["fence"], "fence")),
+        committed=_place(raw.get("committed")),
+        previous=_place(raw.get("previous")),
+        trial=Trial(weights(_need(trial, "weights")), _number(_need(trial, "until"), "until")) if trial else None,
+        weights=weights(_need(raw, "weights")),
+        slots=tuple(flat(SlotFacts, slot) for slot in _rows(raw, "slots")),
+        releases={str(_need(row, "release")): str(_need(row, "digest")) for row in _rows(raw, "releases")},
+        disk_free=int(_number(_need(_need(raw, "disk"), "free"), "disk.free")),
+        conf_changed=bool((raw.get("conf") or {}).get("changed", False)),
+        raw=raw,
+    )
+
+
+def staged(raw: Json) -> Staged:
+    return flat(Staged, raw)
+
+
+def checked(raw: Json) -> Checked:
+    findings = tuple(flat(Finding, row) for row in _rows(raw, "findings"))
+    return Checked(ok=bool(_need(raw, "ok")), findings=findings)
+
+
+def started(raw: Json) -> Started:
+    return flat(Started, raw)
+
+
+def probed(raw: Json) -> Probed:
+    return flat(Probed, raw)
+
+
+def shifted(raw: Json) -> Shifted:
+    until, applied = _number(_need(raw, "until"), "until"), _number(_need(raw, "applied_at"), "applied_at")
+    return Shifted(weights(_need(raw, "weights")), until, applied, bool(_need(raw, "already")))
+
+
+def drain(raw: Json) -> Drain:
+    return flat(Drain, raw)
+
+
+def sessions(raw: Json) -> tuple[Session, ...]:
+    return tuple(flat(Session, row) for row in _rows(raw, "sessions"))
+
+
+def retired(raw: Json) -> Retired:
+    cut = tuple((str(_need(row, "id")), str(_need(row, "user"))) for row in _rows(raw, "cut"))
+    return Retired(int(_number(_need(raw, "slot"), "slot")), cut, bool(_need(raw, "already")))
+
+
+def restored(raw: Json) -> Restored:
+    return flat(Restored, {**raw, "weights": weights(_need(raw, "weights"))})
+
+
+def metrics(raw: Json) -> tuple[SlotMetrics, ...]:
+    return tuple(flat(SlotMetrics, row) for row in _rows(raw, "slots"))
+
+
+def archive(raw: Json) -> Archive:
+    """The answer of `snapshot`; its hash is checked."""
+    try:
+        data = base64.b64decode(str(_need(raw, "archive")), validate=True)
+    except binascii.Error as wrong:
+        raise GatewayBug(f"The gateway's snapshot is not base64: {wrong}.", code="bad_answer") from wrong
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != _need(raw, "sha256"):
+        raise GatewayBug("The gateway's snapshot does not have the hash that it names.", code="bad_answer")
+    return Archive(data, sha256, tuple(str(name) for name in _rows(raw, "files")))
+
+
+def already(raw: Json) -> bool:
+    """Was it so before this was asked?"""
+    return bool(_need(raw, "already"))
+
+
+def count(raw: Json, name: str) -> int:
+    """A number of bytes or parts in a progress line."""
+    return int(_number(_need(raw, name), name))
+
+
+def weights(raw: Any) -> dict[int, int]:
+    """`{"1":75,"2":25}` as numbers."""
+    try:
+        return {int(slot): int(weight) for slot, weight in raw.items()}
+    except (AttributeError, TypeError, ValueError) as wrong:
+        raise GatewayBug(f"The gateway's weights are {raw!r:.80}.", code="bad_answer") from wrong
+
+
+def _place(raw: Any) -> SlotRelease | None:
+    return flat(SlotRelease, raw) if raw else None
+
+
+def _rows(raw: Json, name: str) -> Iterable[Any]:
+    rows = _need(raw, name)
+    if not isinstance(rows, list | tuple):
+        raise GatewayBug(f"The gateway's {name} are {rows!r:.80}.", code="bad_answer")
+    return rows
+
+
+def _need(raw: Any, name: str) -> Any:
+    if not isinstance(raw, Mapping) or name not in raw:
+        raise GatewayBug(f"The gateway's answer lacks {name}.", code="bad_answer")
+    return raw[name]
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GatewayBug(f"The gateway's {name} is {value!r:.80}, not a number.", code="bad_answer")
+    return float(value)
+
+
+def _plain(kind: Any, value: Any, name: str) -> Any:
+    if kind is int:
+        return int(_number(value, name))
+    if kind is float:
+        return _number(value, name)
+    wanted = bool if kind is bool else str
+    if kind in (bool, str) or get_args(kind):
+        # A Literal's values are texts; a new one of a newer ocgate is passed on as it is.
+        if wanted is str and isinstance(value, Mapping):
+            return value
+        if not isinstance(value, wanted):
+            raise GatewayBug(f"The gateway's {name} is {value!r:.80}.", code="bad_answer")
+    return value

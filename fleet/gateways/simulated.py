@@ -1,0 +1,299 @@
+"""One gateway in memory, an adapter of fleet.ports.Gateway: the protocol's semantics without a machine. No Django.
+
+The controller's tests and `script/demo --simulated` run on it. `effects` counts what really changed, not calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from fleet.errors import GiveUp, RetryLater
+from fleet.gateways import answers
+from fleet.gateways.machine import Faults, Machine, Place, Slot
+from fleet.gateways.simulated_facts import DISK_NEEDED, disk_free, raw_facts
+from fleet.ports import (
+    Archive,
+    Checked,
+    Drain,
+    Facts,
+    Finding,
+    Probed,
+    Progress,
+    ReleaseFiles,
+    Restored,
+    Retired,
+    Session,
+    Shifted,
+    SlotMetrics,
+    Staged,
+    Started,
+    Weights,
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the machines of a fleet share: their time, and how one waits in it."""
+
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    pace: float = 0.0  # seconds that staging takes; starting takes a fifth of it
+
+
+def unkept(_: Machine, __: float) -> None:
+    """Keep nothing: the state lives as long as the process."""
+
+
+class MemoryGateway:
+    """One simulated gateway. `keep` is called after each change, so that another process can go on from there."""
+
+    def __init__(self, machine: Machine, *, world: World, keep: Callable[[Machine, float], None] = unkept) -> None:
+        self.machine = machine
+        self.world = world
+        self.keep = keep
+        self._lock = threading.RLock()
+
+    @property
+    def faults(self) -> Faults:
+        return self.machine.faults
+
+    @property
+    def effects(self) -> dict[str, int]:
+        """Verb → how often it really changed something here."""
+        return dict(self.machine.effects)
+
+    def facts(self) -> Facts:
+        with self._asked() as now:
+            return answers.facts(raw_facts(self.machine, now))
+
+    def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged:
+        with self._asked():
+            self.machine.admit(fence)
+            known = self.machine.releases.get(files.release)
+            self._may_stage(files, known)
+        version = str(json.loads(files.manifest)["version"])
+        if known:
+            return Staged(files.release, files.digest, version, already=True)
+        for part in range(1, 11):
+            # Outside the lock: a restore never waits for a stage.
+            self.world.sleep(self.world.pace / 10)
+            progress("bundle", files.size * part // 10, files.size)
+        with self._asked(), self._changed("stage"):
+            self.machine.releases[files.release] = (files.digest, version)
+            return Staged(files.release, files.digest, version, already=False)
+
+    def check(self, release: str, slot: int) -> Checked:
+        with self._asked():
+            self._staged(release)
+            findings = list(self._findings(release, self.machine.slot(slot)))
+            return Checked(ok=all(finding.level != "error" for finding in findings), findings=tuple(findings))
+
+    def start(self, release: str, slot: int, *, fence: int) -> Started:
+        self.world.sleep(self.world.pace / 5)
+        with self._asked() as now:
+            self.machine.admit(fence)
+            self._staged(release)
+            place = self.machine.slot(slot)
+            if already := place.running and place.release == release:
+                return self._started(place, already=already)
+            if place.running:
+                raise GiveUp(f"Slot {slot} of {self.machine.name} runs {place.release}.", code="slot_busy")
+            with self._changed(None):
+                self.machine.launch(place, release, now)
+            return self._started(self.machine.slot(slot), already=False)
+
+    def probe(self, slot: int, *, user: str, password: str) -> Probed:
+        with self._asked() as now:
+            place = self.machine.running(slot)
+            # A login like any other: it counts, and it meets the same fault.
+            if not password or self.machine.refuses(place, f"{user}:{now}"):
+                place.auth_failures += 1
+                return Probed(slot, False, "password", 4.0, 0.0, f"Slot {slot} refused the password of {user}.")
+            place.logins += 1
+            return Probed(slot, True, "done", 4.0, 35.0, f"{user} signed in on slot {slot} and out again.")
+
+    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted:
+        with self._asked() as now:
+            self.machine.admit(fence)
+            if sum(weights.values()) != 100:
+                raise GiveUp(f"The weights {dict(weights)} do not sum to 100.", code="bad_request")
+            wanted = {self.machine.running(slot).number: weight for slot, weight in weights.items() if weight}
+            steering = self.machine.steering
+            already = steering.trial == wanted
+            with self._changed("renew" if already else "shift"):
+                steering.trial, steering.until = wanted, now + seconds
+            return Shifted(wanted, self._their(now + seconds), self._their(now), already)
+
+    def commit(self, slot: int, *, fence: int) -> bool:
+        with self._asked():
+            self.machine.admit(fence)
+            place = Place(slot, self.machine.running(slot).release)
+            steering = self.machine.steering
+            if already := steering.committed == place and steering.trial is None:
+                return already
+            with self._changed("commit"):
+                self.machine.settle(place)
+            return False
+
+    def drain(self, slot: int) -> Drain:
+        with self._asked() as now:
+            sessions = self.machine.on_slot(self.machine.slot(slot).number)
+            oldest = max((now - session.since for session in sessions), default=0.0)
+            return Drain(slot, len(sessions), int(oldest), idle=0, cookies=len(sessions))
+
+    def sessions(self) -> list[Session]:
+        with self._asked():
+            return self.machine.sessions()
+
+    def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired:
+        with self._asked() as now:
+            self.machine.admit(fence)
+            place = self.machine.slot(slot)
+            if not place.running:
+                self.machine.slots[slot] = Slot(slot)
+                return Retired(slot, (), already=True)
+            self._may_retire(slot, cut_at_most)
+            with self._changed("retire"):
+                lost = self.machine.stop(place, now, failed=False)
+            return Retired(slot, tuple((session.id, session.user) for session in lost), already=False)
+
+    def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
+        with self._asked() as now:
+            self.machine.admit(fence)
+            steering = self.machine.steering
+            target = self._target(to)
+            place = self.machine.slot(target.slot)
+            runs = place.running and place.release == target.release
+            already = runs and steering.trial is None and steering.committed == target
+            if not already:
+                with self._changed("restore"):
+                    target = target if runs else self._relaunch(target, now)
+                    self.machine.settle(target)
+                    if to == "previous":
+                        steering.previous, steering.restored = None, True
+            weights = {target.slot: 100}
+            return Restored(target.slot, target.release, weights, not runs, 0, self._their(now), already)
+
+    def snapshot(self) -> Archive:
+        with self._asked() as now:
+            text = json.dumps(raw_facts(self.machine, now), indent=1).encode()
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz") as tar:
+            member = tarfile.TarInfo("facts.json")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
+        return Archive(out.getvalue(), hashlib.sha256(out.getvalue()).hexdigest(), ("facts.json",))
+
+    def metrics(self) -> list[SlotMetrics]:
+        with self._asked() as now:
+            return list(self.machine.metrics(now))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def sign_in(self, user: str, *, remote: str) -> Session | None:
+        """Let a user of the test sign in, as steered; None when the login failed."""
+        with self._lock:
+            now = self.world.clock()
+            self.machine.advance(now)
+            id = hashlib.sha256(f"{user}:{remote}:{now}".encode()).hexdigest()[:32]
+            session = self.machine.sign_in(now, id=id, user=user, remote=remote)
+            if session is not None:
+                self.machine.guests[session.id] = session
+            return session
+
+    def sign_out(self, session: Session) -> None:
+        """Let a user of the test leave."""
+        with self._lock:
+            self.machine.sign_out(session)
+
+    def reboot(self) -> None:
+        """Every session ends, the trial too; the committed slot serves, as after a boot of a real gateway."""
+        with self._lock:
+            self.machine.reboot(self.world.clock())
+            self.keep(self.machine, self.world.clock())
+
+    def _target(self, to: str) -> Place:
+        steering = self.machine.steering
+        target = steering.previous if to == "previous" and not steering.restored else steering.committed
+        if target is None:
+            raise GiveUp(f"{self.machine.name} has no {to} slot to go back to.", code="nothing_to_restore")
+        return target
+
+    def _relaunch(self, target: Place, now: float) -> Place:
+        slot = self.machine.slot(target.slot)
+        if slot.running:
+            slot = next((other for other in self.machine.slots.values() if not other.running), slot)
+            if slot.running:
+                raise GiveUp(f"All slots of {self.machine.name} run another release; retire one.", code="no_slot_free")
+        self.machine.launch(slot, target.release, now)
+        return Place(slot.number, target.release)
+
+    def _staged(self, release: str) -> None:
+        if release not in self.machine.releases:
+            raise GiveUp(f"{release} is not on {self.machine.name}; stage it first.", code="unknown_release")
+
+    def _may_stage(self, files: ReleaseFiles, known: tuple[str, str] | None) -> None:
+        name = self.machine.name
+        if known and known[0] != files.digest:
+            raise GiveUp(f"{name} holds another {files.release} with digest {known[0][:12]}.", code="release_differs")
+        if not known and disk_free(self.machine) < DISK_NEEDED:
+            free = disk_free(self.machine) // 1_000_000
+            say = f"{name} has {free} MB free and needs {DISK_NEEDED // 1_000_000} MB for {files.release}."
+            raise GiveUp(say, code="not_enough_disk")
+
+    def _may_retire(self, slot: int, cut_at_most: int) -> None:
+        name, steering = self.machine.name, self.machine.steering
+        if self.machine.weights().get(slot) or (steering.committed and steering.committed.slot == slot):
+            raise GiveUp(f"Slot {slot} of {name} gets new clients or is the committed one.", code="slot_busy")
+        users = len(self.machine.on_slot(slot))
+        if users > cut_at_most:
+            say = f"Slot {slot} of {name} has {users} users; {cut_at_most} may be cut. It goes on."
+            raise GiveUp(say, code="has_sessions")
+
+    def _findings(self, release: str, slot: Slot) -> Iterator[Finding]:
+        name = self.machine.name
+        if slot.running and slot.release != release:
+            yield Finding("error", "slot_busy", f"Slot {slot.number} of {name} runs {slot.release}.")
+        if self.machine.faults.conf_changed:
+            yield Finding("error", "conf_changed", f"ocserv.conf on {name} was edited after it was agreed.")
+        if disk_free(self.machine) < DISK_NEEDED:
+            yield Finding("error", "not_enough_disk", f"{name} has less than {DISK_NEEDED // 1_000_000} MB free.")
+
+    def _started(self, slot: Slot, *, already: bool) -> Started:
+        return Started(slot.number, slot.release, slot.version, slot.pid, 0 if already else 400, already)
+
+    def _their(self, at: float) -> float:
+        return at + self.machine.faults.clock_offset
+
+    @contextmanager
+    def _asked(self) -> Iterator[float]:
+        """One question: refused while unreachable, slow where wanted, everything that was due happened before."""
+        if self.faults.slow_seconds:
+            self.world.sleep(self.faults.slow_seconds)
+        with self._lock:
+            if self.faults.unreachable:
+                raise RetryLater(f"{self.machine.name} does not answer.", code="unreachable")
+            now = self.world.clock()
+            self.machine.advance(now)
+            yield now
+
+    @contextmanager
+    def _changed(self, effect: str | None) -> Iterator[None]:
+        """What happens inside is an effect: counted, kept, and then perhaps nobody hears of it."""
+        yield
+        if effect:
+            self.machine.effects[effect] += 1
+        self.keep(self.machine, self.world.clock())
+        if self.faults.lose_answers > 0:
+            self.faults.lose_answers -= 1
+            raise RetryLater(f"{self.machine.name} was cut off before it answered.", code="connection_lost")

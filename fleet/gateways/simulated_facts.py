@@ -1,0 +1,71 @@
+"""What a simulated gateway says when it is asked for `facts`: the JSON of docs/ocgate-protocol.md. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fleet.gateways.machine import Machine, Slot
+
+DISK = 40_000_000_000  # bytes
+DISK_NEEDED = 200_000_000  # a bundle, packed and unpacked
+
+
+def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
+    """The answer; `simulation` holds what another process needs to go on from here."""
+    steering = machine.steering
+    their_now = now + machine.faults.clock_offset
+    until = steering.until + machine.faults.clock_offset
+    weights = machine.weights()
+    return {
+        "ocgate": "simulated",
+        "protocol": 1,
+        "hostname": machine.name,
+        "now": their_now,
+        "boot_id": f"{machine.name}-{machine.boots}",
+        "fence": machine.fence,
+        "committed": asdict(steering.committed) if steering.committed else None,
+        "previous": asdict(steering.previous) if steering.previous else None,
+        "trial": {"weights": _keys(steering.trial), "until": until} if steering.trial else None,
+        "weights": _keys(weights),
+        "slots": [_slot(machine, slot, weights.get(slot.number, 0)) for slot in machine.slots.values()],
+        "releases": [
+            {"release": release, "digest": digest, "version": version}
+            for release, (digest, version) in sorted(machine.releases.items())
+        ],
+        "disk": {"free": disk_free(machine), "total": DISK},
+        "conf": {"path": "/etc/ocserv/ocserv.conf", "changed": machine.faults.conf_changed},
+        "keep": {"running": True, "events": []},
+        "simulation": machine.dump(),
+    }
+
+
+def disk_free(machine: Machine) -> int:
+    """Bytes."""
+    return 1_000_000 if machine.faults.disk_full else DISK - DISK_NEEDED * len(machine.releases)
+
+
+def _slot(machine: Machine, slot: Slot, weight: int) -> dict[str, Any]:
+    return {
+        "slot": slot.number,
+        "state": _state(slot, weight),
+        "release": slot.release,
+        "version": slot.version,
+        "pid": slot.pid if slot.running else 0,
+        "sessions": len(machine.on_slot(slot.number)),
+        "weight": weight,
+        "since": slot.since,
+        "restarts": slot.restarts,
+    }
+
+
+def _state(slot: Slot, weight: int) -> str:
+    if slot.failed:
+        return "failed"
+    if not slot.running:
+        return "idle"
+    return "draining" if slot.steered and not weight else "serving"
+
+
+def _keys(weights: dict[int, int]) -> dict[str, int]:
+    return {str(slot): weight for slot, weight in weights.items()}

@@ -1,0 +1,198 @@
+"""The SSH adapter of fleet.ports.Gateway: verbs and dataclasses on one side, lines of a kept session on the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+from fleet.errors import GiveUp
+from fleet.gateways import answers
+from fleet.gateways.answers import GatewayBug
+from fleet.gateways.dial import ConnectionLost
+from fleet.gateways.lines import Lines
+from fleet.gateways.session import OnProgress, Question, Session, ignore
+from fleet.ports import (
+    Archive,
+    Checked,
+    Drain,
+    Facts,
+    Probed,
+    Progress,
+    ReleaseFiles,
+    Restored,
+    Retired,
+    Shifted,
+    SlotMetrics,
+    Staged,
+    Started,
+    Weights,
+)
+from fleet.ports import Session as UserSession
+
+STAGE_SECONDS = 3600.0
+SNAPSHOT_MOST = 8 * 1024 * 1024  # bytes of one line: 4 MiB as base64, and the file names
+SEND_CHUNK = 64 * 1024
+TELL_SECONDS = 0.5  # between two calls of a caller's progress
+QUIET_SECONDS = 20.0  # a slow line is no dead peer while a bundle goes over it
+
+Json = Mapping[str, Any]
+
+
+class Borrow(Protocol):
+    """Where the adapter gets its session from: kept.py."""
+
+    def take(self) -> tuple[Session, bool]:
+        """Return a live session, and whether it was opened just now."""
+
+    def give_back(self) -> None:
+        """The caller has ended: the session may be closed when nobody else wants it."""
+
+
+class SshGateway:
+    """One gateway over SSH. Any thread may use it; `close` gives the session back."""
+
+    def __init__(self, borrow: Borrow) -> None:
+        self._borrow = borrow
+
+    def facts(self) -> Facts:
+        return answers.facts(self._ask(Question("facts", seconds=15)))
+
+    def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged:
+        session, _ = self._borrow.take()
+        return answers.staged(stage(session, files, fence=fence, progress=progress))
+
+    def check(self, release: str, slot: int) -> Checked:
+        return answers.checked(self._ask(Question("check", {"release": release, "slot": slot}, seconds=60)))
+
+    def start(self, release: str, slot: int, *, fence: int) -> Started:
+        question = Question("start", {"release": release, "slot": slot}, fence=fence, seconds=90)
+        return answers.started(self._ask(question))
+
+    def probe(self, slot: int, *, user: str, password: str) -> Probed:
+        args = {"slot": slot, "user": user, "password": password}
+        return answers.probed(self._ask(Question("probe", args, seconds=40)))
+
+    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted:
+        args = {"weights": {str(slot): weight for slot, weight in weights.items()}, "seconds": seconds}
+        return answers.shifted(self._ask(Question("shift", args, fence=fence, kind="steer", seconds=15)))
+
+    def commit(self, slot: int, *, fence: int) -> bool:
+        raw = self._ask(Question("commit", {"slot": slot}, fence=fence, kind="steer", seconds=30))
+        return answers.already(raw)
+
+    def drain(self, slot: int) -> Drain:
+        return answers.drain(self._ask(Question("drain", {"slot": slot}, seconds=15)))
+
+    def sessions(self) -> tuple[UserSession, ...]:
+        return answers.sessions(self._ask(Question("sessions", seconds=20, most=SNAPSHOT_MOST)))
+
+    def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired:
+        args = {"slot": slot, "cut_at_most": cut_at_most}
+        return answers.retired(self._ask(Question("retire", args, fence=fence, seconds=90, most=SNAPSHOT_MOST)))
+
+    def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
+        question = Question("restore", {"to": to}, fence=fence, kind="steer", seconds=90)
+        return answers.restored(self._ask(question))
+
+    def snapshot(self) -> Archive:
+        return answers.archive(self._ask(Question("snapshot", seconds=90, most=SNAPSHOT_MOST)))
+
+    def metrics(self) -> tuple[SlotMetrics, ...]:
+        found = answers.metrics(self._ask(Question("metrics", seconds=15)))
+        # Whoever watches a gateway may have to roll it back within 300 ms: no process start then.
+        session, _ = self._borrow.take()
+        session.warm("steer")
+        return found
+
+    def watch(self, *, seconds: int, every: int, seen: Callable[[tuple[SlotMetrics, ...]], None]) -> None:
+        """Call `seen` with the metrics each `every` seconds, for `seconds`, on a channel that delays nothing else."""
+
+        def sample(message: Json) -> None:
+            seen(answers.metrics(message.get("metrics", {})))
+
+        args = {"seconds": seconds, "every": every}
+        question = Question("watch", args, kind="watch", seconds=seconds + 15)
+        self._ask(question, on_progress=sample)
+
+    def close(self) -> None:
+        self._borrow.give_back()
+
+    def _ask(self, question: Question, *, on_progress: OnProgress = ignore) -> Json:
+        session, fresh = self._borrow.take()
+        try:
+            return session.ask(question, on_progress=on_progress)
+        except ConnectionLost:
+            # A kept connection may have died while nobody looked. Every verb may be asked twice, says the protocol.
+            if fresh:
+                raise
+        session, _ = self._borrow.take()
+        return session.ask(question, on_progress=on_progress)
+
+
+def stage(session: Session, files: ReleaseFiles, *, fence: int, progress: Progress) -> Json:
+    """Bring a release over the session's own channel for it; goes on where an earlier one was cut."""
+    if (size := files.bundle.stat().st_size) != files.size:
+        say = f"The bundle of {files.release} in the repository has {size} bytes and should have {files.size}."
+        raise GiveUp(say, code="bundle_cut_short")
+    deadline = time.monotonic() + STAGE_SECONDS
+    question = Question("stage", stage_args(files), fence=fence, kind="stage", silence=QUIET_SECONDS)
+    tell = Told(progress)
+
+    def told(message: Json) -> None:
+        if message.get("progress") == "send":
+            send_bundle(lines, files, offset=offset_of(message, files.size), deadline=deadline, tell=tell)
+        else:
+            tell(str(message.get("progress")), answers.count(message, "done"), answers.count(message, "total"))
+
+    with session.line("stage", deadline=deadline) as lines:
+        id = session.send(lines, question, deadline=deadline)
+        return session.result(lines, question, id=id, deadline=deadline, on_progress=told)
+
+
+def stage_args(files: ReleaseFiles) -> Json:
+    return {
+        "release": files.release,
+        "manifest": files.manifest,
+        "sums": files.sums,
+        "changelog": files.changelog,
+        "signatures": [{"name": name, "text": text} for name, text in files.signatures],
+        "size": files.size,
+        "sha256": files.sha256,
+        "source": {"kind": "ssh"},
+    }
+
+
+def offset_of(message: Json, size: int) -> int:
+    """Return where the gateway wants the bundle to begin: it keeps what an earlier stage brought."""
+    offset = answers.count(message, "done")
+    if not 0 <= offset <= size:
+        raise GatewayBug(f"The gateway asked for a bundle of {size} bytes from byte {offset}.", code="bad_answer")
+    return offset
+
+
+def send_bundle(lines: Lines, files: ReleaseFiles, *, offset: int, deadline: float, tell: Told) -> None:
+    """Send the bundle's bytes from `offset` on; stop when the gateway says something: it can only be a no."""
+    sent = offset
+    with files.bundle.open("rb") as bundle:
+        bundle.seek(offset)
+        while chunk := bundle.read(SEND_CHUNK):
+            if lines.has_something():
+                return
+            lines.send(chunk, deadline=deadline, silence=QUIET_SECONDS)
+            sent += len(chunk)
+            tell("bundle", sent, files.size)
+
+
+class Told:
+    """Passes progress on, not more often than its reader can use: it may be a database row."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = 0.0
+
+    def __call__(self, say: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= TELL_SECONDS or done >= total:
+            self._last = now
+            self._progress(say, done, total)
