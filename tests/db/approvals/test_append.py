@@ -72,6 +72,13 @@ def test_what_has_no_single_spelling_is_refused(value: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_nul_that_postgresql_could_not_store_is_replaced() -> None:
+    event = note(reason="a\x00b")
+    assert event.reason == "a\ufffdb"
+    assert audit.verify() is None
+
+
+@pytest.mark.django_db
 def test_a_cycle_is_refused() -> None:
     loop: dict[str, Any] = {}
     loop["again"] = loop

@@ -125,6 +125,19 @@ def test_two_are_needed_and_one_overtakes(monkeypatch: pytest.MonkeyPatch) -> No
     assert Decision.objects.count() == 2
 
 
+def test_two_are_needed_and_one_overtakes_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    request, real = ask(needed=2), services._outcome
+
+    def overtaken(seen: Request, *, yes: bool) -> Request.State:
+        counted = real(seen, yes=yes)
+        monkeypatch.setattr(services, "_outcome", real)
+        decide(request, "Kim")
+        return counted
+
+    monkeypatch.setattr(services, "_outcome", overtaken)
+    assert decide(request).state == "approved"
+
+
 def test_one_person_is_no_quorum_of_two() -> None:
     request = decide(ask(needed=2))
     assert request.state == "open"

@@ -123,6 +123,12 @@ def test_a_signed_but_unsafe_bundle_is_refused(tmp_path: Path, repository: Path)
     assert "only plain paths" in refused(desk.release(tmp_path / "in", LI, packed=packed), repository)
 
 
+@pytest.mark.parametrize("changelog", [b"\x1b[2J", b"a\0b", b"\xff", b"\xc2\x9b"])
+def test_a_change_log_that_plays_with_terminals_is_refused(tmp_path: Path, repository: Path, changelog: bytes) -> None:
+    say = refused(desk.release(tmp_path / "in", LI, changelog=changelog), repository)
+    assert say in ("CHANGELOG.md holds control characters.", "CHANGELOG.md is not UTF-8.")
+
+
 def test_a_stranger_is_refused(tmp_path: Path, repository: Path) -> None:
     say = refused(desk.release(tmp_path / "in", EVE), repository)
     assert "who is not a trusted signer of this repository" in say

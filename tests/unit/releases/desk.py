@@ -91,10 +91,12 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{sha256(data)}  {name}\n" for name, data in sorted(files.items())).encode()
 
 
-def release(folder: Path, *signers: Tsk, packed: bytes | None = None, **changes: Any) -> Path:
+def release(
+    folder: Path, *signers: Tsk, packed: bytes | None = None, changelog: bytes = b"# Better\n", **changes: Any
+) -> Path:
     """Write a release into a new folder, signed by each of `signers` in a file of its own."""
     packed = bundle() if packed is None else packed
-    files = {"bundle.tar.zst": packed, "manifest.json": manifest(packed, **changes), "CHANGELOG.md": b"# Better\n"}
+    files = {"bundle.tar.zst": packed, "manifest.json": manifest(packed, **changes), "CHANGELOG.md": changelog}
     summed = sums(files)
     for number, tsk in enumerate(signers):
         files[f"SHA256SUMS.{number}.asc" if number else "SHA256SUMS.asc"] = signature(tsk, summed)
