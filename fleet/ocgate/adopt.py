@@ -15,14 +15,17 @@ from typing import List, Optional
 
 from . import derive, learn, restore, slots, steer, supervise, table
 from . import state as states
-from .config import Config
+from .config import Config, own_addresses
 from .errors import Refused
 from .occtl import Control, Session
 from .paths import Paths
 from .run import run
 
 SLOT = 1
-TRACK = "table inet handover_track { chain look { type filter hook prerouting priority -150; ct state established counter; }; }"
+TRACK = """table inet handover_track {
+  chain look { type filter hook prerouting priority -150; ct state established counter; }
+}
+"""
 TRACK_SECONDS = 3.0
 
 
@@ -48,7 +51,7 @@ def _steer(config: Config, paths: Paths, old: states.Adopted) -> None:
         state.adopted = old
         state.slots[SLOT] = states.SlotState(release="adopted", since=time.time(), steered=True)
     states.write_whole(paths.lib / "adopted-unit", old.unit + "\n")
-    known = restore.remotes_of(slots.look(SLOT, states.load(paths), paths)) - {""}
+    known = restore.remotes_of(slots.look(SLOT, states.load(paths), paths), ours=own_addresses(config))
     table.remember(paths, learn.adopted_of(known, seconds=config.sticky_seconds), now=time.time())
     steer.settle(config, paths, to=states.Place(SLOT, "adopted"), present=False)
 
@@ -107,7 +110,7 @@ def _unit_of(pid: int) -> str:
 
 
 def _await_tracked(users: List[Session]) -> None:
-    """Make each user's connection send something, so that the kernel tracks it: a ping comes back through the tunnel."""
+    """Make each user's connection send something, so that the kernel tracks it: a ping into the tunnel does."""
     deadline = time.monotonic() + TRACK_SECONDS
     for user in users:
         if user.vpn_ip and time.monotonic() < deadline:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List
 
-from . import VERSION, keep, install, supervise, uninstall
+from . import VERSION, install, keep, supervise, uninstall
 from .errors import Answered
 from .paths import SYSTEM
 from .serve import serve

@@ -13,11 +13,14 @@ from . import derive
 from .findings import Finding
 from .run import run
 
+# fmt: off
 NUMBERS = (
-    "max-clients max-same-clients rate-limit-ms server-drain-ms keepalive dpd mobile-dpd switch-to-tcp-timeout auth-timeout "
-    "idle-timeout mobile-idle-timeout session-timeout max-ban-score ban-reset-time cookie-timeout rekey-time mtu tcp-port udp-port "
-    "server-stats-reset-time ban-time min-reauth-time log-level sec-mod-scale rx-data-per-sec tx-data-per-sec"
-).split()
+    "max-clients", "max-same-clients", "rate-limit-ms", "server-drain-ms", "keepalive", "dpd", "mobile-dpd", "mtu",
+    "switch-to-tcp-timeout", "auth-timeout", "idle-timeout", "mobile-idle-timeout", "session-timeout", "max-ban-score",
+    "ban-reset-time", "ban-time", "min-reauth-time", "cookie-timeout", "rekey-time", "tcp-port", "udp-port",
+    "server-stats-reset-time", "log-level", "sec-mod-scale", "rx-data-per-sec", "tx-data-per-sec",
+)
+# fmt: on
 FILES = (
     "server-cert",
     "server-key",

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Optional, Tuple
 
 from .errors import Refused
 
@@ -46,6 +46,11 @@ class Config:
             known = ", ".join(str(n) for n in sorted(self.slots))
             raise Refused("slot_unknown", f"This gateway has no slot {number}; it has {known}.")
         return self.slots[number]
+
+
+def own_addresses(config: Config) -> FrozenSet[str]:
+    """The slots' own addresses: what comes from there is a probe of ours, not a user."""
+    return frozenset(a for slot in config.slots.values() for a in (slot.ipv4, slot.ipv6) if a)
 
 
 def load(path: Path) -> Config:

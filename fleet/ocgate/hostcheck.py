@@ -50,7 +50,7 @@ def _kernel() -> List[Finding]:
 def _conntrack() -> List[Finding]:
     count, most = _sysctl("net/netfilter/nf_conntrack_count"), _sysctl("net/netfilter/nf_conntrack_max")
     if most and count > CONNTRACK_FULL * most:
-        say = f"{count} of {most} connections are tracked; raise net.netfilter.nf_conntrack_max before new ones are refused."
+        say = f"{count} of {most} connections are tracked; raise net.netfilter.nf_conntrack_max."
         return [Finding("warning", "conntrack_full", say)]
     return []
 

@@ -1,4 +1,4 @@
-"""`ocgate keep`: resident. Restores the table when it is flushed, keeps the committed slot, refreshes what is learnt."""
+"""`ocgate keep`: resident. Restores a flushed table, keeps the committed slot, refreshes what is learnt."""
 
 from __future__ import annotations
 

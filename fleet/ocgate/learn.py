@@ -11,7 +11,7 @@ from typing import Dict, FrozenSet, List, Tuple
 
 from . import nft, restore, slots, table
 from . import state as states
-from .config import Config, SlotConfig
+from .config import Config, SlotConfig, own_addresses
 from .nft import Learnt
 from .paths import Paths
 
@@ -29,7 +29,7 @@ def refresh(config: Config, paths: Paths) -> None:
     for slot in slots.every(config, state, paths):
         if not slot.running:
             continue
-        known = restore.remotes_of(slot) - {""}
+        known = restore.remotes_of(slot, ours=own_addresses(config))
         if slot.adopted:
             additions = merged(additions, adopted_of(known, seconds=config.sticky_seconds))
             continue

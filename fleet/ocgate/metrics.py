@@ -10,17 +10,20 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, FrozenSet, List, Optional
 
 from . import slots
 from . import state as states
 from .call import Call, Result
+from .config import own_addresses
 from .errors import Answered
 
-LOGIN_MARK = "user logged in"
-FAILED = "failed authentication attempt"
+LOGIN = re.compile(r"\bmain\[[^\]]*\]:(\S+):\d+ user logged in")
+FAILED = re.compile(r"worker\[?[^\]]*\]?: (\S+) .*failed authentication (?:attempt )?for ")
+# A worker that speaks for itself on standard error did not get as far as ocserv's log.
 ERROR = re.compile(
-    r"user disconnected \(reason: (?:unspecified error|unspecified|DPD timeout)\b|\bexec .* failed\b|worker.*unexpected|failed cookie authentication"
+    r"^ocserv-worker: |error while loading shared libraries|exec .* failed"
+    r"|user disconnected \(reason: (?:unspecified|DPD timeout)|failed cookie authentication"
 )
 
 
@@ -34,8 +37,8 @@ class Tally:
     failures: int = 0
     errors: int = 0
 
-    def read(self, path: Path) -> None:
-        """Count what was added; a new or shortened file is counted from its beginning."""
+    def read(self, path: Path, *, ours: FrozenSet[str]) -> None:
+        """Count what was added; a new or shortened file from its beginning. `ours`: addresses that probes come from."""
         try:
             with path.open("rb") as log:
                 now = os.fstat(log.fileno())
@@ -46,15 +49,17 @@ class Tally:
                     if not raw.endswith(b"\n"):
                         break
                     self.offset += len(raw)
-                    self._count(raw.decode("utf-8", "replace"))
+                    self._count(raw.decode("utf-8", "replace"), ours)
         except OSError:
             return
 
-    def _count(self, line: str) -> None:
-        if LOGIN_MARK in line:
-            self.logins += 1
-        elif FAILED in line:
-            self.failures += 1
+    def _count(self, line: str, ours: FrozenSet[str]) -> None:
+        login, failed = LOGIN.search(line), FAILED.search(line)
+        # Our own probes are no traffic: a slot that only they use must show as one without evidence.
+        if login:
+            self.logins += login.group(1) not in ours
+        elif failed:
+            self.failures += failed.group(1) not in ours
         elif ERROR.search(line):
             self.errors += 1
 
@@ -84,7 +89,7 @@ def _sample(call: Call, tallies: Dict[int, Tally]) -> Result:
     for slot in slots.every(call.config, state, call.paths):
         if slot.running:
             tally = tallies.setdefault(slot.number, Tally())
-            tally.read(call.paths.slot_log(slot.number))
+            tally.read(call.paths.slot_log(slot.number), ours=own_addresses(call.config))
             found.append(_slot(slot, tally, version=slots.version_of(slot.release, state, call.paths)))
     return {"at": time.time(), "slots": found}
 

@@ -6,6 +6,7 @@ cookie; then CONNECT /CSCOSSLC/tunnel until 200, so that a worker which can't op
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import ssl
@@ -20,6 +21,7 @@ from .call import Call, Result
 from .start import agreed_conf, unverified
 
 STEP_SECONDS = 10.0
+BYE_SECONDS = 2.0
 ANSWER_MAX = 256 * 1024
 AGENT = "Open AnyConnect VPN Agent v9.01"
 # CSTP frame: "STF\x01", length 0, type 5 (disconnect) or 8 (terminate); a BYE with reason 0xb0 "user".
@@ -66,18 +68,25 @@ def probe(call: Call) -> Result:
 
 def _sign_in(far: Progress, where: Tuple[str, int], *, path: str, who: Tuple[str, str]) -> None:
     began = time.monotonic()
-    with socket.create_connection(where, timeout=STEP_SECONDS) as plain:
+    with _connected(where) as plain:
         far.stage = "tls"
-        with unverified().wrap_socket(plain, server_hostname="localhost") as channel:
+        with _encrypted(plain) as channel:
             far.handshake_ms = (time.monotonic() - began) * 1000
             _forms(far, channel, path=path, who=who)
             far.login_ms = (time.monotonic() - began) * 1000
             far.stage = "cookie"
-            # ocserv closes the connection after a login on some versions; the tunnel is asked for anew then.
-    with socket.create_connection(where, timeout=STEP_SECONDS) as plain:
-        with unverified().wrap_socket(plain, server_hostname="localhost") as channel:
-            _tunnel(channel, cookie=far.cookies["webvpn"])
+    # Some versions close the connection after a sign-in; clients ask for the tunnel on a new one then.
+    with _connected(where) as plain, _encrypted(plain) as channel:
+        _tunnel(channel, cookie=far.cookies["webvpn"])
     far.stage = "done"
+
+
+def _connected(where: Tuple[str, int]) -> socket.socket:
+    return socket.create_connection(where, timeout=STEP_SECONDS)
+
+
+def _encrypted(plain: socket.socket) -> ssl.SSLSocket:
+    return unverified().wrap_socket(plain, server_hostname="localhost")
 
 
 def _forms(far: Progress, channel: ssl.SSLSocket, *, path: str, who: Tuple[str, str]) -> None:
@@ -171,6 +180,15 @@ def _tunnel(channel: ssl.SSLSocket, *, cookie: str) -> None:
     if " 200 " not in status + " ":
         raise Unexpected(f"the tunnel was refused: {status[:80]!r}")
     channel.sendall(BYE)
+    _await_end(channel)
+
+
+def _await_end(channel: ssl.SSLSocket) -> None:
+    """Read until the slot closes: closing first, with unread bytes, resets the connection and the BYE is lost."""
+    channel.settimeout(BYE_SECONDS)
+    with contextlib.suppress(OSError):
+        while channel.recv(65536):
+            pass
 
 
 def _answer(channel: ssl.SSLSocket) -> Tuple[str, str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List
 
 from .call import Call
 from .errors import Refused, Retry
 from .run import ENV
 
 STALLED_SECONDS = 20
-CURL_STALLED = 28
+CURL_STALLED, CURL_WRITE_FAILED = 28, 23
 CURL_NO_RANGE = (33, 36)
 
 
@@ -65,48 +66,30 @@ def _over_channel(call: Call, bundle: Path, size: int) -> None:
 
 def _by_curl(call: Call, bundle: Path, size: int) -> None:
     source = call.args["source"]
-    argv = [
-        "curl",
-        "--config",
-        "-",
-        "--silent",
-        "--fail",
-        "--proto",
-        "=http,https",
-        "--max-redirs",
-        "0",
-        "--max-filesize",
-        str(size),
-    ]
-    argv += [
-        "--continue-at",
-        "-",
-        "--limit-rate",
-        str(source["rate"]),
-        "--speed-limit",
-        "1",
-        "--speed-time",
-        str(STALLED_SECONDS),
-    ]
-    argv += ["--connect-timeout", str(STALLED_SECONDS), "--output", str(bundle)]
     # The ticket goes in on standard input: an argument list is read by every process on the machine.
     config = f'url = "{source["url"]}"\nheader = "Authorization: Bearer {source["ticket"]}"\n'
     call.progress("downloading", done=_length(bundle), total=size)
+    argv = curl_line(bundle, size=size, rate=int(source["rate"]))
     done = subprocess.run(argv, input=config.encode(), capture_output=True, env=ENV, check=False)
     if done.returncode in CURL_NO_RANGE:
         bundle.unlink(missing_ok=True)
     if done.returncode == CURL_STALLED:
-        raise Retry(
-            "download_stalled",
-            f"The download stalled for {STALLED_SECONDS} s at {_length(bundle)} of {size} bytes.",
-        )
-    if done.returncode == 23:
-        raise OSError(28, "No space left on device")
+        say = f"The download stalled for {STALLED_SECONDS} s at {_length(bundle)} of {size} bytes; the part is kept."
+        raise Retry("download_stalled", say)
+    if done.returncode == CURL_WRITE_FAILED:
+        raise OSError(errno.ENOSPC, "No space left on device")
     if done.returncode != 0:
-        raise Retry(
-            "bundle_cut_short",
-            f"The download ended early (curl {done.returncode}) at {_length(bundle)} of {size} bytes.",
-        )
+        say = f"The download ended early (curl {done.returncode}) at {_length(bundle)} of {size} bytes."
+        raise Retry("bundle_cut_short", say)
+
+
+def curl_line(bundle: Path, *, size: int, rate: int) -> List[str]:
+    """The command that resumes a download into `bundle`; url and ticket come on its standard input. Pure."""
+    limits = ["--max-filesize", str(size), "--limit-rate", str(rate)]
+    stalled = ["--speed-limit", "1", "--speed-time", str(STALLED_SECONDS), "--connect-timeout", str(STALLED_SECONDS)]
+    closed = ["--proto", "=http,https", "--max-redirs", "0"]
+    base = ["curl", "--config", "-", "--silent", "--fail", "--continue-at", "-", "--output", str(bundle)]
+    return [*base, *closed, *limits, *stalled]
 
 
 def _length(path: Path) -> int:

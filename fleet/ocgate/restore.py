@@ -9,7 +9,7 @@ from typing import Dict, FrozenSet, List
 from . import locks, slots, start, steer, supervise, table
 from . import state as states
 from .call import Call, Result
-from .config import Config
+from .config import Config, own_addresses
 from .errors import Answered, Refused
 from .nft import Learnt
 from .paths import Paths
@@ -18,7 +18,7 @@ from .state import Place, State
 
 
 def restore(call: Call) -> Result:
-    """Steer new clients back, starting the slot first where it no longer runs; then forget who has nothing on the bad one."""
+    """Steer new clients back, the slot started first if it must be; then forget who has nothing on the bad one."""
     began = time.monotonic()
     with locks.held(call.paths.run, steer.LOCK, wait=5.0):
         states.admit(call.paths, call.fence)
@@ -46,10 +46,7 @@ def restore(call: Call) -> Result:
 
 
 def _target(state: State, to: str) -> Place:
-    if to == "previous" and not state.restored:
-        target = state.previous
-    else:
-        target = state.committed
+    target = state.previous if to == "previous" and not state.restored else state.committed
     if target is None:
         raise Refused(
             "nothing_to_restore",
@@ -116,19 +113,20 @@ def forget_strangers(config: Config, paths: Paths) -> int:
         slot = config.slots.get(number)
         if slot is None:
             continue
-        known = remotes_of(slots.look(number, state, paths))
+        known = remotes_of(slots.look(number, state, paths), ours=own_addresses(config))
         addresses = frozenset(filter(None, (slot.ipv4, slot.ipv6)))
         for name, clients in strangers(seen.learnt, addresses=addresses, known=known).items():
             doomed.setdefault(name, []).extend(clients)
     return table.forget(doomed)
 
 
-def remotes_of(slot: slots.Slot) -> FrozenSet[str]:
-    """The map keys of clients with a valid session there; none when that ocserv does not answer (they died with it)."""
+def remotes_of(slot: slots.Slot, *, ours: FrozenSet[str]) -> FrozenSet[str]:
+    """The map keys of clients with a valid session there; none when that ocserv does not answer: they died with it."""
     if not slot.running:
         return frozenset()
     try:
-        return frozenset(map(key_of, (cookie.remote for cookie in slots.control_of(slot).cookies())))
+        remotes = {cookie.remote for cookie in slots.control_of(slot).cookies()}
+        return frozenset(map(key_of, remotes - ours)) - {""}
     except Answered:
         return frozenset()
 

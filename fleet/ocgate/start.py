@@ -108,7 +108,9 @@ def refuse_changed_conf(config: Config, paths: Paths) -> None:
     """An edit on the host is drift: nothing new starts from it until a person has agreed."""
     agreed = states.load(paths).agreed_sha256
     if agreed and conf_sha256(config.ocserv_conf) != agreed:
-        say = f"{config.ocserv_conf} was changed on the host since it was agreed. Nothing was started; users stay where they are."
+        say = (
+            f"{config.ocserv_conf} was changed on the host since it was agreed. Nothing was started, nobody was moved."
+        )
         raise Refused("conf_changed", f"{say} Undo the edit or have it approved.")
 
 
@@ -138,9 +140,9 @@ def _await_ready(config: Config, paths: Paths, *, number: int) -> None:
 def shakes_hands(address: str, port: int) -> bool:
     """True when a TLS handshake with the slot's own address succeeds."""
     try:
-        with socket.create_connection((address, port), timeout=HANDSHAKE_SECONDS) as plain:
-            with unverified().wrap_socket(plain, server_hostname="localhost"):
-                return True
+        plain = socket.create_connection((address, port), timeout=HANDSHAKE_SECONDS)
+        with plain, unverified().wrap_socket(plain, server_hostname="localhost"):
+            return True
     except OSError:
         return False
 

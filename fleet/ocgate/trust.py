@@ -7,15 +7,13 @@ is not asked: the status lines are read, and distinct primary keys that the poli
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List
 
 from .errors import Refused
-from .run import ENV
+from .run import run
 
 FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 # Any of these on a signature takes it out, whatever else gpgv says of it.
@@ -29,7 +27,7 @@ def verify(sums: str, signatures: List[Dict[str, str]], trust: Path) -> List[str
         raise Refused("signature_missing", "The release carries no signature; nothing was installed.")
     for signature in signatures:
         if signature["name"].endswith(".p7s"):
-            say = f"{signature['name']} is a CMS signature; this ocgate verifies OpenPGP (.asc) only, so it was not accepted."
+            say = f"{signature['name']} is a CMS signature; this ocgate verifies OpenPGP (.asc) only."
             raise Refused("signature_bad", say)
     signers: List[str] = []
     strangers: List[str] = []
@@ -59,7 +57,7 @@ def read_policy(trust: Path) -> Policy:
     try:
         return parse_policy(json.loads((trust / "policy.json").read_text()))
     except (OSError, ValueError, KeyError, TypeError) as failure:
-        say = f"The trust policy {trust / 'policy.json'} can't be used ({failure}); nothing can be installed until it is repaired."
+        say = f"The trust policy {trust / 'policy.json'} can't be used ({failure}); nothing is installed until then."
         raise Refused("signature_bad", say) from failure
 
 
@@ -81,7 +79,7 @@ def parse_policy(raw: Any) -> Policy:
 def good_signers(status: str) -> List[str]:
     """Primary fingerprints of the signatures that hold, from gpgv's status lines. Pure.
 
-    Each signature begins with NEWSIG; a block with a damning line, or without both GOODSIG and VALIDSIG, counts nothing.
+    Each signature begins with NEWSIG; a block with a damning line, or without GOODSIG and VALIDSIG, counts nothing.
     """
     found = []
     for block in re.split(r"(?m)^\[GNUPG:\] NEWSIG.*$", status)[1:]:
@@ -99,11 +97,10 @@ def _status(sums: str, signature: str, keyring: Path) -> str:
         data, detached = Path(folder, "SHA256SUMS"), Path(folder, "SHA256SUMS.asc")
         data.write_bytes(sums.encode())
         detached.write_bytes(signature.encode())
-        read, write = os.pipe()
         argv = [
             "gpgv",
             "--status-fd",
-            str(write),
+            "1",
             "--weak-digest",
             "SHA1",
             "--keyring",
@@ -111,27 +108,7 @@ def _status(sums: str, signature: str, keyring: Path) -> str:
             str(detached),
             str(data),
         ]
-        try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[write],
-                env=ENV,
-            )
-        except OSError as failure:
-            os.close(read)
-            raise Refused(
-                "signature_bad", f"gpgv can't be run ({failure.strerror}); nothing can be verified."
-            ) from failure
-        finally:
-            os.close(write)
-        with os.fdopen(read, "r", errors="replace") as lines:
-            status = lines.read(1024 * 1024)
-        try:
-            child.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            return ""
-        return status
+        done = run(argv, timeout=20)
+        if done.code == -1:
+            raise Refused("signature_bad", f"Nothing can be verified: {done.err}.")
+        return done.out
