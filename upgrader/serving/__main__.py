@@ -53,6 +53,7 @@ def chosen(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--logs", type=Path, help="a folder for one log a program, instead of standard error")
+    parser.add_argument("--leash", action="store_true", help="end when standard input is closed")
     return parser.parse_args(argv)
 
 
@@ -72,7 +73,7 @@ def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
 
 def main() -> int:
     options = chosen()
-    supervisor = Supervisor(logs=options.logs)
+    supervisor = Supervisor(logs=options.logs, leash=sys.stdin.fileno() if options.leash else None)
     try:
         lock = only_one(settings.STATE)
         supervisor.listen()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import select
 import signal
 import socket
@@ -31,8 +31,9 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
 class Supervisor:
     """Starts children in order, restarts what ends, ends all in reverse order."""
 
-    def __init__(self, *, logs: Path | None = None) -> None:
+    def __init__(self, *, logs: Path | None = None, leash: int | None = None) -> None:
         self._logs = logs
+        self._leash = leash  # a descriptor; when its other end closes, whoever wanted us is gone
         self._groups: list[list[Child]] = []  # started together, in order
         self._wake, self._woken = socket.socketpair()
         self._stopping = False
@@ -95,10 +96,10 @@ class Supervisor:
                 child.start()
 
     def _wait(self, seconds: float | None) -> None:
-        """Sleep until a signal comes, or for some seconds."""
-        readable, _, _ = select.select([self._wake], [], [], seconds)
-        if not readable:
-            return
-        with contextlib.suppress(BlockingIOError):
-            if set(self._wake.recv(4096)) & {int(number) for number in STOP}:
-                self._stopping = True
+        """Sleep until a signal comes or the leash is let go, or for some seconds."""
+        watched: list[int] = [self._wake.fileno()] if self._leash is None else [self._wake.fileno(), self._leash]
+        readable, _, _ = select.select(watched, [], [], seconds)
+        if self._leash is not None and self._leash in readable and not os.read(self._leash, 4096):
+            self._stopping = True
+        if self._wake.fileno() in readable and set(self._wake.recv(4096)) & {int(number) for number in STOP}:
+            self._stopping = True
