@@ -29,8 +29,6 @@ TONES: dict[str, Tone] = {"submit": "go", "approve": "go", "promote": "go", "rej
 DECISIONS = frozenset({"approve", "reject", "roll_back"})
 """These have a page of their own: they name their effect and take a reason."""
 
-REASON_NEEDED = frozenset({"reject", "roll_back"})
-
 
 @dataclass(frozen=True)
 class Offer:
@@ -42,6 +40,8 @@ class Offer:
     reason: str
     tone: Tone
     shown: bool  # on the page; the API lists all of them
+    decision: bool  # has a page of its own
+    needs_reason: bool
 
     @property
     def enabled(self) -> bool:
@@ -50,10 +50,6 @@ class Offer:
     @property
     def path(self) -> str:
         return self.action.replace("_", "-")
-
-    @property
-    def decision(self) -> bool:
-        return self.action in DECISIONS
 
 
 def offers(seen: Picture, now: datetime) -> list[Offer]:
@@ -67,6 +63,8 @@ def offers(seen: Picture, now: datetime) -> list[Offer]:
             reason=why_not(seen, action, now),
             tone=TONES.get(action, "plain"),
             shown=seen.state in ACTION_STATES[action] or (action == "promote" and soon(seen)),
+            decision=action in DECISIONS or (action == "promote" and no_pass(seen)),
+            needs_reason=action in ("reject", "roll_back") or (action == "promote" and no_pass(seen)),
         )
         for action in order
     ]
@@ -90,6 +88,11 @@ def soon(seen: Picture) -> bool:
     return seen.state is R.UPGRADING and seen.promote == "hand" and seen.next is not None and seen.next.number > 1
 
 
+def no_pass(seen: Picture) -> bool:
+    """A wave stands there without a PASS: only a person with a reason lets it go on."""
+    return seen.state is R.WAITING_PROMOTION and seen.current is not None and seen.current.state is not W.PLANNED
+
+
 def when_promotable(seen: Picture, now: datetime) -> str:
     wave = seen.current
     if wave and wave.state is W.OBSERVING and wave.observe_until and wave.stage + 1 == len(wave.weights):
@@ -99,7 +102,7 @@ def when_promotable(seen: Picture, now: datetime) -> str:
 
 def promote_label(seen: Picture) -> str:
     wave = seen.current
-    if wave and wave.state is W.OBSERVING and seen.state is R.WAITING_PROMOTION:
+    if wave and no_pass(seen):
         return f"Go on with wave {wave.number} all the same"
     return f"Promote wave {seen.next.number}" if seen.next else "Go on"
 
@@ -116,7 +119,7 @@ def promote_effect(seen: Picture) -> str:
 
 
 def everyone(seen: Picture) -> str:
-    return f"{count(len(seen.gateways), 'gateway')}, {count(sum(w.planned_sessions for w in seen.waves), 'user')}"
+    return f"{count(len(seen.gateways), 'gateway')}, {count(seen.users, 'user')}"
 
 
 def back_label(seen: Picture) -> str:

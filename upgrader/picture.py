@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from fleet.phrases import count
 from fleet.words import Word
 from upgrader import words
 from upgrader.states import Outcome, R, S, U, W
 
 CARRIES = frozenset({U.DRAINING, U.DONE})
 TOUCHED = frozenset({U.UPGRADING, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK})
+TONES: dict[U, str] = {
+    U.PLANNED: "planned",
+    U.UPGRADING: "running",
+    U.OBSERVING: "running",
+    U.COMMITTING: "running",
+    U.DRAINING: "done",
+    U.DONE: "done",
+    U.FAILED: "failed",
+    U.ROLLING_BACK: "rolled",
+    U.ROLLED_BACK: "rolled",
+}
 AT_WORK = frozenset({U.UPGRADING, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK})
 
 
@@ -48,6 +61,7 @@ class GatewayRow:
     sessions: int  # on the gateway now
     reason: str = ""
     from_release: str = ""
+    to_release: str = ""
     from_slot: int | None = None
     to_slot: int | None = None
     before: int = 0  # sessions before the first shift
@@ -58,10 +72,48 @@ class GatewayRow:
     new_weight: int = 0  # share of new clients in percent
     step: Step | None = None
     snapshot: bool = False
+    close: bool = False  # read in full: its slots, its last step
 
     @property
     def word(self) -> Word:
         return words.UPGRADE[self.state]
+
+    @property
+    def tone(self) -> str:
+        """The colour of its segment."""
+        return TONES[self.state]
+
+    @property
+    def label(self) -> str:
+        """Its bar in words."""
+        if self.to_slot is None:
+            return f"{count(self.old_sessions, 'session')} on {self.from_release}"
+        old = f"{count(self.old_sessions, 'session')} on {self.from_release} in slot {self.from_slot or '?'}"
+        return f"{old}, {self.new_sessions} on {self.to_release} in slot {self.to_slot}"
+
+    @property
+    def line(self) -> str:
+        """Where its new users go, and how many of the old ones were kept."""
+        kept = f" · kept {self.kept} of {self.before}" if self.kept is not None else ""
+        cut = f" · {self.cut} cut" if self.cut else ""
+        if self.to_slot is None or not self.new_weight or self.state is U.ROLLED_BACK:
+            return f"new users → {self.from_release}{kept}{cut}"
+        share = f" · {self.new_weight} % of them" if self.new_weight < 100 else ""
+        return f"new users → {self.to_release}{share}{kept}{cut}"
+
+    @property
+    def failure(self) -> str:
+        """What went wrong, in the words of the gateway or the step; "" when nothing did."""
+        if self.state is U.FAILED:
+            return self.reason or (self.step.error if self.step else "")
+        return self.step.error if self.step and self.step.state in (S.DUE, S.CLAIMED, S.FAILED) else ""
+
+    @property
+    def step_line(self) -> str:
+        """What it does just now; "" when it rests."""
+        if self.step is None or self.step.state not in (S.DUE, S.CLAIMED):
+            return ""
+        return self.step.line
 
 
 @dataclass(frozen=True)
@@ -111,6 +163,17 @@ class WaveRow:
     def sessions(self) -> int:
         return sum(row.sessions for row in self.gateways)
 
+    @cached_property
+    def tones(self) -> Counter[str]:
+        """How many gateways there are of each colour."""
+        return Counter(row.tone for row in self.gateways)
+
+    @property
+    def progress(self) -> str:
+        """The segments in words."""
+        said = Counter(row.word.say.lower() for row in self.gateways)
+        return f"{count(len(self.gateways), 'gateway')}: {', '.join(f'{n} {word}' for word, n in said.items())}"
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -138,7 +201,6 @@ class Picture:
     held_from: str = ""
     decide_until: datetime | None = None
     request_state: str = ""
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def word(self) -> Word:
@@ -162,6 +224,11 @@ class Picture:
     def next(self) -> WaveRow | None:
         """The first wave that has not started."""
         return next((wave for wave in self.waves if wave.state is W.PLANNED), None)
+
+    @cached_property
+    def users(self) -> int:
+        """Users on its gateways when the plan was drawn."""
+        return sum(wave.planned_sessions for wave in self.waves)
 
     @cached_property
     def sessions(self) -> int:

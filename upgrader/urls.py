@@ -1,5 +1,32 @@
 """Every address of the product, in one place."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth.decorators import login_not_required
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from approvals import views as approvals
+from fleet import views as fleet
+from releases import views as releases
+from upgrader.views import decisions, health, moves, overview, rollouts
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview.overview, name="overview"),
+    path("inbox/", overview.inbox_count, name="inbox"),
+    path("sign-in/", login_not_required(approvals.SignIn.as_view()), name="sign-in"),
+    path("sign-out/", login_not_required(approvals.SignOut.as_view()), name="sign-out"),
+    path("rollouts/", rollouts.rollout_list, name="rollouts"),
+    path("rollouts/new/", rollouts.rollout_new, name="rollout-new"),
+    path("rollouts/<int:rollout_id>/", rollouts.rollout_page, name="rollout"),
+    path("rollouts/<int:rollout_id>/chart/", rollouts.rollout_chart, name="rollout-chart"),
+    path("rollouts/<int:rollout_id>/numbers/", rollouts.rollout_numbers, name="rollout-numbers"),
+    path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
+    path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
+    path("releases/", releases.release_list, name="releases"),
+    path("releases/add/", releases.release_add, name="release-add"),
+    path("releases/<int:release_id>/", releases.release_page, name="release"),
+    path("gateways/", fleet.gateway_list, name="gateways"),
+    path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
+    path("audit/", approvals.record, name="audit"),
+    path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+]

@@ -81,8 +81,8 @@ def at_rest(seen: Picture, now: datetime) -> str:
 
 def touches(seen: Picture) -> str:
     """What the whole rollout touches, with numbers."""
-    users = sum(wave.planned_sessions for wave in seen.waves)
-    return f"{count(len(seen.gateways), 'gateway')} in {count(len(seen.waves), 'wave')}, {count(users, 'user')} on them"
+    gateways, waves = count(len(seen.gateways), "gateway"), count(len(seen.waves), "wave")
+    return f"{gateways} in {waves}, {count(seen.users, 'user')} on them"
 
 
 def promoter(seen: Picture) -> str:

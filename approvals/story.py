@@ -1,0 +1,83 @@
+"""An entry of the record as a person reads it. Pure but for the row; the hashed body is the only source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from approvals.models import AuditEvent
+
+SAYS: dict[str, str] = {
+    "approval.asked": "asked for approval",
+    "approval.approved": "approved",
+    "approval.rejected": "rejected",
+    "approval.answered": "said yes; more have to",
+    "approval.voided": "the approval became void",
+    "approval.expired": "the question ended unanswered",
+    "rollout.drafted": "drew the plan",
+    "rollout.promoted": "promoted the next wave",
+    "step.done": "finished a step",
+    "step.failed": "a step failed",
+    "session.signed_in": "signed in",
+    "session.signed_out": "signed out",
+    "session.refused": "was refused at sign-in",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who did what to what, when, why, on which evidence."""
+
+    seq: int
+    at: datetime
+    who: str
+    person: bool
+    what: str
+    about: str
+    reason: str
+    verb: str
+    subject: str
+    details: Mapping[str, Any]
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """The details in a fixed order, as text."""
+        return [(key.replace("_", " "), _plain(value)) for key, value in sorted(self.details.items())]
+
+
+def tell(event: AuditEvent) -> Told:
+    """Return the event in words."""
+    body = json.loads(event.body)
+    actor, details = body.get("actor", {}), body.get("details", {})
+    noun, _, number = event.subject.partition(":")
+    return Told(
+        seq=event.seq,
+        at=event.at,
+        who=str(actor.get("name", event.actor)),
+        person=actor.get("kind") == "person",
+        what=_what(event.verb, details),
+        about=str(details.get("gateway") or f"{noun} {number}".strip()),
+        reason=event.reason,
+        verb=event.verb,
+        subject=event.subject,
+        details=details,
+    )
+
+
+def _what(verb: str, details: Mapping[str, Any]) -> str:
+    if "after" in details:
+        return f"{_words(details.get('before', '?'))} → {_words(details['after'])}"
+    if verb.startswith("step.") and "step" in details:
+        return f"{details['step']} {verb.removeprefix('step.')}"
+    return SAYS.get(verb, verb.partition(".")[2].replace("_", " ") or verb)
+
+
+def _words(state: Any) -> str:
+    return str(state).replace("_", " ")
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,63 @@
+"""Which pools and gateways a person may see, and which rights he holds on them. Reads only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from approvals.models import User
+from fleet.models import Gateway, Pool, PoolGroupObjectPermission, PoolUserObjectPermission
+from fleet.slots import GatewayView, view_of
+
+
+def pools_with(user: User, codename: str) -> QuerySet[Pool]:
+    """Pools on which the user, or a group of his, was granted `codename`. Being a superuser grants nothing here."""
+    own = PoolUserObjectPermission.objects.filter(user=user, permission__codename=codename)
+    groups = PoolGroupObjectPermission.objects.filter(group__user=user, permission__codename=codename)
+    return Pool.objects.filter(Q(pk__in=own.values("content_object")) | Q(pk__in=groups.values("content_object")))
+
+
+def rights(user: User, pool: Pool) -> frozenset[str]:
+    """Every codename that the user was granted on the pool. Being a superuser grants nothing here."""
+    own = PoolUserObjectPermission.objects.filter(user=user, content_object=pool)
+    groups = PoolGroupObjectPermission.objects.filter(group__user=user, content_object=pool)
+    names = "permission__codename"
+    return frozenset(own.values_list(names, flat=True).union(groups.values_list(names, flat=True)))
+
+
+def visible_pools(user: User) -> QuerySet[Pool]:
+    """Pools that the user may look at: all for who was granted fleet.view_pool without naming one (auditors)."""
+    return Pool.objects.all() if user.has_perm("fleet.view_pool") else pools_with(user, "view_pool")
+
+
+def gateways_for(user: User) -> QuerySet[Gateway]:
+    """Gateways that the user may look at, with their pools."""
+    return Gateway.objects.filter(pool__in=visible_pools(user)).select_related("pool")
+
+
+def gateway_views(gateways: QuerySet[Gateway], now: datetime, most: int = 200) -> list[GatewayView]:
+    """Return gateways as their pages show them: those in trouble first, at most `most`."""
+    trouble = gateways.exclude(state=Gateway.State.ENROLLED)[:most]
+    well = gateways.filter(state=Gateway.State.ENROLLED)[: max(0, most - len(trouble))]
+    return [view_of(gateway, now) for gateway in (*trouble, *well)]
+
+
+def host_keys(gateway: Gateway) -> list[dict[str, Any]]:
+    """The pinned host keys with their fingerprints as ssh-keygen -l prints them."""
+    return [
+        {"kind": key.kind, "fingerprint": fingerprint(key.key), "pinned_at": key.pinned_at}
+        for key in gateway.host_keys.order_by("kind")
+    ]
+
+
+def fingerprint(key: str) -> str:
+    """SHA-256 of the key blob, Base64 without padding (RFC 4648), as OpenSSH shows it; `key` is Base64."""
+    try:
+        blob = base64.b64decode(key, validate=True)
+    except ValueError:
+        return "unreadable"
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

@@ -1,0 +1,48 @@
+"""Gateways and their slots."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from approvals.people import person
+from fleet import selectors
+from fleet.models import Gateway
+from fleet.slots import view_of
+
+MOST = 200
+
+
+@require_safe
+def gateway_list(request: HttpRequest) -> HttpResponse:
+    """Every gateway that one may see, those in trouble first; htmx asks for the rows alone."""
+    gateways = selectors.gateways_for(person(request))
+    words = str(request.GET.get("q", "")).strip()[:80]
+    if words:
+        gateways = gateways.filter(name__icontains=words)
+    context = {
+        "views": selectors.gateway_views(gateways, timezone.now(), MOST),
+        "total": gateways.count(),
+        "most": MOST,
+        "q": words,
+        "pools": selectors.visible_pools(person(request)).count(),
+    }
+    template = "fleet/_gateway_rows.html" if request.headers.get("HX-Request") else "fleet/gateway_list.html"
+    return render(request, template, context)
+
+
+@require_safe
+def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
+    """One gateway: its slots, who is on them, what it said last, how its host is known."""
+    gateway = get_object_or_404(selectors.gateways_for(person(request)), pk=gateway_id)
+    context = {
+        "view": view_of(gateway, timezone.now()),
+        "gateway": gateway,
+        "keys": selectors.host_keys(gateway),
+        "facts": gateway.facts or {},
+        "quarantined": gateway.state == Gateway.State.QUARANTINED,
+    }
+    template = "fleet/_gateway_now.html" if request.headers.get("HX-Request") else "fleet/gateway_page.html"
+    return render(request, template, context)

@@ -1,0 +1,36 @@
+"""Everything that uvicorn serves: the event stream beside Django."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "upgrader.settings")
+pages = get_asgi_application()
+
+# Needs Django to be set up.
+from upgrader.hub import hub  # noqa: E402
+from upgrader.stream import Receive, Scope, Send, stream  # noqa: E402
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "http" and scope["path"] == "/live/" and scope["method"] == "GET":
+        await stream(scope, receive, send, hub=hub)
+    else:
+        await pages(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Start with nothing; stop hearing the broker when the server stops."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await hub.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

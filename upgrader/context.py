@@ -1,0 +1,22 @@
+"""What every page is given: whether the fleet is simulated, how much waits for the viewer, how its HTTP looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from approvals.people import person
+from upgrader import selectors
+
+
+def house(request: HttpRequest) -> dict[str, Any]:
+    """Template context of all pages. The count is asked for only where a page shows it."""
+    user = getattr(request, "user", None)
+    signed_in = user is not None and user.is_authenticated
+    return {
+        "simulated": settings.SIMULATED,
+        "needs_me": SimpleLazyObject(lambda: selectors.needs_me(person(request)).count() if signed_in else 0),
+    }

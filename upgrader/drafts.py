@@ -1,0 +1,89 @@
+"""What may be planned by whom, and the plan as it would be: shown before anything is stored. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+
+from approvals.errors import Refused
+from approvals.models import User
+from fleet.models import Pool
+from fleet.phrases import count
+from fleet.selectors import pools_with
+from releases.models import Release
+from upgrader import services
+from upgrader.models import Strategy
+
+Row = TypeVar("Row", Release, Pool, Strategy)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The form of a new rollout: what can be chosen, what is, and the plan or the reason why there is none."""
+
+    releases: list[Release]
+    pools: list[Pool]
+    strategies: list[Strategy]
+    release: Release | None
+    pool: Pool | None
+    strategy: Strategy | None
+    plan: dict[str, Any] | None = None
+    refusal: str = ""
+
+    @property
+    def effect(self) -> str:
+        """What the plan does, in one sentence with numbers."""
+        if self.plan is None or self.release is None:
+            return ""
+        waves = self.plan["waves"]
+        gateways = [gateway for wave in waves for gateway in wave["gateways"]]
+        users = sum(gateway["sessions"] for gateway in gateways)
+        return (
+            f"{count(len(gateways), 'gateway')} go to {self.release.name} in {count(len(waves), 'wave')}. "
+            f"{count(users, 'user')} are on them now; they stay on the old slots until they leave."
+        )
+
+
+def pools(user: User) -> QuerySet[Pool]:
+    """Pools on which the user may plan a rollout."""
+    return pools_with(user, "submit_rollout")
+
+
+def choice(user: User, release: int, pool: int, strategy: int) -> Choice:
+    """Return the form with the plan that these ids give; 0 takes the first that there is."""
+    releases = list(Release.objects.filter(state=Release.State.READY)[:200])
+    mine, strategies = list(pools(user)[:200]), list(Strategy.objects.all()[:200])
+    made = Choice(
+        releases=releases,
+        pools=mine,
+        strategies=strategies,
+        release=_picked(releases, release),
+        pool=_picked(mine, pool),
+        strategy=_picked(strategies, strategy),
+    )
+    if made.release is None or made.pool is None or made.strategy is None:
+        return refused(made, _missing(made))
+    try:
+        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy))
+    except Refused as refusal:
+        return refused(made, refusal.say)
+
+
+def refused(made: Choice, say: str) -> Choice:
+    return replace(made, plan=None, refusal=say)
+
+
+def _picked(rows: list[Row], pk: int) -> Row | None:
+    return next((row for row in rows if row.pk == pk), rows[0] if rows and not pk else None)
+
+
+def _missing(made: Choice) -> str:
+    if not made.pools:
+        return "You may not plan a rollout on any pool. Ask for the right “May plan a rollout” on yours."
+    if not made.releases:
+        return "There is no release yet. Add one on the page Releases."
+    if not made.strategies:
+        return "There is no strategy yet. script/demo stores the usual ones."
+    return "Choose a release, a pool and a strategy."

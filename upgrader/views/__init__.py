@@ -1,0 +1,1 @@
+"""The doors of the browser: fetch, call one function, render."""

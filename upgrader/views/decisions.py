@@ -1,0 +1,21 @@
+"""The decision page: what the phone opens at night. Text first, chart after, two buttons in reach of the thumb."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from approvals.people import person
+from upgrader import pages, selectors
+
+
+@require_safe
+def decision(request: HttpRequest, rollout_id: int) -> HttpResponse:
+    """What is to be decided about one rollout. ?do=roll-back asks for that; else what its state calls for."""
+    rollout = selectors.rollout_for(person(request), rollout_id)
+    action = str(request.GET.get("do", "")).replace("-", "_")
+    context = pages.decision_context(rollout, person(request), action=action, now=timezone.now())
+    part = request.headers.get("HX-Target") == "decision"
+    return render(request, "upgrader/_decision_now.html" if part else "upgrader/decision_page.html", context)
