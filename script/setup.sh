@@ -6,11 +6,7 @@ VENV=$ROOT/.venv
 CACHE=$ROOT/.cache
 POLICY=/usr/sbin/policy-rc.d
 
-# shellcheck disable=SC2034 # read by the doors
-LAB_PACKAGES=(nftables openconnect vpnc-scripts openssh-server openssh-client patchelf zstd sudo curl gpg gpgv gpg-agent
-  openssl iproute2 iputils-ping conntrack procps util-linux mount systemd dbus binutils ca-certificates
-  debian-archive-keyring)
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034 # read by script/test
 TEST_PACKAGES=(git shellcheck chromium fonts-dejavu-core)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -128,6 +124,13 @@ need_venv() { # FILE: requirements.txt or requirements-dev.txt. Two set-ups at o
   fresh_venv
   need_requirements "$1"
   exec 8>&-
+}
+
+need_lab_packages() { # what lab/requirements.py finds missing; needs the venv
+  local lacking
+  lacking=$("$VENV/bin/python" -m lab packages) || exit 1
+  # shellcheck disable=SC2086 # a list of names
+  [ -z "$lacking" ] || need_packages $lacking
 }
 
 lab_possible() { # root on Linux: what namespaces and nftables need

@@ -27,9 +27,9 @@ class Form:
     offers: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def choose(self, name: str, label: str) -> None:
-        """Pick the list entry whose label begins with `label`."""
+        """Pick the list entry whose label begins with `label` or has it as a word."""
         for text, value in self.offers.get(name, {}).items():
-            if text.startswith(label):
+            if text.startswith(label) or label in text.split():
                 self.fields[name] = value
                 return
         offered = ", ".join(self.offers.get(name, {})) or "nothing"

@@ -1,0 +1,74 @@
+"""What the demonstration and the benchmark stand on: a fleet, real or simulated, with the dashboard on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.demo import simulated
+from lab.demo.dashboard import Dashboard
+from lab.fleet import Lab
+
+PEOPLE = ("operator", "oncall", "auditor")
+CHURN = 1.0  # new users a second; without them nobody would meet a new release
+
+
+@dataclass
+class Stage:
+    """A dashboard that answers, its people's passwords, and the lab under it (None when simulated)."""
+
+    dashboard: Dashboard
+    passwords: dict[str, str]
+    lab: Lab | None
+
+
+def clock() -> Callable[[str], None]:
+    """Return a function that prints one progress line with the seconds since now."""
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {line}", flush=True)
+
+    return say
+
+
+@contextlib.contextmanager
+def real(dashboard: Dashboard, *, gateways: int, users: int, churn: float = CHURN) -> Iterator[Stage]:
+    """Build the lab and put the dashboard on it; everything is taken down at the end."""
+    with Lab(gateways=gateways, users=users, say=dashboard.say) as lab, contextlib.ExitStack() as after:
+        stage = opened(dashboard, lab.inventory_path, lab)
+        after.callback(dashboard.stop)
+        if churn:
+            lab.churn.start(churn)
+        yield stage
+
+
+@contextlib.contextmanager
+def in_memory(dashboard: Dashboard, *, gateways: int) -> Iterator[Stage]:
+    """The same on simulated gateways: needs no root."""
+    dashboard.prepare()
+    try:
+        yield opened(dashboard, simulated.inventory(dashboard.state / "simulated", gateways=gateways), None)
+    finally:
+        dashboard.stop()
+
+
+def opened(dashboard: Dashboard, inventory: Path, lab: Lab | None) -> Stage:
+    """Seed the dashboard from an inventory and start it."""
+    if lab is not None:
+        dashboard.prepare()
+    passwords = {name: secrets.token_urlsafe(9) for name in PEOPLE}
+    dashboard.say("taking the releases in and enrolling the gateways")
+    dashboard.manage("seed_demo", str(inventory), stdin=json.dumps(passwords))
+    dashboard.say("starting the dashboard")
+    try:
+        dashboard.start()
+    except BaseException:
+        dashboard.stop()
+        raise
+    return Stage(dashboard, passwords, lab)

@@ -1,0 +1,146 @@
+"""`manage.py seed_demo INVENTORY`: what a demonstration starts with. People's passwords come as JSON on standard input.
+
+The inventory is what lab.fleet.Lab writes, or lab.demo.simulated for gateways in memory. Run again, it changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from approvals.errors import Refused
+from approvals.models import Actor, User
+from fleet import sealed, services
+from fleet.models import Pool
+from upgrader.models import Strategy
+from upgrader.plan import SpecError, parse_spec
+
+ACTOR = Actor.machine("seed_demo")
+
+# Who may do what: rights on the pool, and rights that know no pool.
+ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "operator": (
+        ("view_pool", "submit_rollout", "promote_rollout", "hold_rollout", "rollback_rollout"),
+        ("releases.add_release",),
+    ),
+    "oncall": (("view_pool", "approve_rollout", "promote_rollout", "hold_rollout", "rollback_rollout"), ()),
+    "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
+}
+
+WAVES = [
+    {"title": "canary", "count": 1, "weights": [25, 100]},
+    {"title": "half", "percent": 50},
+    {"title": "rest", "rest": True},
+]
+PACES: Mapping[str, tuple[str, dict[str, int]]] = {
+    # name → title; seconds of observation, polls, dead man; logins that a verdict needs. The first is offered first.
+    "careful-canary-demo": (
+        "Careful canary (demo)",
+        {"observe_seconds": 15, "poll_seconds": 1, "trial_seconds": 120, "min_logins": 8},
+    ),
+    "careful-canary": (
+        "Careful canary (real time)",
+        {"observe_seconds": 600, "poll_seconds": 5, "trial_seconds": 900, "min_logins": 20},
+    ),
+}
+
+
+def spec(pace: Mapping[str, int]) -> dict[str, Any]:
+    """The strategy's data, in the form that upgrader.plan reads."""
+    return {
+        "waves": WAVES,
+        **{name: seconds for name, seconds in pace.items() if name != "min_logins"},
+        "at_once": 2,
+        "promote": "hand",
+        "limits": {"login_success_min": 0.98, "min_logins": pace["min_logins"], "restarts_max": 0},
+        "drain": {"deadline_hours": 24},
+    }
+
+
+class Command(BaseCommand):
+    help = "Seed a demonstration from a lab's inventory; passwords as JSON {name: password} on standard input."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("inventory", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        inventory = json.loads(options["inventory"].read_text())
+        try:
+            take_releases(inventory)
+            pools = {name: a_pool(name) for name in sorted({gateway["pool"] for gateway in inventory["gateways"]})}
+            people(json.load(sys.stdin), pools)
+            strategies()
+            answered = [enrol(gateway, pools) for gateway in inventory["gateways"]]
+        except (Refused, SpecError) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if not all(answered):
+            silent = [row["name"] for row, here in zip(inventory["gateways"], answered, strict=True) if not here]
+            raise CommandError(f"No answer from {', '.join(silent)}.")
+        self.stdout.write(f"{len(answered)} gateways are enrolled and answer.")
+
+
+def take_releases(inventory: Mapping[str, Any]) -> None:
+    """Trust the inventory's signer and take in its releases, as a person would; keep the key for the gateways."""
+    call_command("signer", "add", inventory["release_key"], "--label", "Lab release key")
+    for folder in inventory["releases"].values():
+        call_command("release", "add", folder)
+    if key := inventory.get("controller_key"):
+        call_command("gateway", "key", key)
+
+
+def a_pool(name: str) -> Pool:
+    pool, _ = Pool.objects.get_or_create(name=name, defaults={"title": name.capitalize()})
+    return pool
+
+
+def people(passwords: Mapping[str, str], pools: Mapping[str, Pool]) -> None:
+    """One person a role; rights go to the role's group, on each pool."""
+    for role, (on_pool, anywhere) in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=f"{role}s")
+        for codename in on_pool:
+            for pool in pools.values():
+                assign_perm(codename, group, pool)
+        for permission in anywhere:
+            app, _, codename = permission.partition(".")
+            group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        person, _ = User.objects.get_or_create(username=role)
+        person.set_password(passwords[role])
+        person.save()
+        person.groups.add(group)
+
+
+def strategies() -> None:
+    for name, (title, pace) in PACES.items():
+        parse_spec(spec(pace))
+        Strategy.objects.get_or_create(name=name, version=1, defaults={"title": title, "spec": spec(pace)})
+
+
+def enrol(row: Mapping[str, Any], pools: Mapping[str, Pool]) -> bool:
+    """Enrol one gateway of the inventory with its probe account, and look at it; True when it answers."""
+    now = timezone.now()
+    keys = [(line.split()[0], line.split()[1]) for line in row.get("host_keys", [])]
+    gateway = services.enrol(
+        name=row["name"],
+        pool=pools[row["pool"]],
+        address=row["address"],
+        port=row["port"],
+        host_keys=keys,
+        ssh_user=row["user"],
+        public_address=row["public"],
+        adapter="ssh" if keys else "memory",
+        labels={"simulate": row["simulate"]} if "simulate" in row else {},
+        actor=ACTOR,
+        now=now,
+    )
+    probe = row["probe"]
+    sealed.seal(f"probe:{gateway.name}", f"{probe['user']}\n{probe['password']}".encode(), now=now)
+    return services.look(gateway, now=now)
