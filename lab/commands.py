@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 Say = Callable[[str], None]
 
@@ -37,6 +39,15 @@ def run(
 def text(argv: Sequence[str], *, stdin: str = "", seconds: float = 60) -> str:
     """Like run, as text without surrounding blanks."""
     return run(argv, stdin=stdin, seconds=seconds).decode(errors="replace").strip()
+
+
+def detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    """Start a program that outlives this process and is nobody's child; its output goes to `log`."""
+    with log.open("ab") as out:
+        whole = {**os.environ, **(env or {})}
+        subprocess.run(
+            ["setsid", "--fork", *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=whole, check=True
+        )
 
 
 def tried(act: Callable[[], object], *, times: int, pause: float) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from lab import host_files
 from lab.authority import Authority
 from lab.churn import GUESTS, Churn
 from lab.clients import ROOT, Clients
-from lab.commands import LabError, Say, run
+from lab.commands import LabError, Say, detached, run
 from lab.gateway import Gateway, Outfit, Probe
 from lab.networks import MOST_CLIENTS, MOST_GATEWAYS, Addresses, Networks
 from lab.releases import Builder, Release
@@ -107,9 +106,7 @@ class Lab:
         owner = self.place.owner()
         who = [str(self.place.number), owner["token"], str(owner["pid"]), str(owner["start"])]
         argv = [sys.executable, "-m", "lab", "guard", *who]
-        quiet = subprocess.DEVNULL
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, env=env, cwd="/")
+        detached(argv, log=Path(os.devnull), env={"PYTHONPATH": str(ROOT)})
 
     def _outfit(self, first: Release) -> Outfit:
         count = self._counts[1]
@@ -204,6 +201,14 @@ class Lab:
                 self.churn.stop()
             self.inventory_path.unlink(missing_ok=True)
             self.place.clean()
+            self._reap()
+
+    def _reap(self) -> None:
+        for gateway in self.gateways:
+            gateway.machine.reap()
+        if hasattr(self, "clients"):
+            for client in self.clients.all:
+                client.vpn.reap()
 
 
 @contextlib.contextmanager

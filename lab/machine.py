@@ -55,14 +55,15 @@ class Machine:
         uptime = int(float(Path("/proc/uptime").read_text().split()[0]))
         clocks = ["-T", "--boottime", str(-uptime)]
         unshare = ["unshare", "-m", "-u", "-i", "-p", "-C", *clocks, "-f", "--kill-child", "sh", str(BOOT)]
-        self._shell = subprocess.Popen(
-            ["sh", "-c", inside, "sh", str(self._cgroup), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
-            + [str(self.home), self.name],
-            stdin=subprocess.DEVNULL,
-            stdout=(self.home / "boot.log").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.home / "boot.log").open("wb") as log:
+            self._shell = subprocess.Popen(
+                ["sh", "-c", inside, "sh", str(self._cgroup), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
+                + [str(self.home), self.name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         (self.home / "shell.pid").write_text(str(self._shell.pid))
 
     @property
@@ -115,10 +116,14 @@ class Machine:
         """Cut the power: every process of the machine ends at once. Nothing is flushed that was not on disk."""
         if pid := self.init:
             os.kill(pid, signal.SIGKILL)
-        if self._shell is not None:
-            self._shell.wait(20)
+        self.reap()
         wait_until(lambda: not self.init, seconds=20, what=f"Switching off {self.name}")
         tried(self._free_cgroup, times=40, pause=0.05)
+
+    def reap(self) -> None:
+        """Collect the process that held a machine which is off now."""
+        if self._shell is not None:
+            self._shell.wait(20)
 
     def _free_cgroup(self) -> None:
         for folder, _, _ in os.walk(self._cgroup, topdown=False):

@@ -7,7 +7,7 @@ from typing import Any
 
 # A packet that has no answer after this many seconds is lost; should its answer still come, it is not.
 GRACE = 2.0
-MOST_LOSSES_TOLD = 50
+MOST_LOSSES_TOLD = 1000
 
 
 @dataclass

@@ -101,6 +101,11 @@ class Vpn:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def reap(self) -> None:
+        """Collect the process after it was killed."""
+        if self._process is not None:
+            self._process.wait(20)
+
     def stop(self, seconds: float = 5) -> None:
         """Sign out and wait for the end; killed after `seconds`."""
         self.signal(signal.SIGINT)
