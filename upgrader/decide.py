@@ -40,6 +40,7 @@ class RolloutSeen:
     at_once: int
     waves: tuple[WaveSeen, ...]
     now: datetime
+    reason: str = ""  # why the rollout is where it is
     answer: str = ""  # of the people who were asked: open, approved, rejected, void, expired
 
 
@@ -199,11 +200,11 @@ def take_back(seen: RolloutSeen) -> Move | None:
             if upgrade.state in NEEDS_ROLLBACK:
                 return Move("upgrade", upgrade.id, U.ROLLING_BACK, "Its wave is rolled back.")
         if all(upgrade.state in (U.ROLLED_BACK, U.PLANNED) for upgrade in wave.upgrades):
-            return Move("wave", wave.id, W.ROLLED_BACK, "Every gateway of the wave serves the old release.")
+            return Move("wave", wave.id, W.ROLLED_BACK, wave.verdict_reason)
         return None
     left = [upgrade for wave in seen.waves for upgrade in wave.upgrades if upgrade.state in CARRIES]
     more = f" {count(left)} of earlier waves stay on {seen.release}." if left else ""
-    return Move("rollout", 0, R.ROLLED_BACK, f"Rolled back and verified.{more}")
+    return Move("rollout", 0, R.ROLLED_BACK, f"Rolled back and verified.{more} Why: {seen.reason}")
 
 
 def count(upgrades: Sequence[UpgradeSeen]) -> str:

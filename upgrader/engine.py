@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError
 from django.db.models import Q
 
+from approvals import services as approvals
 from approvals.errors import Refused
 from upgrader import approval, evidence, journal
 from upgrader.decide import Move, decide
@@ -25,6 +26,7 @@ MOVES_A_CALL = 200  # a bound, so that a fault in decide.py can't spin
 
 def tick(*, now: datetime) -> list[int]:
     """Advance every live rollout; one that fails does not stop the others. Return the ids of steps that are due."""
+    approvals.expire(now=now)
     for rollout_id in Rollout.objects.filter(state__in=LIVE).values_list("pk", flat=True):
         try:
             advance(rollout_id, now=now)

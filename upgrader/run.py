@@ -13,13 +13,15 @@ from pathlib import Path
 
 from django.conf import settings
 
+from approvals.errors import Refused
 from fleet import sealed
 from fleet import services as fleet
 from fleet.errors import GiveUp, RetryLater
 from fleet.models import Gateway as GatewayRow
 from fleet.models import Sample
-from fleet.ports import Gateway
+from fleet.ports import Gateway, ReleaseFiles
 from releases import services as releases
+from releases.models import Release
 from upgrader import flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import StepRun
@@ -134,10 +136,18 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         earlier=claimed.step.result,
         now=clock(),
         probe=probe_account(upgrade.gateway),
-        files=lambda: releases.files(release),
+        files=lambda: files_of(release),
         progress=progress,
         keep=keep_archive,
     )
+
+
+def files_of(release: Release) -> ReleaseFiles:
+    """What the gateway is sent; a release that may no longer be sent stops the step."""
+    try:
+        return releases.files(release)
+    except Refused as no:
+        raise GiveUp(no.say, code="release_refused")
 
 
 def probe_account(gateway: GatewayRow) -> tuple[str, str]:

@@ -50,6 +50,7 @@ def look(rollout_id: int, *, now: datetime) -> Looked:
             judgements[wave.pk] = judge(evidence(rollout, mine), spec.limits)
     seen = RolloutSeen(
         state=R(rollout.state),
+        reason=rollout.reason,
         answer=rollout.request.state if rollout.request else "",
         release=rollout.release.name,
         promote=spec.promote,

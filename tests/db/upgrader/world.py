@@ -1,0 +1,172 @@
+"""A small fleet in memory with real rows, a clock that the test turns, and workers that can be killed.
+
+The cast: ola operates, cal is on call and approves, ada may only look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from guardian.shortcuts import assign_perm
+
+from approvals.models import Actor, User
+from fleet import sealed
+from fleet.gateways.crowd import Crowd
+from fleet.gateways.machine import Machine, Place
+from fleet.gateways.simulated import MemoryGateway, World
+from fleet.models import Gateway, Pool
+from fleet.ports import Gateway as Port
+from releases.models import Release, Signature, TrustedSigner
+from upgrader import engine, run, services
+from upgrader.models import Rollout, StepRun, Strategy, Upgrade
+from upgrader.states import S
+
+OLD, NEW = "1.1.6-3", "1.3.0-2"
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+SPEC: dict[str, Any] = {
+    "waves": [{"title": "canary", "count": 1, "weights": [25, 100]}, {"title": "rest", "rest": True}],
+    "observe_seconds": 20,
+    "poll_seconds": 1,
+    "trial_seconds": 60,
+    "at_once": 2,
+    "promote": "hand",
+    "limits": {"login_success_min": 0.98, "min_logins": 8, "restarts_max": 0},
+    "drain": {"deadline_hours": 24},
+}
+
+
+class Fleet:
+    """Three gateways with four users each, one pool, three people, one release to go to."""
+
+    def __init__(self, *, gateways: int = 3, users: int = 4, spec: dict[str, Any] | None = None) -> None:
+        self.seconds = START.timestamp()
+        self.pool = Pool.objects.create(name="eu-west")
+        self.machines: dict[str, MemoryGateway] = {}
+        for number in range(1, gateways + 1):
+            self.add_gateway(f"gw-{number}", users)
+        self.release = make_release(NEW, "1.3.0", counter=1003000)
+        self.strategy = Strategy.objects.create(name="careful", title="Careful canary", spec=spec or SPEC)
+        self.ola = self.person("ola", "submit_rollout", "promote_rollout", "hold_rollout", "rollback_rollout")
+        self.cal = self.person("cal", "approve_rollout", "rollback_rollout", "hold_rollout", "promote_rollout")
+        self.ada = self.person("ada", "view_pool")
+        self.opener: Callable[[Gateway], Port] = lambda row: self.machines[row.name]
+
+    def add_gateway(self, name: str, users: int) -> None:
+        machine = Machine(name, crowd=Crowd(name, users=users))
+        machine.releases[OLD] = ("0" * 64, "1.1.6")
+        machine.launch(machine.slots[1], OLD, self.seconds)
+        machine.steering.committed = Place(1, OLD)
+        machine.effects.clear()
+        world = World(clock=lambda: self.seconds, sleep=lambda _: None)
+        self.machines[name] = MemoryGateway(machine, world=world)
+        machine.crowd.open(machine, self.seconds)
+        Gateway.objects.create(name=name, pool=self.pool, adapter="memory", address=name, release=OLD, sessions=users)
+        sealed.seal(f"probe:{name}", b"probe\nsecret")
+
+    def person(self, name: str, *codenames: str) -> User:
+        user = User.objects.create(username=name)
+        for codename in {*codenames, "view_pool"}:
+            assign_perm(codename, user, self.pool)
+        return user
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def who(self, user: User) -> Actor:
+        return Actor(kind="person", name=user.username, user_id=user.pk)
+
+    def draft(self) -> Rollout:
+        return services.draft(release=self.release, pool=self.pool, strategy=self.strategy, by=self.ola, now=self.now())
+
+    def started(self) -> Rollout:
+        """A rollout that was submitted by ola and approved by cal."""
+        rollout = self.draft()
+        services.submit(rollout, actor=self.who(self.ola), seen_version=0, now=self.now())
+        rollout.refresh_from_db()
+        services.decide(rollout, yes=True, reason="", digest=rollout.digest, actor=self.who(self.cal), now=self.now())
+        rollout.refresh_from_db()
+        return rollout
+
+    def act(self, action: str, rollout: Rollout, *, by: User | None = None, reason: str = "because") -> None:
+        rollout.refresh_from_db()
+        getattr(services, action)(
+            rollout, actor=self.who(by or self.ola), seen_version=rollout.version, reason=reason, now=self.now()
+        )
+        rollout.refresh_from_db()
+
+    def work(self) -> None:
+        """Do all that is due at this moment."""
+        for _ in range(200):
+            ids = engine.tick(now=self.now())
+            if not ids:
+                return
+            for step_id in ids:
+                run.run_step(step_id, opener=self.opener, clock=self.now)
+        raise AssertionError("the work of one moment has no end")
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass, second by second."""
+        for _ in range(int(seconds)):
+            self.work()
+            self.seconds += 1
+        self.work()
+
+    def until(self, rollout: Rollout, *states: str, seconds: int = 300) -> Rollout:
+        """Let time pass until the rollout is in one of the states."""
+        for _ in range(seconds):
+            self.work()
+            rollout.refresh_from_db()
+            if rollout.state in states:
+                return rollout
+            self.seconds += 1
+        raise AssertionError(f"after {seconds} s the rollout is {rollout.state}: {rollout.reason}")
+
+    def sign_out_all(self) -> None:
+        for gateway in self.machines.values():
+            for session in list(gateway.machine.sessions()):
+                for chair in gateway.machine.crowd.chairs:
+                    if chair.session == session:
+                        chair.session = None
+
+    def upgrades(self, rollout: Rollout) -> list[Upgrade]:
+        return list(Upgrade.objects.filter(wave__rollout=rollout).select_related("gateway", "wave"))
+
+    def open_steps(self) -> list[StepRun]:
+        return list(StepRun.objects.filter(state__in=[S.DUE, S.CLAIMED]))
+
+    def later(self, seconds: float) -> datetime:
+        return self.now() + timedelta(seconds=seconds)
+
+
+def make_release(name: str, version: str, *, counter: int) -> Release:
+    """A release as intake leaves it, with a bundle of a few bytes."""
+    manifest = json.dumps({"release": name, "version": version})
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    bundle = Path(settings.REPOSITORY) / digest / "bundle.tar.zst"
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    bundle.write_bytes(b"bundle")
+    release = Release.objects.create(
+        name=name,
+        product="ocserv",
+        version=version,
+        counter=counter,
+        architecture="amd64",
+        digest=digest,
+        manifest=manifest,
+        sums="",
+        bundle=f"{digest}/bundle.tar.zst",
+        size=6,
+        sha256=hashlib.sha256(b"bundle").hexdigest(),
+        added_at=START,
+    )
+    signer, _ = TrustedSigner.objects.get_or_create(
+        fingerprint="A" * 40, defaults={"label": "lab", "public_key": "", "added_at": START}
+    )
+    Signature.objects.create(release=release, name="SHA256SUMS.asc", text="", signer=signer, verified_at=START)
+    return release
