@@ -20,7 +20,7 @@ GOODBYE_SECONDS = 5.0
 
 
 def sessions(call: Call) -> Result:
-    """Connected sessions of all slots that run; a slot that does not answer has none that can be named."""
+    """Connected sessions of all slots that run; `not_ready` while one of them does not answer."""
     state, ours = states.load(call.paths), own_addresses(call.config)
     found = []
     for slot in slots.every(call.config, state, call.paths):

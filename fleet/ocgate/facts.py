@@ -54,7 +54,7 @@ def _machine(now: float) -> Dict[str, Any]:
         "protocol": PROTOCOL,
         "hostname": socket.gethostname(),
         "now": now,
-        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "boot_id": states.boot_id(),
         "uptime": float(uptime),
         "kernel": os.uname().release,
         "python": platform.python_version(),

@@ -47,10 +47,11 @@ class SlotState:
 
 @dataclass
 class Trial:
-    """For information only: the kernel's own timer is the truth."""
+    """For information only: the kernel's own timer is the truth. `boot` is the boot id: a trial ends with it."""
 
     weights: Dict[int, int]
     until: float
+    boot: str
 
 
 @dataclass
@@ -82,21 +83,28 @@ def load(paths: Paths) -> State:
 
 def parse(raw: Dict[str, Any]) -> State:
     """Build a State from its JSON; KeyError, TypeError or ValueError when it does not fit."""
-    trial = raw.get("trial")
     return State(
         fence=int(raw["fence"]),
         committed=Place(**raw["committed"]) if raw.get("committed") else None,
         previous=Place(**raw["previous"]) if raw.get("previous") else None,
         steady={int(slot): int(weight) for slot, weight in raw.get("steady", {}).items()},
-        trial=Trial(weights={int(s): int(w) for s, w in trial["weights"].items()}, until=trial["until"])
-        if trial
-        else None,
+        trial=_trial(raw["trial"]) if raw.get("trial") else None,
         slots={int(slot): SlotState(**value) for slot, value in raw.get("slots", {}).items()},
         ran=[str(name) for name in raw.get("ran", [])],
         adopted=Adopted(**raw["adopted"]) if raw.get("adopted") else None,
         agreed_sha256=str(raw.get("agreed_sha256", "")),
         restored=bool(raw.get("restored", False)),
     )
+
+
+def _trial(raw: Dict[str, Any]) -> Trial:
+    weights = {int(slot): int(weight) for slot, weight in raw["weights"].items()}
+    return Trial(weights=weights, until=float(raw["until"]), boot=str(raw.get("boot", "")))
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @contextmanager

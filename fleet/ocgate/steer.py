@@ -32,7 +32,7 @@ def shift(call: Call) -> Result:
         already = table.trial_of(state, seen) == weights
         until = time.time() + seconds
         _trust_again(state, weights)
-        state.trial = Trial(weights=weights, until=until)
+        state.trial = Trial(weights=weights, until=until, boot=states.boot_id())
         commands = _shift_commands(call, state, present=seen.present)
         applied = table.apply(commands)
         _record_shift(call.paths, weights, until=until)
@@ -51,7 +51,7 @@ def _shift_commands(call: Call, state: State, *, present: bool) -> List[str]:
 
 def _record_shift(paths: Paths, weights: Dict[int, int], *, until: float) -> None:
     with states.changing(paths) as state:
-        state.trial = Trial(weights=weights, until=until)
+        state.trial = Trial(weights=weights, until=until, boot=states.boot_id())
         _trust_again(state, weights)
         for number, weight in weights.items():
             if weight and number in state.slots:

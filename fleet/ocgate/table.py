@@ -12,7 +12,7 @@ from .config import Config
 from .errors import Refused
 from .paths import Paths
 from .run import run
-from .state import State, write_whole
+from .state import State, boot_id, write_whole
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ def apply(commands: Iterable[str]) -> float:
 
 def wanted(state: State, *, now: float) -> nft.Wanted:
     """What the state file says the table should be."""
-    trial = state.trial if state.trial is not None and state.trial.until > now else None
+    trial = state.trial
+    if trial is not None and (trial.until <= now or trial.boot != boot_id()):
+        trial = None
     return nft.Wanted(
         steady=state.steady,
         trial=trial.weights if trial else None,

@@ -1,0 +1,68 @@
+"""A lab of one gateway and four users for this folder, and a gateway put back to slot 1 before each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.commands import wait_until
+from lab.fleet import Lab
+from lab.gateway import Gateway
+from tests.gateway.ocgate.door import Door, slots_of
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
+    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.gateway)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One gateway with systemd and four users on it."""
+    assert os.geteuid() == 0, "the gateway tests need root"
+    with Lab(gateways=1, users=4, say=lambda _text: None) as standing:
+        yield standing
+
+
+@pytest.fixture
+def gateway(lab: Lab) -> Gateway:
+    """The gateway with 1.1.6 committed in slot 1, nothing else running, and all users there."""
+    gateway = lab.gateways[0]
+    with Door(gateway) as door:
+        _back_to_slot_1(door)
+    there = {user for user, slot in slots_of(gateway).items() if slot == 1}
+    absent = [client for client in lab.clients.all if client.user not in there or not client.vpn.connected]
+    for client in absent:
+        client.vpn.stop()
+    lab.clients.connect(absent)
+    everyone = {client.user for client in lab.clients.all}
+    wait_until(lambda: everyone <= set(slots_of(gateway)), seconds=30, what="All users on the gateway")
+    assert set(slots_of(gateway).values()) == {1}
+    return gateway
+
+
+def _back_to_slot_1(door: Door) -> None:
+    door.ask("start", release="1.1.6-3", slot=1)
+    door.ask("shift", weights={"1": 100}, seconds=60)
+    door.ask("commit", slot=1)
+    for slot in (2, 3):
+        door.ask("retire", slot=slot, cut_at_most=100)
+    # A learnt client of an earlier test would be steered to a slot that is gone.
+    door.gateway.run(["sh", "-c", "nft flush map inet handover sticky4; nft flush map inet handover sticky6"])
+    door.gateway.run(["rm", "-f", "/run/ocgate/learnt.json"])
+
+
+@pytest.fixture
+def door(gateway: Gateway) -> Iterator[Door]:
+    """An `ocgate serve` on the gateway."""
+    with Door(gateway) as opened:
+        yield opened
