@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import paramiko
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 SILENCE_SECONDS = 5.0  # a peer that shows no sign of life for so long is dead
 CHUNK = 65536
+BROKEN = (paramiko.SSHException, EOFError, OSError)  # what paramiko raises when a connection is gone
 STDERR_KEPT = 2048  # bytes
 IDLE_TIMEOUT = 30.0  # seconds between two looks of the reader of stderr, while nobody asks
 
@@ -95,7 +96,7 @@ class Pulse:
                     continue
             try:
                 self._transport.global_request("keepalive@openssh.com", wait=True)
-            except (paramiko.SSHException, EOFError, OSError):
+            except BROKEN:
                 return
             if not self._transport.is_active():
                 return
@@ -127,7 +128,7 @@ class Lines:
             except TimeoutError:
                 self._check_silence(silence)
                 continue
-            except OSError as closed:
+            except BROKEN as closed:
                 raise self._lost() from closed
             if sent == 0:
                 raise self._lost()
@@ -154,7 +155,9 @@ class Lines:
         return bool(self._buffer) or self.channel.recv_ready() or bool(self.channel.eof_received)
 
     def close(self) -> None:
-        self.channel.close()
+        # Closing says goodbye to the peer, and fails where the connection is gone.
+        with suppress(*BROKEN):
+            self.channel.close()
 
     def _line(self, most: int) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched)

@@ -1,8 +1,8 @@
 """One SSH connection to one gateway, and `ocgate serve` on channels of their own. docs/ocgate-protocol.md.
 
 `steer` carries shift, commit and restore only, so that a rollback waits for nothing; `ask` the other short verbs;
-`stage` a bundle's bytes; `watch` a stream. After a time-out a channel is closed: its late answer would be taken for the
-next one's.
+`stage` a bundle's bytes; `watch` a stream: these two end with what they were opened for. After a time-out a channel is
+closed: its late answer would be taken for the next one's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import paramiko
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost, Target, dial
-from fleet.gateways.lines import SILENCE_SECONDS, BadAnswer, Lines, Pulse
+from fleet.gateways.lines import BROKEN, SILENCE_SECONDS, BadAnswer, Lines, Pulse
 
 PROTOCOL = 1
 COMMAND = "ocgate serve"  # for the reader: the forced command on the gateway decides
@@ -31,6 +31,7 @@ ANSWER_MOST = 1024 * 1024
 PROGRESS_MOST = 100_000  # messages before an answer
 
 Kind = Literal["steer", "ask", "stage", "watch"]
+KEPT: frozenset[Kind] = frozenset({"steer", "ask"})
 OnProgress = Callable[[Mapping[str, Any]], None]
 
 
@@ -106,7 +107,11 @@ class Session:
                 if kind not in self._lines:
                     self._lines[kind] = self._open()
                 yield self._lines[kind]
+            if kind not in KEPT:
+                self._drop(kind)
         except Answered as answered:
+            if kind not in KEPT:
+                self._drop(kind)  # a no may have come in the middle of a bundle's bytes
             raise answered.failure from None
         except BaseException as broken:
             self._drop(kind)
@@ -148,7 +153,7 @@ class Session:
         try:
             channel = self._transport.open_session(timeout=OPEN_SECONDS)
             channel.exec_command(COMMAND)
-        except (paramiko.SSHException, EOFError, OSError) as refused:
+        except BROKEN as refused:
             why = str(refused).rstrip(".") or type(refused).__name__
             raise ConnectionLost(f"{self.target.name} opened no channel: {why}.") from refused
         finally:

@@ -179,7 +179,12 @@ def send_bundle(lines: Lines, files: ReleaseFiles, *, offset: int, deadline: flo
         while chunk := bundle.read(SEND_CHUNK):
             if lines.has_something():
                 return
-            lines.send(chunk, deadline=deadline, silence=QUIET_SECONDS)
+            try:
+                lines.send(chunk, deadline=deadline, silence=QUIET_SECONDS)
+            except ConnectionLost:
+                if lines.has_something():
+                    return  # its last words say why
+                raise
             sent += len(chunk)
             tell("bundle", sent, files.size)
 
