@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.commands import LabError, run, tried
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+RETRIES = 3
 MIRROR = "http://deb.debian.org/debian"
 
 
@@ -32,7 +33,7 @@ class Suite:
             f'Dir::State::lists "{here}/lists";\nDir::State::status "{here}/status";\n'
             f'Dir::State::extended_states "{here}/extended_states";\n'
             f'Dir::Cache "{here}/cache";\nDir::Log "{here}";\nAPT::Sandbox::User "root";\n'
-            'APT::Install-Recommends "false";\nAcquire::Languages "none";\nAcquire::Retries "3";\n'
+            f'APT::Install-Recommends "false";\nAcquire::Languages "none";\nAcquire::Retries "{RETRIES}";\n'
             'Acquire::http::Timeout "20";\nAPT::Get::Assume-Yes "true";\nDebug::NoLocking "true";\n'
         )
 
