@@ -54,9 +54,8 @@ def invite(running: stage.Stage) -> None:
     print(f"\nHandover is on {running.dashboard.address}{' (simulated)' if running.lab is None else ''}")
     for name, password in running.passwords.items():
         print(f"  {name:<9} {password}")
-    print(
-        f"  1. As operator: New rollout, {bad.removesuffix('+bad')}, ask for approval. In a private window, oncall approves."
-    )
+    good = bad.removesuffix("+bad")
+    print(f"  1. As operator: New rollout, {good}, ask for approval. In a private window, oncall approves.")
     print("  2. Watch wave 1; promote the next waves. Users stay where they are; new ones land on the new release.")
     print(f"  3. The same with {bad}: it is rolled back by itself. As auditor: Audit.")
     print("Every start begins afresh. Ctrl-C takes everything down.", flush=True)

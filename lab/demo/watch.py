@@ -17,7 +17,6 @@ class Users:
     lost: int
     longest_gap_ms: int
     reconnects: int
-    cuts: int
 
     def kept(self, before: Users) -> int:
         """How many of the sessions of `before` are still there."""
@@ -40,7 +39,6 @@ def users(lab: Lab) -> Users:
         lost=total(rows, "lost"),
         longest_gap_ms=max((int(row["longest_gap_ms"]) for row in rows), default=0),
         reconnects=total(rows, "reconnects"),
-        cuts=total(rows, "cuts"),
     )
 
 

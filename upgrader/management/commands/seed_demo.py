@@ -45,7 +45,7 @@ PACES: Mapping[str, tuple[str, dict[str, int]]] = {
     # name → title; seconds of observation, polls, dead man; logins that a verdict needs. The first is offered first.
     "careful-canary-demo": (
         "Careful canary (demo)",
-        {"observe_seconds": 15, "poll_seconds": 1, "trial_seconds": 120, "min_logins": 8},
+        {"observe_seconds": 15, "poll_seconds": 1, "trial_seconds": 120, "min_logins": 5},
     ),
     "careful-canary": (
         "Careful canary (real time)",
