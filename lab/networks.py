@@ -153,5 +153,9 @@ class Networks:
             batch([f"link set gw{index} {state}"], self.wan)
 
     def drop_gateway(self, index: int) -> None:
-        """Remove a gateway's namespace, and with it its links: what a power cut leaves of its network."""
+        """Remove a gateway's links and namespace: what a power cut leaves of its network."""
+        # The links first: the kernel takes a namespace's links down later, when their names may be wanted again.
+        batch([f"link delete {self.name(f'm{index}')}"])
+        batch([f"link delete gw{index}"], self.wan)
+        batch([f"link delete lan{index}"], self.lan)
         run(["ip", "netns", "delete", self.name(f"gw{index}")])

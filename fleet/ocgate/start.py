@@ -12,7 +12,7 @@ from . import derive, journal, locks, nft, slots, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config
-from .errors import Refused
+from .errors import Refused, Retry
 from .paths import Paths
 
 READY_SECONDS = 20.0
@@ -50,7 +50,7 @@ def launch(config: Config, paths: Paths, *, release: str, number: int) -> "tuple
             raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
         prepare(config, paths, release=release, number=number)
         supervise.start(paths, number)
-    _await_ready(config, paths, number=number)
+    _await_ready(config, paths, number=number, fresh=not slot.running)
     return slot.running, (time.monotonic() - began) * 1000
 
 
@@ -114,15 +114,15 @@ def refuse_changed_conf(config: Config, paths: Paths) -> None:
         raise Refused("conf_changed", f"{say} Undo the edit or have it approved.")
 
 
-def _await_ready(config: Config, paths: Paths, *, number: int) -> None:
+def _await_ready(config: Config, paths: Paths, *, number: int, fresh: bool) -> None:
+    """Wait until occtl answers and TLS shakes hands. Only a slot that was just started (`fresh`) may be stopped."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         slot = slots.look(number, states.load(paths), paths)
-        if slot.process.failed or slot.process.restarts > 0:
+        if fresh and (slot.process.failed or slot.process.restarts > 0):
             supervise.stop(paths, number)
             raise Refused(
-                "start_failed",
-                f"{slot.release} ended at once in slot {number}: {last_log_line(paths, number)}.",
+                "start_failed", f"{slot.release} ended at once in slot {number}: {last_log_line(paths, number)}."
             )
         if (
             slot.running
@@ -131,10 +131,13 @@ def _await_ready(config: Config, paths: Paths, *, number: int) -> None:
         ):
             return
         if time.monotonic() > deadline:
-            supervise.stop(paths, number)
-            say = f"{slot.release} was not ready in slot {number} after {READY_SECONDS:g} s and was stopped"
-            raise Refused("not_ready", f"{say}: {last_log_line(paths, number)}.")
+            break
         time.sleep(0.05)
+    if not fresh:
+        raise Retry("not_ready", f"{slot.release} runs in slot {number} but does not answer; nothing was changed.")
+    supervise.stop(paths, number)
+    say = f"{slot.release} was not ready in slot {number} after {READY_SECONDS:g} s and was stopped"
+    raise Refused("not_ready", f"{say}: {last_log_line(paths, number)}.")
 
 
 def shakes_hands(address: str, port: int) -> bool:

@@ -77,6 +77,8 @@ def serving(door: Door) -> list[int]:
 def test_a_killed_ocserv_is_started_again(gateway: Gateway, door: Door) -> None:
     faults.stop_ocserv_of(gateway, 1)
     wait_until(lambda: serving(door) == [1] and restarts(door) == 1, seconds=15, what="The restart")
+    assert door.ask("start", release="1.1.6-3", slot=1)["already"]
+    assert serving(door) == [1], "asking for what runs must not stop it"
 
 
 def restarts(door: Door) -> int:
