@@ -19,12 +19,18 @@ MOVES: dict[str, frozenset[str]] = {
 }
 """What the machine may do with a gateway's state."""
 
+VERB: dict[str, str] = {
+    State.ENROLLED: "gateway.answers",
+    State.UNREACHABLE: "gateway.unreachable",
+    State.QUARANTINED: "gateway.quarantined",
+}
+
 
 def move(gateway: Gateway, to: str, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Move the row if it still is where `gateway` saw it; True when it moved. Not moving is no event."""
     if to not in MOVES[gateway.state]:
         return False
-    return _write(gateway, to, verb=f"gateway.{to}", reason=reason, actor=actor, now=now)
+    return _write(gateway, to, verb=VERB[to], reason=reason, actor=actor, now=now)
 
 
 def quarantine(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:

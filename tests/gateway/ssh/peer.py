@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Callable
@@ -35,12 +36,14 @@ class Peer:
         self.requests: list[Json] = []
         self.channels = 0  # ever
         self.open = 0  # now
+        self.connections: list[socket.socket] = []
         peer = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 peer.channels += 1
                 peer.open += 1
+                peer.connections.append(self.connection)
                 try:
                     Channel(peer, self.rfile, self.wfile).serve()
                 finally:
@@ -54,6 +57,12 @@ class Peer:
     def partial(self, release: str) -> Path:
         """What has come of a bundle so far."""
         return self.folder / f"{release}.incoming"
+
+    def hang_up(self) -> None:
+        """End every channel that is open, as an `ocgate` that was killed would."""
+        for connection in self.connections:
+            connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def close(self) -> None:
         self._server.shutdown()

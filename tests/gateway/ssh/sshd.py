@@ -71,6 +71,12 @@ class Sshd:
         assert self._process
         return descendants(self._process.pid)
 
+    def sessions(self) -> list[int]:
+        """The processes that hold one connection each."""
+        assert self._process
+        text = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(pid) for pid in text.split()]
+
     def target(self, *, port: int | None = None, key: str = "host") -> Target:
         kind, text = (self.folder / f"{key}.pub").read_text().split()[:2]
         return Target("fra-gw-01", "127.0.0.1", port or self.port, "root", ((kind, text),))
