@@ -56,9 +56,10 @@ NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
 PATIENCE = 6
 RETRY_SECONDS = (1, 2, 4, 8, 15, 30)
 
-LEASE_SECONDS: dict[str, int] = {"stage": 60, "start": 60, "check": 45, "restore": 30}
-LEASE_DEFAULT = 30
-"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow."""
+LEASE_SECONDS: dict[str, int] = {"check": 70, "start": 100, "retire": 100, "snapshot": 100, "restore": 30}
+LEASE_DEFAULT = 60
+"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow. Restore is shorter: it is
+urgent, and asking a gateway twice to go back does no harm."""
 
 
 def retry_after(attempts: int) -> int:

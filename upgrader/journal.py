@@ -226,9 +226,11 @@ def follow(claimed: Claim, settled: Settled, *, now: datetime) -> StepRun | None
     if follows.state is not None:
         write(Change(upgrade, follows.state, str(settled.result.get("say", ""))), now)
         upgrade.state = follows.state
-    if not follows.step:
+    args = step_args(upgrade, follows.step)
+    # A gateway that was rolled back before a slot was chosen has nothing to drain.
+    if not follows.step or args.get("slot", 0) is None:
         return None
-    return open_step(upgrade, follows.step, step_args(upgrade, follows.step), now)
+    return open_step(upgrade, follows.step, args, now)
 
 
 def step_args(upgrade: Upgrade, step: str) -> dict[str, Any]:
