@@ -1,14 +1,14 @@
 #!/bin/sh
-# PID 1 of a gateway's new namespaces: lays out a file system of its own over the host's, then becomes systemd.
+# PID 1 of a gateway's new namespaces: lays out a file system of its own over the host's, then becomes systemd, or the script $plain.
 # The host's files are the read-only lower layer; what the gateway writes goes to $home/upper and outlives a reboot.
 set -eu
-home=$1 name=$2
+home=$1 name=$2 plain=$3
 root=$home/root
 mkdir -p "$home/upper" "$home/work" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$home/upper,workdir=$home/work" "$root"
 mount -t proc -o nosuid,noexec,nodev proc "$root/proc"
 mount -t sysfs -o ro,nosuid,noexec,nodev sysfs "$root/sys"
-mount -t cgroup2 -o nosuid,noexec,nodev cgroup2 "$root/sys/fs/cgroup"
+[ -n "$plain" ] || mount -t cgroup2 -o nosuid,noexec,nodev cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755,nosuid,size=64m tmpfs "$root/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev,size=64m tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755,nosuid,size=64k tmpfs "$root/dev"
@@ -36,5 +36,9 @@ cd "$root"
 mkdir -p .host
 pivot_root . .host
 umount -l .host
+if [ -n "$plain" ]; then
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+        sh "$plain" </dev/null >/dev/console 2>&1
+fi
 exec env -i container=handover-lab PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     /lib/systemd/systemd --system --unit=multi-user.target --log-target=journal </dev/null >/dev/console 2>&1

@@ -37,7 +37,7 @@ def powered_off(gateway: Gateway) -> Iterator[None]:
 def change_host_key(gateway: Gateway) -> str:
     """Give its SSH another host key, as a reinstallation does; the new one, "type base64"."""
     new_host_key(gateway.machine.live / "etc/ssh/ssh_host_ed25519_key", gateway.name)
-    gateway.run(["systemctl", "restart", "ssh.service"])
+    gateway.restart_ssh()
     return gateway.host_keys[0]
 
 
@@ -66,15 +66,14 @@ def clock_off(gateway: Gateway, seconds: int) -> Iterator[None]:
     """The wall clock of every Python program on the gateway, so ocgate's, is off by `seconds`; after a reboot too.
 
     The kernel has one wall clock for all namespaces (a time namespace shifts only the monotonic ones), so the offset
-    is libfaketime's, put around /usr/bin/python3: ocgate and its `facts` see it, kernel timers and ocserv do not.
+    is libfaketime's, put around /usr/bin/python3: what ocgate starts from then on sees it (`serve`, not a `keep` that
+    runs already); kernel timers and ocserv do not.
     """
     gateway.run(["sh", "-c", WRAP_PYTHON, "sh", LIBFAKETIME, f"{seconds:+d}"])
-    gateway.run(["sh", "-c", "systemctl try-restart ocgate-keep.service || true"])
     try:
         yield
     finally:
         gateway.run(["sh", "-c", UNWRAP_PYTHON])
-        gateway.run(["sh", "-c", "systemctl try-restart ocgate-keep.service || true"])
 
 
 WRAP_PYTHON = """

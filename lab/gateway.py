@@ -146,6 +146,10 @@ class Gateway:
         self.machine.power_on()
         self.machine.wait_booted()
 
+    def restart_ssh(self) -> None:
+        """Make its SSH read its host key anew; connections that exist stay."""
+        self.run(["sh", "-c", 'kill -HUP "$(cat /run/sshd.pid)"'])
+
     def reboot(self) -> None:
         """Power off and on: everything in memory is lost, what was on disk stays."""
         self.power_off()

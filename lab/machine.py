@@ -1,4 +1,4 @@
-"""A machine in namespaces of its own with systemd as PID 1: power on, power off, run a command in it."""
+"""A machine in namespaces of its own, with systemd as PID 1 where that runs: power on and off, run a command in it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from lab.commands import LabError, run, tried, wait_until
 from lab.state import Place, started_at
 
 BOOT = Path(__file__).parent / "boot.sh"
+PLAIN = Path(__file__).parent / "plain_init.sh"
 OCGATE_DISK = "size=512m"
 
 
-def cgroup_root() -> Path:
-    """Where the host mounts cgroup2; LabError when it does not."""
+def cgroup_root() -> Path | None:
+    """Where the host mounts cgroup2; None when it does not, or when HANDOVER_LAB_INIT=plain asks to do without."""
+    if os.environ.get("HANDOVER_LAB_INIT") == "plain" or not Path("/lib/systemd/systemd").exists():
+        return None
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, where, kind, *_ = line.split()
         if kind == "cgroup2":
             return Path(where)
-    raise LabError("This machine mounts no cgroup2; mount one with: mount -t cgroup2 none /sys/fs/cgroup/unified")
+    return None
 
 
 class Machine:
@@ -31,7 +34,8 @@ class Machine:
         self.place, self.name, self.space = place, name, space
         self.home = place.disk / name
         self.upper = self.home / "upper"
-        self._cgroup = cgroup_root() / f"{place.prefix}{name}"
+        root = cgroup_root()
+        self._cgroup = root / f"{place.prefix}{name}" if root else None
         self._shell: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -47,24 +51,35 @@ class Machine:
 
     def power_on(self) -> None:
         """Boot, without waiting for it."""
-        self.place.note("cgroup", str(self._cgroup))
-        self._cgroup.mkdir(exist_ok=True)
         (self.home / "console").write_bytes(b"")
-        inside = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
+        inside = '[ -z "$1" ] || echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
         # A time namespace of its own, so that the machine's uptime begins at its boot.
         uptime = int(float(Path("/proc/uptime").read_text().split()[0]))
         clocks = ["-T", "--boottime", str(-uptime)]
         unshare = ["unshare", "-m", "-u", "-i", "-p", "-C", *clocks, "-f", "--kill-child", "sh", str(BOOT)]
         with (self.home / "boot.log").open("wb") as log:
             self._shell = subprocess.Popen(
-                ["sh", "-c", inside, "sh", str(self._cgroup), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
-                + [str(self.home), self.name],
+                ["sh", "-c", inside, "sh", self._own_cgroup(), "nsenter", f"--net=/run/netns/{self.space}", *unshare]
+                + [str(self.home), self.name, "" if self.systemd else str(PLAIN)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         (self.home / "shell.pid").write_text(str(self._shell.pid))
+
+    @property
+    def systemd(self) -> bool:
+        """Whether PID 1 is systemd; otherwise it is plain_init.sh, and ocgate supervises its slots itself."""
+        return self._cgroup is not None
+
+    def _own_cgroup(self) -> str:
+        """Make the cgroup that systemd takes for the root of all; "" without systemd."""
+        if self._cgroup is None:
+            return ""
+        self.place.note("cgroup", str(self._cgroup))
+        self._cgroup.mkdir(exist_ok=True)
+        return str(self._cgroup)
 
     @property
     def init(self) -> int:
@@ -82,13 +97,13 @@ class Machine:
         return Path(f"/proc/{self.init}/root")
 
     def wait_booted(self, seconds: float = 40) -> None:
-        """Wait until systemd has reached its target; LabError with the boot log if it ends before."""
+        """Wait until systemd (or the plain script) has started all; LabError with the boot log if it ends before."""
 
         def booted() -> bool:
             if self._shell is not None and self._shell.poll() is not None:
                 said = (self.home / "boot.log").read_text()[-300:]
                 raise LabError(f"{self.name} did not boot: {said.strip() or 'systemd ended'}")
-            return self._systemd_answers()
+            return self._systemd_answers() if self.systemd else (self.live / "run/lab-booted").exists()
 
         wait_until(booted, seconds=seconds, what=f"The boot of {self.name}", every=0.1)
 
@@ -118,7 +133,8 @@ class Machine:
             os.kill(pid, signal.SIGKILL)
         self.reap()
         wait_until(lambda: not self.init, seconds=20, what=f"Switching off {self.name}")
-        tried(self._free_cgroup, times=40, pause=0.05)
+        if self._cgroup is not None:
+            tried(self._free_cgroup, times=40, pause=0.05)
 
     def reap(self) -> None:
         """Collect the process that held a machine which is off now."""
@@ -126,7 +142,7 @@ class Machine:
             self._shell.wait(20)
 
     def _free_cgroup(self) -> None:
-        for folder, _, _ in os.walk(self._cgroup, topdown=False):
+        for folder, _, _ in os.walk(str(self._cgroup), topdown=False):
             try:
                 os.rmdir(folder)
             except OSError as busy:

@@ -119,8 +119,14 @@ class Networks:
             ]
         )
         self.plug(space, f"gw{index}", [f"{at.public4}/24", f"{at.public6}/64"])
+        # A network card keeps its address over a reboot; without that the neighbours' caches would point nowhere.
+        cards = [
+            f"link set {port} address 02:00:00:{self.place.number:02x}:{index:02x}:{number:02x}"
+            for number, port in enumerate(("mgmt0", "wan0", "lan0"))
+        ]
         batch(
             [
+                *cards,
                 f"address add {at.management}/24 dev mgmt0",
                 "link set mgmt0 up",
                 f"address add 10.200.{index}.1/30 dev lan0",
