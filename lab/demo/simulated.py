@@ -26,21 +26,17 @@ CHANGES = {
 }
 
 
-def inventory(folder: Path, *, gateways: int = 4) -> Path:
-    """Write signed releases and inventory.json below `folder`; the inventory's path."""
+def inventory(folder: Path, *, gateways: int = 4) -> dict[str, Any]:
+    """Write signed releases below `folder`; what the dashboard must know of them and of the gateways."""
     key = pysequoia.Tsk.generate(OWNER)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "release-key.asc").write_text(str(key.extract_certificate()))
     releases = {name: str(publish(folder / name, name, key)) for name in (*NEW, BAD)}
-    data = {
+    return {
         "release_key": str(folder / "release-key.asc"),
         "releases": releases,
         "gateways": [gateway(number) for number in range(1, gateways + 1)],
-        "clients": [],
     }
-    path = folder / "inventory.json"
-    path.write_text(json.dumps(data, indent=2))
-    return path
 
 
 def gateway(number: int) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from lab.demo import simulated
 from lab.demo.dashboard import Dashboard
@@ -38,10 +38,13 @@ def clock() -> Callable[[str], None]:
 
 
 @contextlib.contextmanager
-def real(dashboard: Dashboard, *, gateways: int, users: int, churn: float = CHURN) -> Iterator[Stage]:
-    """Build the lab and put the dashboard on it; everything is taken down at the end."""
+def real(
+    dashboard: Dashboard, *, gateways: int, users: int, churn: float = CHURN, more: Mapping[str, Any] | None = None
+) -> Iterator[Stage]:
+    """Build the lab and put the dashboard on it; everything is taken down at the end. `more` joins the inventory."""
     with Lab(gateways=gateways, users=users, say=dashboard.say) as lab, contextlib.ExitStack() as after:
-        stage = opened(dashboard, lab.inventory_path, lab)
+        dashboard.prepare()
+        stage = opened(dashboard, {**lab.inventory(), **(more or {})}, lab)
         after.callback(dashboard.stop)
         if churn:
             lab.churn.start(churn)
@@ -53,18 +56,20 @@ def in_memory(dashboard: Dashboard, *, gateways: int) -> Iterator[Stage]:
     """The same on simulated gateways: needs no root."""
     dashboard.prepare()
     try:
-        yield opened(dashboard, simulated.inventory(dashboard.state / "simulated", gateways=gateways), None)
+        inventory = simulated.inventory(dashboard.state / "simulated", gateways=gateways)
+        yield opened(dashboard, inventory, None)
     finally:
         dashboard.stop()
 
 
-def opened(dashboard: Dashboard, inventory: Path, lab: Lab | None) -> Stage:
+def opened(dashboard: Dashboard, inventory: Mapping[str, Any], lab: Lab | None) -> Stage:
     """Seed the dashboard from an inventory and start it."""
-    if lab is not None:
-        dashboard.prepare()
+    path = dashboard.state / "inventory.json"
+    path.touch(mode=0o600)  # it holds the probe's password
+    path.write_text(json.dumps(inventory, indent=2))
     passwords = {name: secrets.token_urlsafe(9) for name in PEOPLE}
     dashboard.say("taking the releases in and enrolling the gateways")
-    dashboard.manage("seed_demo", str(inventory), stdin=json.dumps(passwords))
+    dashboard.manage("seed_demo", str(path), stdin=json.dumps(passwords))
     dashboard.say("starting the dashboard")
     try:
         dashboard.start()

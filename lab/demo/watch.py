@@ -12,11 +12,17 @@ from lab.fleet import Lab
 class Users:
     """The lab's steady users at one moment: who is connected by occtl, and what their probes have counted so far."""
 
-    sessions: frozenset[tuple[str, str]]  # (gateway, `Full session`)
+    sessions_of: frozenset[tuple[str, str, str]]  # (gateway, user, `Full session`)
     sent: int
-    lost: int
+    lost: int  # but for what was lost around cuts that were made on purpose
+    lost_in_cuts: int
     longest_gap_ms: int
     reconnects: int
+
+    @property
+    def sessions(self) -> frozenset[tuple[str, str]]:
+        """(gateway, `Full session`) of each."""
+        return frozenset((gateway, session) for gateway, _, session in self.sessions_of)
 
     def kept(self, before: Users) -> int:
         """How many of the sessions of `before` are still there."""
@@ -28,15 +34,16 @@ def users(lab: Lab) -> Users:
     names = {client.user for client in lab.clients.all}
     rows = lab.clients.report()
     sessions = [
-        (gateway.name, str(session["id"]))
+        (gateway.name, str(session["user"]), str(session["id"]))
         for gateway in lab.gateways
         for session in lab.occtl_sessions(gateway)
         if session["user"] in names
     ]
     return Users(
-        sessions=frozenset(sessions),
+        sessions_of=frozenset(sessions),
         sent=total(rows, "sent"),
-        lost=total(rows, "lost"),
+        lost=total(rows, "lost") - total(rows, "lost_in_outages"),
+        lost_in_cuts=total(rows, "lost_in_outages"),
         longest_gap_ms=max((int(row["longest_gap_ms"]) for row in rows), default=0),
         reconnects=total(rows, "reconnects"),
     )

@@ -78,7 +78,7 @@ class Command(BaseCommand):
             take_releases(inventory)
             pools = {name: a_pool(name) for name in sorted({gateway["pool"] for gateway in inventory["gateways"]})}
             people(json.load(sys.stdin), pools)
-            strategies()
+            strategies(inventory.get("strategies", {}))
             answered = [enrol(gateway, pools) for gateway in inventory["gateways"]]
         except (Refused, SpecError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -118,10 +118,12 @@ def people(passwords: Mapping[str, str], pools: Mapping[str, Pool]) -> None:
         person.groups.add(group)
 
 
-def strategies() -> None:
-    for name, (title, pace) in PACES.items():
-        parse_spec(spec(pace))
-        Strategy.objects.get_or_create(name=name, version=1, defaults={"title": title, "spec": spec(pace)})
+def strategies(more: Mapping[str, Mapping[str, Any]]) -> None:
+    """Store the usual strategies, and those that the inventory brings (name → title and spec)."""
+    usual = {name: {"title": title, "spec": spec(pace)} for name, (title, pace) in PACES.items()}
+    for name, strategy in {**usual, **more}.items():
+        parse_spec(strategy["spec"])
+        Strategy.objects.get_or_create(name=name, version=1, defaults=dict(strategy))
 
 
 def enrol(row: Mapping[str, Any], pools: Mapping[str, Pool]) -> bool:
