@@ -116,7 +116,7 @@ def parse_cookies(raw: Any) -> List[Cookie]:
     found = []
     for item in _records(raw):
         full = str(item.get("Full session") or item.get("Session") or "")
-        if full and item.get("State") != "pre-auth":
+        if full and item.get("State") not in ("pre-auth", "auth failed"):
             used = str(item.get("in_use", "0")).lower() in ("1", "true", "yes")
             found.append(Cookie(full, str(item.get("Username", "")), str(item.get("Remote IP", "")), used))
     return found

@@ -1,0 +1,102 @@
+"""The closed schema: only exactly what the protocol names gets through."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fleet.ocgate import schema
+from fleet.ocgate.errors import Refused
+
+GOOD: dict[str, Any] = {"v": 1, "id": "7", "verb": "shift", "fence": 12}
+SHIFT = {"weights": {"1": 75, "2": 25}, "seconds": 600}
+
+
+def line(**changed: Any) -> bytes:
+    return json.dumps({**GOOD, "args": SHIFT, **changed}).encode()
+
+
+def test_a_good_request_is_read() -> None:
+    request = schema.parse(line())
+    assert (request.id, request.verb, request.fence) == ("7", "shift", 12)
+    assert request.args == {"weights": {1: 75, 2: 25}, "seconds": 600}
+
+
+def test_neighbouring_versions_are_accepted() -> None:
+    assert schema.parse(line(v=2)).verb == "shift"
+    assert schema.parse(line(v=0)).verb == "shift"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"v": 3},
+        {"v": True},
+        {"v": "1"},
+        {"id": ""},
+        {"id": 7},
+        {"id": "a b"},
+        {"verb": "trust"},
+        {"verb": ["facts"]},
+        {"fence": -1},
+        {"fence": 1.5},
+        {"fence": True},
+        {"extra": 1},
+        {"args": []},
+        {"args": {}},
+        {"args": {**SHIFT, "more": 1}},
+        {"args": {**SHIFT, "seconds": 0}},
+        {"args": {**SHIFT, "seconds": 86401}},
+        {"args": {**SHIFT, "weights": {"1": 75}}},
+        {"args": {**SHIFT, "weights": {"1": 101, "2": -1}}},
+        {"args": {**SHIFT, "weights": {"4": 100}}},
+        {"args": {**SHIFT, "weights": {"1": 100.0}}},
+    ],
+)
+def test_anything_else_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as refusal:
+        schema.parse(line(**changed))
+    assert refusal.value.code == "bad_request"
+
+
+def test_only_verbs_that_change_take_a_fence_and_they_must() -> None:
+    for name, verb in schema.VERBS.items():
+        with pytest.raises(Refused, match="needs fence" if verb.changes else "takes no fence"):
+            schema.parse(
+                json.dumps({"v": 1, "id": "1", "verb": name} | ({} if verb.changes else {"fence": 1})).encode()
+            )
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "-x", "a\nb", "a" * 65, "a b", "a;b", "ä"])
+def test_a_release_is_a_folder_name_and_no_path(name: str) -> None:
+    with pytest.raises(Refused):
+        schema.parse(json.dumps({"v": 1, "id": "1", "verb": "check", "args": {"release": name, "slot": 1}}).encode())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "file", "path": "/etc/shadow"},
+        {"kind": "ssh", "url": "http://x/"},
+        {"kind": "url", "url": "file:///etc/shadow", "ticket": "t", "rate": 10**6},
+        {"kind": "url", "url": 'http://x/"\noutput = "/etc/x', "ticket": "t", "rate": 10**6},
+        {"kind": "url", "url": "http://x/", "ticket": 't"\n', "rate": 10**6},
+        {"kind": "url", "url": "http://x/", "ticket": "t"},
+    ],
+)
+def test_a_source_can_name_no_file_and_break_no_line(source: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        schema.source(source)
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"{", b"[]", b"null", b"[" * 200_000, b'{"v":NaN}', b'{"v":1,"v":1}'])
+def test_what_is_no_object_is_refused(data: bytes) -> None:
+    with pytest.raises(Refused):
+        schema.parse(data)
+
+
+def test_a_line_over_the_limit_is_refused() -> None:
+    with pytest.raises(Refused, match="longer"):
+        schema.parse(b" " * (schema.LINE_MAX + 1))

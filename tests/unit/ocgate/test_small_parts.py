@@ -1,0 +1,127 @@
+"""The pure parts, each by what it must get right."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, snapshot, supervise, units, wire
+from tests.unit.ocgate.values import config
+
+
+def test_hosts_are_named_once_and_taken_out_again() -> None:
+    own = list(config().slots.values())
+    hosts = "127.0.0.1 localhost"
+    named = slots.with_names(hosts, own)
+    assert "fd5a:6f63::2 ocgate-slot-2 " in named
+    assert slots.with_names(named, own) == named
+    assert slots.with_names(named, []) == hosts + "\n"
+
+
+@pytest.mark.parametrize(
+    ("remote", "key"), [("203.0.113.7", "203.0.113.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::"), ("", ""), ("x", "")]
+)
+def test_a_client_is_known_by_its_address_or_its_64(remote: str, key: str) -> None:
+    assert restore.key_of(remote) == key
+
+
+def test_a_units_properties() -> None:
+    seen = supervise.parse_unit("MainPID=7\nNRestarts=2\nActiveState=failed\nActiveEnterTimestampMonotonic=0\n")
+    assert (seen.pid, seen.restarts, seen.failed, seen.since) == (7, 2, True, 0.0)
+    assert supervise.parse_unit("").pid == 0
+
+
+LOG = """main[ann]:203.0.113.7:53 user logged in
+ocserv[164]: main[bob]:203.0.113.8:9 user logged in
+main[probe]:198.18.0.2:9 user logged in
+worker[ann]: 203.0.113.7 ../src/worker-auth.c:1900: failed authentication for 'ann'
+worker[probe]: 198.18.0.2 ../src/worker-auth.c:1900: failed authentication for 'probe'
+main[ann]:203.0.113.7:53 user disconnected (reason: unspecified error, rx: 1, tx: 2)
+main[ann]:203.0.113.7:53 user disconnected (reason: user disconnected, rx: 1, tx: 2)
+ocserv-worker: no seat left
+worker[bob]: 203.0.113.8 cut in the mid"""
+
+
+def test_a_log_is_counted_once_without_our_own_probes(tmp_path: Path) -> None:
+    log, tally = tmp_path / "log", metrics.Tally()
+    for text in (LOG, LOG + "dle\n", LOG + "dle\nmain[bob]:203.0.113.8:9 user logged in\n"):
+        log.write_text(text)
+        tally.read(log, ours=frozenset({"198.18.0.2"}))
+    assert (tally.logins, tally.failures, tally.errors) == (3, 1, 2)
+    log.write_text("main[ann]:203.0.113.7:53 user logged in\n")
+    tally.read(log, ours=frozenset())
+    assert tally.logins == 1, "a new log is counted from its beginning"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("camouflage_secret = hunter2\n", "hunter2"),
+        ("  radius-secret: hunter2\n", "hunter2"),
+        ("x -----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n", "hunter2"),
+        ("x -----BEGIN PRIVATE KEY-----\nhunter2\n", "hunter2"),
+        ('{"password":"hunter2"}', "hunter2"),
+        ("Cookie: webvpn=hunter2; x", "hunter2"),
+    ],
+)
+def test_secrets_are_masked(text: str, secret: str) -> None:
+    assert secret not in snapshot.mask(text)
+
+
+def test_what_is_no_secret_stays() -> None:
+    text = 'auth = "plain"\nserver-cert = /etc/ocserv/server.pem\ndpd = 90\n'
+    assert snapshot.mask(text) == text
+
+
+def test_what_the_new_ocserv_says_of_a_configuration() -> None:
+    found = check.test_findings(1, "warning: skipping unknown option 'cgroup'\nconfig file error in line 3\n")
+    assert [(f.level, f.code) for f in found] == [("warning", "option_unknown"), ("error", "conf_refused")]
+    assert check.test_findings(0, "note: fine\n") == []
+
+
+def test_routes_of_others_are_told_from_tunnels() -> None:
+    routes = "default via 10.0.0.1 dev e0\n10.1.0.0/16 dev e0 proto kernel\n10.9.0.5 dev vpnsa0 scope link\n"
+    assert hostcheck.foreign_routes(routes) == [ipaddress.ip_network("10.1.0.0/16")]
+
+
+def test_lines_and_raw_bytes_come_from_one_reader() -> None:
+    source, sink = os.pipe()
+    os.write(sink, b"one\ntwo\nRAW")
+    os.close(sink)
+    reader = wire.Reader(source, line_max=10)
+    assert [reader.line(), reader.line()] == [b"one", b"two"]
+    assert reader.raw(2, timeout=1) == b"RA"
+    with pytest.raises(wire.CutShort):
+        reader.line()
+    os.close(source)
+
+
+def test_a_build_is_the_same_bytes_and_runs(tmp_path: Path) -> None:
+    one, other = build.build(tmp_path / "a"), build.build(tmp_path / "b")
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes().startswith(b"#!/usr/bin/python3\n")
+    done = subprocess.run(["/usr/bin/python3", str(one), "--version"], capture_output=True, check=True)
+    assert done.stdout.startswith(b"ocgate ")
+
+
+def test_nothing_is_imported_but_the_standard_library(tmp_path: Path) -> None:
+    # -S: no site-packages, so a foreign import fails.
+    argv = ["/usr/bin/python3", "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import ocgate.cli"]
+    subprocess.run([*argv, str(build.build(tmp_path / "ocgate"))], check=True)
+
+
+def test_the_sudo_rule_is_one_exact_command() -> None:
+    lines = install.sudoers("ocgate").splitlines()
+    assert lines[1] == "ocgate ALL=(root) NOPASSWD: /usr/lib/ocgate/ocgate serve"
+    assert "env_reset" in lines[0]
+    assert "*" not in lines[1]
+
+
+def test_a_slots_unit_ends_its_main_process_first_and_is_not_restarted_for_ever() -> None:
+    text = units.slot_unit(Path("/x"))
+    assert "KillMode=mixed" in text
+    assert "StartLimitBurst=5" in text
