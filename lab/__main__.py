@@ -13,7 +13,7 @@ from lab.fleet import CACHE, Lab, remove
 from lab.guard import watch
 from lab.networks import Networks
 from lab.requirements import lacking
-from lab.state import Place
+from lab.state import Place, places
 
 
 def main() -> int:
@@ -89,7 +89,11 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
 
 def _down(_: argparse.Namespace) -> None:
-    print("The lab is down." if remove(Place(0)) else "No lab was up.")
+    if Place(0).in_use():
+        raise LabError(Place(0).taken_by())
+    # Other places hold the labs of tests and demonstrations: those that live are theirs, the dead are cleaned.
+    ended = [remove(place) for place in places() if not place.in_use()]
+    print("The lab is down." if any(ended) else "No lab was up.")
 
 
 def _packages(_: argparse.Namespace) -> None:

@@ -158,6 +158,12 @@ class Lab:
             for gateway in self.gateways
         }
 
+    def bad_release(self, kind: str = "bad") -> Path:
+        """The folder of a signed but bad variant of the second release, built if need be: badness.KINDS names them."""
+        made = self.builder.bad(self.builder.debian()[1], kind=kind)
+        self.releases[made.release] = made.folder
+        return made.folder
+
     def occtl_sessions(self, gateway: Gateway) -> list[dict[str, Any]]:
         """The connected sessions of a gateway by each slot's own occtl: slot folder id user remote vpn_ip."""
         return gateway.sessions()

@@ -52,9 +52,14 @@ class Place:
         owner = self.owner()
         if owner.get("detached"):
             return "A lab is already up; script/lab status shows it, script/lab down ends it."
-        if owner and started_at(owner["pid"]) == owner["start"]:
-            return f"A lab is already up, started by process {owner['pid']}."
+        if self.in_use():
+            return f"A lab is already up; process {owner['pid']} uses it and takes it down when it ends."
         return ""
+
+    def in_use(self) -> bool:
+        """Whether the process that built the lab here still lives and has not detached from it."""
+        owner = self.owner()
+        return bool(owner) and not owner["detached"] and started_at(owner["pid"]) == owner["start"]
 
     def owner(self) -> dict[str, Any]:
         """Whose lab stands here: pid, start, token, detached; empty when none."""

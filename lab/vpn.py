@@ -41,7 +41,8 @@ class Vpn:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Begin to sign in; returns at once."""
+        """Begin to sign in; returns at once. One that still runs is signed out first."""
+        self.stop()
         self._events.write_bytes(b"")
         argv = ["openconnect", "--non-inter", "--passwd-on-stdin", f"--user={self.account.user}", "--interface=tun0"]
         trust = [f"--cafile={self._ca}", "--no-system-trust", f"--script={SCRIPT}", "--reconnect-timeout=300"]
@@ -115,3 +116,4 @@ class Vpn:
                 self.signal(signal.SIGKILL)
                 deadline += seconds
             time.sleep(0.02)
+        self.reap()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.commands import wait_until
+from lab.commands import LabError, wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
 from lab.state import Place
@@ -96,6 +96,26 @@ def test_the_bad_release_passes_its_first_logins_and_fails_under_traffic(
     lab.churn.stop()
     assert {row["user"]: row["connected"] for row in lab.clients.report()} == before
     assert ask(gateway, "restore", {"to": "committed"})["ok"]
+
+
+def test_the_dying_release_starts_and_is_gone_soon_after(
+    lab: Lab, ask: Callable[..., dict[str, Any]], stage: Callable[[Gateway, Path], dict[str, Any]]
+) -> None:
+    gateway, folder = lab.gateways[0], lab.bad_release("dies")
+    assert stage(gateway, folder)["ok"]
+    assert ask(gateway, "start", {"release": folder.name, "slot": 3})["ok"]
+    wait_until(
+        lambda: ask(gateway, "facts", {})["result"]["slots"][2]["restarts"] > 0, seconds=30, what="Its end", every=0.5
+    )
+    gateway.run(["systemctl", "stop", "ocgate-slot@3.service"])
+    assert all(row["connected"] for row in lab.clients.report())
+
+
+def test_down_leaves_a_lab_alone_that_a_process_uses(lab: Lab) -> None:
+    assert lab.place.in_use()
+    assert "takes it down when it ends" in lab.place.taken_by()
+    with pytest.raises(LabError, match="A lab is already up"):
+        lab.place.claim()
 
 
 def test_a_lab_whose_process_is_killed_is_taken_down(tmp_path: Path) -> None:
