@@ -18,6 +18,7 @@ from fleet.errors import GiveUp, RetryLater
 from fleet.gateways import answers
 from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import HOST_KEY_TYPES, HostKeyChanged, fingerprint_of
+from fleet.gateways.rows import newest
 from fleet.models import Gateway, HostKey, Pool
 
 CLOCK_SECONDS = 5.0  # an offset that is worth a sentence
@@ -83,7 +84,7 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
 def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> None:
     """Store an answer of `facts` and what follows from it; a gateway that answers is not unreachable."""
     facts = answers.facts(raw)
-    gateway.facts, gateway.facts_at = dict(raw), now
+    gateway.facts, gateway.facts_at = newest(gateway, raw), now
     gateway.release = facts.committed.release if facts.committed else ""
     gateway.sessions = sum(slot.sessions for slot in facts.slots)
     fields = {"facts": gateway.facts, "facts_at": now, "release": gateway.release, "sessions": gateway.sessions}

@@ -74,6 +74,10 @@ class MemoryFleet:
                 gateway.machine.load(dict(state))
             gateway.keep = keep
 
+    def knows(self, name: str) -> bool:
+        with self._lock:
+            return name in self._gateways
+
     def clear(self) -> None:
         """Forget all of them."""
         with self._lock:

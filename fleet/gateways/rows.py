@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import paramiko
@@ -45,6 +46,13 @@ def close_all() -> None:
     """Close every kept connection and forget the simulated gateways."""
     KEEPER.close_all()
     FLEET.clear()
+
+
+def newest(gateway: Gateway, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts to store. What a simulated gateway did since it answered must not be forgotten again."""
+    if gateway.adapter != Gateway.Adapter.MEMORY or not FLEET.knows(gateway.name):
+        return dict(raw)
+    return {**raw, "simulation": FLEET.open(gateway.name).dump()}
 
 
 def target_of(gateway: Gateway) -> Target:

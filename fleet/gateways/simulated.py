@@ -6,20 +6,18 @@ The controller's tests and `script/demo --simulated` run on it. `effects` counts
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways import answers
 from fleet.gateways.machine import Faults, Machine, Place, Slot
-from fleet.gateways.simulated_facts import DISK_NEEDED, disk_free, raw_facts
+from fleet.gateways.simulated_facts import DISK_NEEDED, disk_free, raw_facts, snapshot
 from fleet.ports import (
     Archive,
     Checked,
@@ -131,7 +129,7 @@ class MemoryGateway:
             already = steering.trial == wanted
             with self._changed("renew" if already else "shift"):
                 steering.trial, steering.until = wanted, now + seconds
-            return Shifted(wanted, self._their(now + seconds), self._their(now), already)
+            return Shifted(dict(weights), self._their(now + seconds), self._their(now), already)
 
     def commit(self, slot: int, *, fence: int) -> bool:
         with self._asked():
@@ -185,17 +183,16 @@ class MemoryGateway:
 
     def snapshot(self) -> Archive:
         with self._asked() as now:
-            text = json.dumps(raw_facts(self.machine, now), indent=1).encode()
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w:gz") as tar:
-            member = tarfile.TarInfo("facts.json")
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text))
-        return Archive(out.getvalue(), hashlib.sha256(out.getvalue()).hexdigest(), ("facts.json",))
+            return snapshot(self.machine, now)
 
     def metrics(self) -> list[SlotMetrics]:
         with self._asked() as now:
             return list(self.machine.metrics(now))
+
+    def dump(self) -> dict[str, Any]:
+        """What another process must know to go on from here, as data for JSON."""
+        with self._lock:
+            return self.machine.dump()
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,11 +1,16 @@
-"""What a simulated gateway says when it is asked for `facts`: the JSON of docs/ocgate-protocol.md. Pure."""
+"""What a simulated gateway says when it is asked for `facts`, as the JSON of docs/ocgate-protocol.md. Pure."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import tarfile
 from dataclasses import asdict
 from typing import Any
 
 from fleet.gateways.machine import Machine, Slot
+from fleet.ports import Archive
 
 DISK = 40_000_000_000  # bytes
 DISK_NEEDED = 200_000_000  # a bundle, packed and unpacked
@@ -43,6 +48,17 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
 def disk_free(machine: Machine) -> int:
     """Bytes."""
     return 1_000_000 if machine.faults.disk_full else DISK - DISK_NEEDED * len(machine.releases)
+
+
+def snapshot(machine: Machine, now: float) -> Archive:
+    """An archive with the facts in it: there are no logs to keep."""
+    text = json.dumps(raw_facts(machine, now), indent=1).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        member = tarfile.TarInfo("facts.json")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text))
+    return Archive(out.getvalue(), hashlib.sha256(out.getvalue()).hexdigest(), ("facts.json",))
 
 
 def _slot(machine: Machine, slot: Slot, weight: int) -> dict[str, Any]:
