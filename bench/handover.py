@@ -117,7 +117,7 @@ def bench(options: argparse.Namespace) -> int:
     say = stage.clock() if not options.json else silent_clock()
     dashboard = Dashboard(ROOT / "var/bench", port=options.port, simulated=False, say=say)
     more = {"strategies": STRATEGIES}
-    with stage.real(dashboard, gateways=options.gateways, users=options.users, churn=0, more=more) as running:
+    with stage.real(dashboard, gateways=options.gateways, users=options.users, more=more) as running:
         assert running.lab
         lab, people = running.lab, People(dashboard.address, running.passwords, say=say)
         say(f"{options.rollbacks} rollbacks of a first wave")

@@ -10,7 +10,6 @@ from bench.strategies import ROLLBACK
 from lab.demo.pages import PageError
 from lab.demo.people import LOOK_EVERY, People
 from lab.fleet import Lab
-from lab.gateway import Gateway
 
 SHIFTED_WITHIN, BACK_WITHIN = 60.0, 20.0  # seconds
 FLOW = 0.5  # seconds of knocks before and after the button

@@ -19,7 +19,7 @@ from lab.demo.once import bad_release_of, prove
 from lab.demo.pages import PageError
 
 STATE = ROOT / "var/demo"
-GATEWAYS, USERS = 4, 12
+GATEWAYS, USERS, LATER = 4, 12, 6
 
 
 def chosen() -> argparse.Namespace:
@@ -57,6 +57,7 @@ def invite(running: stage.Stage) -> None:
     good = bad.removesuffix("+bad")
     print(f"  1. As operator: New rollout, {good}, ask for approval. In a private window, oncall approves.")
     print("  2. Watch wave 1; promote the next waves. Users stay where they are; new ones land on the new release.")
+    print("     Soon after the last wave users begin to go home: old slots empty, and the rollout is done.")
     print(f"  3. The same with {bad}: it is rolled back by itself. As auditor: Audit.")
     print("Every start begins afresh. Ctrl-C takes everything down.", flush=True)
 
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     made = (
         stage.in_memory(dashboard, gateways=GATEWAYS)
         if in_memory
-        else stage.real(dashboard, gateways=GATEWAYS, users=USERS)
+        else stage.real(dashboard, gateways=GATEWAYS, users=USERS, later=LATER)
     )
     with made as running:
         if options.once:

@@ -12,10 +12,11 @@ from typing import Any
 
 from lab.demo import simulated
 from lab.demo.dashboard import Dashboard
+from lab.demo.life import Life
+from lab.demo.pages import Browser
 from lab.fleet import Lab
 
 PEOPLE = ("operator", "oncall", "auditor")
-CHURN = 1.0  # new users a second; without them nobody would meet a new release
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Stage:
     dashboard: Dashboard
     passwords: dict[str, str]
     lab: Lab | None
+    life: Life | None = None
 
 
 def clock() -> Callable[[str], None]:
@@ -39,15 +41,22 @@ def clock() -> Callable[[str], None]:
 
 @contextlib.contextmanager
 def real(
-    dashboard: Dashboard, *, gateways: int, users: int, churn: float = CHURN, more: Mapping[str, Any] | None = None
+    dashboard: Dashboard, *, gateways: int, users: int, later: int = 0, more: Mapping[str, Any] | None = None
 ) -> Iterator[Stage]:
-    """Build the lab and put the dashboard on it; everything is taken down at the end. `more` joins the inventory."""
-    with Lab(gateways=gateways, users=users, say=dashboard.say) as lab, contextlib.ExitStack() as after:
+    """Build the lab and put the dashboard on it; everything is taken down at the end. `more` joins the inventory.
+
+    With `later`, so many further users come by themselves while a release is observed.
+    """
+    with Lab(gateways=gateways, users=users + later, say=dashboard.say) as lab, contextlib.ExitStack() as after:
         dashboard.prepare()
         stage = opened(dashboard, {**lab.inventory(), **(more or {})}, lab)
         after.callback(dashboard.stop)
-        if churn:
-            lab.churn.start(churn)
+        if later:
+            auditor = Browser(dashboard.address)
+            auditor.sign_in("auditor", stage.passwords["auditor"])
+            stage.life = Life(lab, auditor, later=later)
+            stage.life.start()
+            after.callback(stage.life.stop)
         yield stage
 
 
