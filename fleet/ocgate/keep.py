@@ -11,7 +11,7 @@ import time
 from typing import Any, Optional
 
 from . import config as configs
-from . import journal, learn, locks, restore, slots, start, steer, table
+from . import journal, learn, locks, restore, roamers, slots, start, steer, table
 from . import state as states
 from .config import Config
 from .errors import Answered
@@ -62,6 +62,7 @@ class Keeper:
                 self._attempt("table", self._restore_table)
                 self._attempt("committed", self._keep_committed)
                 self._attempt("learnt", self._learn)
+                self._attempt("roamers", self._end_older)
         finally:
             if self._monitor is not None:
                 self._monitor.kill()
@@ -147,6 +148,10 @@ class Keeper:
                 learn.refresh(self._config, self._paths)
             restore.forget_strangers(self._config, self._paths)
             table.remember(self._paths, table.read().learnt, now=time.time())
+
+    def _end_older(self) -> None:
+        for say in roamers.end_older(self._config, self._paths):
+            self._tell("address_held_twice", say)
 
     def _attempt(self, what: str, act: Any) -> None:
         """One failing duty must not keep the others from being done."""
