@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fleet.ocgate.config import Config, parse
 from fleet.ocgate.derive import Place
 from fleet.ocgate.paths import Paths
 
 RECORDED = Path(__file__).parent / "recorded"
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "public": {"ipv4": ["203.0.113.11"], "ipv6": ["2001:db8:1::11"]},
     "port": 443,
     "inner_port": 4443,
