@@ -56,10 +56,21 @@ NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
 PATIENCE = 6
 RETRY_SECONDS = (1, 2, 4, 8, 15, 30)
 
-LEASE_SECONDS: dict[str, int] = {"check": 70, "start": 100, "retire": 100, "snapshot": 100, "restore": 30}
+LEASE_SECONDS: dict[str, int] = {
+    "check": 70,
+    "start": 100,
+    "retire": 100,
+    "snapshot": 100,
+    "shift": 20,
+    "observe": 20,
+    "restore": 20,
+}
 LEASE_DEFAULT = 60
-"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow. Restore is shorter: it is
-urgent, and asking a gateway twice to go back does no harm."""
+"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow. Three are shorter, for asking
+them twice does no harm: a trial must be renewed before it ends (TRIAL_LEAST), and going back is urgent."""
+
+TRIAL_LEAST = 60
+"""The least trial_seconds: a lease of observe, its renewal at half time, and some."""
 
 
 def retry_after(attempts: int) -> int:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
+from upgrader.flow import TRIAL_LEAST
+
 
 class SpecError(ValueError):
     """A strategy that can't be read. It stops the rollout; nothing is guessed."""
@@ -109,7 +111,7 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         waves=waves,
         observe_seconds=whole(data, "observe_seconds", 1, 86_400),
         poll_seconds=whole(data, "poll_seconds", 1, 300),
-        trial_seconds=whole(data, "trial_seconds", 10, 86_400),
+        trial_seconds=whole(data, "trial_seconds", TRIAL_LEAST, 86_400),
         at_once=whole(data, "at_once", 1, 1_000),
         promote=data["promote"],
         limits=Limits(
