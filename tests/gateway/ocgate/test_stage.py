@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -103,17 +104,16 @@ def test_a_full_disk_is_said_before_and_nothing_is_taken(gateway: Gateway, door:
 def test_a_download_by_ticket(lab: Lab, gateway: Gateway, door: Door, asked: dict[str, Any]) -> None:
     folder = lab.releases[NEW]
     gateway.machine.run(["sh", "-c", "cat > /tmp/bundle.tar.zst"], stdin=bundle_of(folder))
-    gateway.run(
-        ["systemd-run", "--unit=fileserver", "-p", "WorkingDirectory=/tmp", "python3", "-m", "http.server", "8080"]
-    )
-    try:
+    serve = ["python3", "-m", "http.server", "8080", "--directory", "/tmp"]
+    argv = ["nsenter", "--target", str(gateway.machine.init), "--all", *serve]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         url = "http://127.0.0.1:8080/bundle.tar.zst"
         source = {"kind": "url", "url": url, "ticket": "t", "rate": 10**9}
         gateway.run(["sh", "-c", "until curl -s -o /dev/null http://127.0.0.1:8080/; do sleep 0.1; done"])
-        assert door.refused("stage", **{**asked, "source": {**source, "url": url + ".not"}}) == "bundle_cut_short"
+        missing = {**asked, "source": {**source, "url": url + ".not"}}
+        assert door.refused("stage", **missing) == "bundle_cut_short"
         assert door.ask("stage", **{**asked, "source": source})["version"] == "1.5.0"
-    finally:
-        gateway.run(["systemctl", "stop", "fileserver"])
+        server.terminate()
 
 
 def test_stage_does_not_hold_what_a_rollback_needs(
