@@ -11,7 +11,7 @@ import time
 from typing import Any, Optional
 
 from . import config as configs
-from . import journal, learn, locks, restore, roamers, slots, start, steer, table
+from . import journal, learn, locks, metrics, restore, roamers, slots, start, steer, table
 from . import state as states
 from .config import Config
 from .errors import Answered
@@ -63,6 +63,7 @@ class Keeper:
                 self._attempt("committed", self._keep_committed)
                 self._attempt("learnt", self._learn)
                 self._attempt("roamers", self._end_older)
+                self._attempt("logs", self._rotate)
         finally:
             if self._monitor is not None:
                 self._monitor.kill()
@@ -148,6 +149,10 @@ class Keeper:
                 learn.refresh(self._config, self._paths)
             restore.forget_strangers(self._config, self._paths)
             table.remember(self._paths, table.read().learnt, now=time.time())
+
+    def _rotate(self) -> None:
+        for number in self._config.slots:
+            metrics.rotate(self._paths, number, ours=configs.own_addresses(self._config))
 
     def _end_older(self) -> None:
         for say in roamers.end_older(self._config, self._paths):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional
 
@@ -17,9 +18,11 @@ from . import state as states
 from .call import Call, Result
 from .config import own_addresses
 from .errors import Answered
+from .paths import Paths
 
 LOGIN = re.compile(r"\bmain\[[^\]]*\]:(\S+):\d+ user logged in")
 FAILED = re.compile(r"worker\[?[^\]]*\]?: (\S+) .*failed authentication (?:attempt )?for ")
+LOG_MAX = 32 * 1024 * 1024
 # A worker that speaks for itself on standard error did not get as far as ocserv's log.
 ERROR = re.compile(
     r"^ocserv-worker: |error while loading shared libraries|exec .* failed"
@@ -64,6 +67,31 @@ class Tally:
             self.errors += 1
 
 
+def counted(paths: Paths, number: int, *, ours: FrozenSet[str], tally: Tally) -> Tally:
+    """What the slot's log says since its start, the parts that were rotated away included."""
+    tally.read(paths.slot_log(number), ours=ours)
+    gone = states.read_object(paths.slot_tally(number))
+    return replace(
+        tally,
+        logins=tally.logins + int(gone.get("logins", 0)),
+        failures=tally.failures + int(gone.get("failures", 0)),
+        errors=tally.errors + int(gone.get("errors", 0)),
+    )
+
+
+def rotate(paths: Paths, number: int, *, ours: FrozenSet[str]) -> bool:
+    """Empty a slot's log that has grown over LOG_MAX, its counts kept; its ocserv holds it open and goes on in it."""
+    log = paths.slot_log(number)
+    if not log.exists() or log.stat().st_size <= LOG_MAX:
+        return False
+    total = counted(paths, number, ours=ours, tally=Tally())
+    shutil.copyfile(log, log.with_name(log.name + ".1"))
+    kept = {"logins": total.logins, "failures": total.failures, "errors": total.errors}
+    states.write_object(paths.slot_tally(number), kept)
+    os.truncate(log, 0)
+    return True
+
+
 def metrics(call: Call) -> Result:
     """One sample."""
     return _sample(call, {})
@@ -89,12 +117,12 @@ def _sample(call: Call, tallies: Dict[int, Tally]) -> Result:
     for slot in slots.every(call.config, state, call.paths):
         if slot.running:
             tally = tallies.setdefault(slot.number, Tally())
-            tally.read(call.paths.slot_log(slot.number), ours=own_addresses(call.config))
+            total = counted(call.paths, slot.number, ours=own_addresses(call.config), tally=tally)
             count = connected(slot)
             # Left out while its ocserv does not answer: no evidence is not the same as nobody.
             if count is not None:
                 version = slots.version_of(slot.release, state, call.paths)
-                found.append({**_slot(slot, tally), "version": version, "sessions": count})
+                found.append({**_slot(slot, total), "version": version, "sessions": count})
     return {"at": time.time(), "slots": found}
 
 

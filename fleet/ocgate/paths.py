@@ -57,6 +57,10 @@ class Paths:
     def slot_run(self, slot: int) -> Path:
         return self.run / str(slot)
 
+    def slot_tally(self, slot: int) -> Path:
+        """What was counted in parts of the slot's log that were rotated away."""
+        return self.run / f"tally-{slot}.json"
+
     def slot_log(self, slot: int) -> Path:
         return self.log.parent / f"ocgate-slot-{slot}.log"
 

@@ -138,6 +138,7 @@ VERBS: Dict[str, Verb] = {
     "commit": Verb({"slot": _slot}, changes=True),
     "drain": Verb({"slot": _slot}),
     "sessions": Verb({}),
+    "departures": Verb({}),
     "retire": Verb({"slot": _slot, "cut_at_most": whole(0, 1_000_000)}, changes=True),
     "restore": Verb({"to": one_of("committed", "previous")}, changes=True),
     "snapshot": Verb({}),

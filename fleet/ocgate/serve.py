@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import syslog
 import time
 import traceback
 from typing import Any, Callable, Dict, Optional
@@ -51,15 +53,17 @@ def serve(paths: Paths, *, source: int = 0, sink: int = 1) -> int:
 
 
 class Log:
-    """/var/log/ocgate.log, and the journal through standard error where a unit runs us. Never passwords."""
+    """/var/log/ocgate.log, and syslog, which is the journal where there is one. Never passwords."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
+        syslog.openlog("ocgate", syslog.LOG_PID, syslog.LOG_DAEMON)
         self._peer = os.environ.get("SSH_CONNECTION", "").split(" ")[0][:64]
 
     def write(self, entry: Dict[str, Any]) -> None:
         """Add time and peer, and append."""
         note(self._paths.log, {"at": round(time.time(), 3), "peer": self._peer, "pid": os.getpid(), **entry})
+        syslog.syslog(syslog.LOG_INFO, json.dumps(entry)[:4000])
 
 
 def _answer(line: bytes, paths: Paths, *, reader: Reader, writer: Writer, log: Log) -> bool:

@@ -64,6 +64,7 @@ def prepare(config: Config, paths: Paths, *, release: str, number: int) -> None:
     log = paths.slot_log(number)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
+    paths.slot_tally(number).unlink(missing_ok=True)
     with states.changing(paths) as state:
         _end_adoption(config, state, number)
         state.slots[number] = states.SlotState(release=release, since=time.time())

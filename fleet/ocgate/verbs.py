@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict
 
-from . import check, drain, facts, metrics, probe, restore, snapshot, stage, start, steer
+from . import check, departures, drain, facts, metrics, probe, restore, snapshot, stage, start, steer
 from .call import Call, Result
 
 VERBS: Dict[str, Callable[[Call], Result]] = {
@@ -17,6 +17,7 @@ VERBS: Dict[str, Callable[[Call], Result]] = {
     "commit": steer.commit,
     "drain": drain.drain,
     "sessions": drain.sessions,
+    "departures": departures.departures,
     "retire": drain.retire,
     "restore": restore.restore,
     "snapshot": snapshot.snapshot,

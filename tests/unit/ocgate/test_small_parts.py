@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, snapshot, supervise, units, wire
-from tests.unit.ocgate.values import config
+from tests.unit.ocgate.values import config, paths
 
 
 def test_hosts_are_named_once_and_taken_out_again() -> None:
@@ -55,6 +55,21 @@ def test_a_log_is_counted_once_without_our_own_probes(tmp_path: Path) -> None:
     log.write_text("main[ann]:203.0.113.7:53 user logged in\n")
     tally.read(log, ours=frozenset())
     assert tally.logins == 1, "a new log is counted from its beginning"
+
+
+def test_a_log_that_grew_is_emptied_and_its_counts_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, ours = paths(tmp_path), frozenset({"198.18.0.2"})
+    monkeypatch.setattr(metrics, "LOG_MAX", 100)
+    log = where.slot_log(1)
+    log.parent.mkdir()
+    for _ in range(2):
+        log.write_text(LOG + "dle\n")
+        assert metrics.rotate(where, 1, ours=ours)
+        assert log.read_text() == ""
+    log.write_text("main[ann]:203.0.113.7:53 user logged in\n")
+    assert not metrics.rotate(where, 1, ours=ours)
+    total = metrics.counted(where, 1, ours=ours, tally=metrics.Tally())
+    assert (total.logins, total.failures, total.errors) == (5, 2, 4)
 
 
 @pytest.mark.parametrize(
