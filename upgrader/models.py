@@ -94,7 +94,8 @@ class Upgrade(Moving):
     to_slot = models.PositiveSmallIntegerField(null=True, blank=True)
     trial_until = models.DateTimeField(null=True, blank=True)  # the dead man, on our clock
     before = models.JSONField(default=list)  # ids of the sessions at the moment before the first shift
-    kept = models.PositiveIntegerField(null=True, blank=True)
+    kept = models.PositiveIntegerField(null=True, blank=True)  # of `before`, still on when last looked
+    left = models.JSONField(default=list)  # of `before`, signed out by themselves: neither kept nor cut
     cut = models.JSONField(default=list)  # [id, user] of each session that we ended
     old_retired_at = models.DateTimeField(null=True, blank=True)
     snapshot = models.CharField(max_length=255, blank=True)  # path below settings.SNAPSHOTS

@@ -131,6 +131,7 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         spec=parse_spec(rollout.plan["spec"]),
         args=claimed.step.args,
         before=tuple(upgrade.before),
+        left=tuple(upgrade.left),
         trial_until=upgrade.trial_until,
         committed=upgrade.steps.filter(name="commit").exists(),
         earlier=claimed.step.result,

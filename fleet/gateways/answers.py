@@ -111,6 +111,11 @@ def sessions(raw: Json) -> tuple[Session, ...]:
     return tuple(flat(Session, row) for row in _rows(raw, "sessions"))
 
 
+def signed_out(raw: Json) -> frozenset[str]:
+    """Short ids of the sessions that ended by their users' own doing."""
+    return frozenset(str(_need(row, "session")) for row in _rows(raw, "departures") if _need(row, "by_user"))
+
+
 def retired(raw: Json) -> Retired:
     cut = tuple((str(_need(row, "id")), str(_need(row, "user"))) for row in _rows(raw, "cut"))
     return Retired(int(_number(_need(raw, "slot"), "slot")), cut, bool(_need(raw, "already")))

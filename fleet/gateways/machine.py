@@ -16,7 +16,7 @@ from typing import Any
 
 from fleet.errors import GiveUp
 from fleet.gateways.crowd import Crowd
-from fleet.ports import Session, SlotMetrics
+from fleet.ports import SHORT_ID, Session, SlotMetrics
 
 SLOTS = (1, 2, 3)
 
@@ -82,6 +82,7 @@ class Machine:
         self.guests: dict[str, Session] = {}  # sessions that a test signed in by hand
         self.effects: Counter[str] = Counter()  # verb → how often it really changed something
         self.cut: list[Session] = []  # users who lost their session without wanting to
+        self.signed_out: list[str] = []  # short ids of sessions that their own users ended
         self.logins_failed = 0  # the users' own count
         self.boots = 1
 
@@ -188,6 +189,7 @@ class Machine:
 
     def sign_out(self, session: Session) -> None:
         self.guests.pop(session.id, None)
+        self.signed_out = [*self.signed_out, session.id[:SHORT_ID]][-1000:]
 
     def metrics(self, now: float) -> Iterable[SlotMetrics]:
         """Counters of the slots that run or have failed."""
@@ -221,6 +223,7 @@ class Machine:
             "guests": [asdict(session) for session in self.guests.values()],
             "effects": dict(self.effects),
             "logins_failed": self.logins_failed,
+            "signed_out": self.signed_out,
             "boots": self.boots,
             "chairs": self.crowd.dump(),
         }
@@ -241,6 +244,7 @@ class Machine:
         self.guests = {session["id"]: Session(**session) for session in raw["guests"]}
         self.effects = Counter(raw["effects"])
         self.logins_failed = int(raw["logins_failed"])
+        self.signed_out = list(raw.get("signed_out", []))
         self.boots = int(raw["boots"])
         self.crowd.load(raw["chairs"])
 

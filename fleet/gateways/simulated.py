@@ -152,6 +152,10 @@ class MemoryGateway:
         with self._asked():
             return self.machine.sessions()
 
+    def signed_out(self) -> frozenset[str]:
+        with self._asked():
+            return frozenset(self.machine.signed_out)
+
     def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired:
         with self._asked() as now:
             self.machine.admit(fence)

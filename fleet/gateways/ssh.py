@@ -87,6 +87,9 @@ class SshGateway:
     def sessions(self) -> tuple[UserSession, ...]:
         return answers.sessions(self._ask(Question("sessions", seconds=20, most=SNAPSHOT_MOST)))
 
+    def signed_out(self) -> frozenset[str]:
+        return answers.signed_out(self._ask(Question("departures", seconds=15, most=SNAPSHOT_MOST)))
+
     def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired:
         args = {"slot": slot, "cut_at_most": cut_at_most}
         return answers.retired(self._ask(Question("retire", args, fence=fence, seconds=90, most=SNAPSHOT_MOST)))

@@ -26,6 +26,7 @@ class Job:
     spec: Spec
     args: Mapping[str, Any]
     before: tuple[str, ...]  # session ids at the moment before the first shift
+    left: tuple[str, ...]  # those of them that signed out by themselves
     trial_until: datetime | None  # our clock
     committed: bool  # a commit was asked for, perhaps without an answer
     earlier: Mapping[str, Any]  # what the run before this one of the same step returned

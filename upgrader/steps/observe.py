@@ -7,6 +7,7 @@ from typing import Any
 from fleet.errors import RetryLater
 from fleet.ports import Facts, Gateway
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
+from upgrader.steps.presence import presence
 from upgrader.steps.shift import weights
 
 
@@ -24,8 +25,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         share = dict(facts.weights).get(job.to_slot, 0)
         gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
-    here = {session.id for session in gateway.sessions()}
-    columns["kept"] = len(here.intersection(job.before))
+    columns |= presence(job, gateway)
     return NotYet(
         job.spec.poll_seconds,
         f"{job.gateway} is watched.",

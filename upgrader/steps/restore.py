@@ -3,6 +3,7 @@
 from fleet.errors import GiveUp, RetryLater
 from fleet.ports import Facts, Gateway
 from upgrader.steps.job import Done, Job, Outcome
+from upgrader.steps.presence import presence, said
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
@@ -21,12 +22,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             f" {probed.say} A person is needed.",
             code="not_verified",
         )
-    here = {session.id for session in gateway.sessions()}
-    kept = len(here.intersection(job.before))
+    columns = presence(job, gateway)
     return Done(
-        f"{job.gateway} serves {restored.release} again: login {probed.login_ms:.0f} ms,"
-        f" {kept} of {len(job.before)} sessions kept.",
-        columns={"kept": kept, "trial_until": None},
+        f"{job.gateway} serves {restored.release} again: login {probed.login_ms:.0f} ms, {said(job, columns)}.",
+        columns={**columns, "trial_until": None},
         result={"applied_at": restored.applied_at, "already": restored.already, "started": restored.started},
         facts=facts.raw,
     )

@@ -21,7 +21,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         f" {job.spec.trial_seconds} s without us.",
         columns={
             "before": before,
-            "kept": len(before),
+            **({} if job.before else {"kept": len(before)}),
             "trial_until": job.now + timedelta(seconds=job.spec.trial_seconds),
         },
         result={"applied_at": shifted.applied_at, "already": shifted.already},

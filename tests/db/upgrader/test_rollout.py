@@ -68,6 +68,18 @@ def test_a_bad_release_goes_back_by_itself_and_nobody_is_cut(fleet: Fleet) -> No
     assert first.snapshot
 
 
+def test_who_signs_out_himself_is_neither_kept_nor_cut(fleet: Fleet) -> None:
+    rollout = fleet.started()
+    fleet.turn(5)
+    chair = fleet.machines["gw-1"].machine.crowd.chairs[0]
+    assert chair.session is not None
+    gone, chair.session = chair.session, None
+    fleet.machines["gw-1"].machine.sign_out(gone)
+    fleet.until(rollout, "waiting_promotion")
+    first = fleet.upgrades(rollout)[0]
+    assert (len(first.before), first.kept, first.left) == (4, 3, [gone.id])
+
+
 def test_hold_stops_going_on_and_keeps_the_trial_alive(fleet: Fleet) -> None:
     rollout = fleet.started()
     fleet.turn(10)

@@ -130,6 +130,7 @@ class Fleet:
     def sign_out_all(self) -> None:
         for gateway in self.machines.values():
             for session in list(gateway.machine.sessions()):
+                gateway.machine.sign_out(session)
                 for chair in gateway.machine.crowd.chairs:
                     if chair.session == session:
                         chair.session = None

@@ -127,6 +127,10 @@ class Channel:
     def _sessions(self, request: Json, args: Json) -> Json:
         return {"at": 0.0, "sessions": [asdict(session) for session in self.peer.gateway.sessions()]}
 
+    def _departures(self, request: Json, args: Json) -> Json:
+        gone = self.peer.gateway.signed_out()
+        return {"departures": [{"session": short, "by_user": True} for short in sorted(gone)]}
+
     def _metrics(self, request: Json, args: Json) -> Json:
         return {"at": 0.0, "slots": [asdict(slot) for slot in self.peer.gateway.metrics()]}
 
