@@ -64,7 +64,8 @@ class GatewayRow:
     to_release: str = ""
     from_slot: int | None = None
     to_slot: int | None = None
-    before: int = 0  # sessions before the first shift
+    before: int = 0  # sessions before the first shift, less those that left
+    left: int = 0  # of them, signed out by themselves
     kept: int | None = None
     cut: int = 0
     old_sessions: int = 0
@@ -95,7 +96,7 @@ class GatewayRow:
     def line(self) -> str:
         """Where its new users go, and how many of the old ones were kept."""
         kept = f" · kept {self.kept} of {self.before}" if self.kept is not None else ""
-        cut = f" · {self.cut} cut" if self.cut else ""
+        cut = (f" · {self.left} signed out" if self.left else "") + (f" · {self.cut} cut" if self.cut else "")
         if self.to_slot is None or not self.new_weight or self.state is U.ROLLED_BACK:
             return f"new users → {self.from_release}{kept}{cut}"
         share = f" · {self.new_weight} % of them" if self.new_weight < 100 else ""

@@ -122,12 +122,24 @@ def _light_rows(rollout: Rollout) -> dict[int, dict[str, Any]]:
             name=F("gateway__name"),
             sessions=F("gateway__sessions"),
             before_count=JsonLength("before"),
+            left_count=JsonLength("left"),
             cut_count=JsonLength("cut"),
             number=F("wave__number"),
             to_release=F("wave__rollout__release__name"),
         )
         .values(
-            *("pk", "gateway_id", "name", "state", "since", "sessions", "before_count", "cut_count", "kept"),
+            *(
+                "pk",
+                "gateway_id",
+                "name",
+                "state",
+                "since",
+                "sessions",
+                "before_count",
+                "left_count",
+                "cut_count",
+                "kept",
+            ),
             *("number", "wave_id", "to_release", "from_release", "from_slot", "to_slot"),
         )
     )
@@ -185,7 +197,8 @@ def _gateway(row: Mapping[str, Any]) -> GatewayRow:
         to_release=row["to_release"],
         from_slot=row["from_slot"],
         to_slot=row["to_slot"],
-        before=row["before_count"] or 0,
+        before=(row["before_count"] or 0) - (row["left_count"] or 0),
+        left=row["left_count"] or 0,
         kept=row["kept"],
         cut=row["cut_count"] or 0,
         close=bool("old_sessions" in row),
