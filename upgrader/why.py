@@ -96,10 +96,13 @@ def promoter(seen: Picture) -> str:
 def draining(seen: Picture, now: datetime) -> str:
     left = [row for row in seen.gateways if row.state is U.DRAINING]
     users = sum(row.old_sessions for row in left)
-    until = f", at {clock(seen.rollback_until, now)} at the latest" if seen.rollback_until else ""
+    late = seen.rollback_until is not None and now > seen.rollback_until
+    passed = (
+        f" The time agreed for it ended at {clock(seen.rollback_until, now)}." if late and seen.rollback_until else ""
+    )
     return (
         f"All {len(seen.gateways)} gateways serve {seen.release} to new users. {count(users, 'user')} on "
-        f"{count(len(left), 'old slot')}: each slot retires when it is empty{until}."
+        f"{count(len(left), 'old slot')}: each slot retires when it is empty, nobody is cut.{passed}"
     )
 
 
