@@ -140,9 +140,7 @@ def go_on(seen: RolloutSeen) -> Move | None:
 def spread(seen: RolloutSeen, wave: WaveSeen) -> Move | None:
     """Begin gateways while there is room; when every one carries its share, observe."""
     if all(upgrade.state is U.OBSERVING for upgrade in wave.upgrades):
-        return Move(
-            "wave", wave.id, W.OBSERVING, f"All {count(wave.upgrades)} of wave {wave.number} carry their share."
-        )
+        return Move("wave", wave.id, W.OBSERVING, f"Every gateway of wave {wave.number} carries its share.")
     room = seen.at_once - sum(upgrade.state in AT_WORK for upgrade in wave.upgrades)
     waiting = [upgrade for upgrade in wave.upgrades if upgrade.state is U.PLANNED]
     if room > 0 and waiting:
@@ -179,7 +177,7 @@ def commit(wave: WaveSeen) -> Move | None:
         if upgrade.state is U.OBSERVING:
             return Move("upgrade", upgrade.id, U.COMMITTING, wave.verdict_reason or "Passed.")
     if all(upgrade.state in CARRIES for upgrade in wave.upgrades):
-        return Move("wave", wave.id, W.PASSED, f"All {count(wave.upgrades)} serve the new release for good.")
+        return Move("wave", wave.id, W.PASSED, f"Every gateway of wave {wave.number} serves the new release for good.")
     return None
 
 
