@@ -92,6 +92,9 @@ def retire(call: Call) -> Result:
         state = states.load(call.paths)
         slot = slots.look(number, state, call.paths)
         if not slot.running:
+            if slot.process.returning:
+                _refuse_in_use(state, number)
+                supervise.stop(call.paths, number)
             _forget_slot(call, number)
             return {"slot": number, "cut": [], "already": True}
         _refuse_in_use(state, number)

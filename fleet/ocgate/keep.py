@@ -123,7 +123,7 @@ class Keeper:
         ):
             return
         slot = slots.look(place.slot, state, self._paths)
-        if slot.running or slot.process.failed:
+        if slot.running or slot.process.failed or slot.process.returning:
             return
         try:
             with locks.held(self._paths.run, f"slot-{place.slot}", wait=0.0):

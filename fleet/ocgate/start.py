@@ -43,14 +43,15 @@ def launch(config: Config, paths: Paths, *, release: str, number: int) -> "tuple
     state = states.load(paths)
     slot = slots.look(number, state, paths)
     began = time.monotonic()
-    if slot.running and slot.release != release:
+    if (slot.running or slot.process.returning) and slot.release != release:
         raise Refused("slot_busy", f"Slot {number} runs {slot.release}; retire it before {release} can start there.")
-    if not slot.running:
+    fresh = not slot.running and not slot.process.returning
+    if fresh:
         if not (paths.release(release) / "sbin" / "ocserv").is_file():
             raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
         prepare(config, paths, release=release, number=number)
         supervise.start(paths, number)
-    _await_ready(config, paths, number=number, fresh=not slot.running)
+    _await_ready(config, paths, number=number, fresh=fresh)
     return slot.running, (time.monotonic() - began) * 1000
 
 

@@ -24,12 +24,16 @@ BURST, BURST_SECONDS, PAUSE = 5, 60.0, 1.0
 
 @dataclass(frozen=True)
 class Process:
-    """What runs in a slot: `pid` of ocserv's main process or 0, `since` in epoch seconds."""
+    """What runs in a slot: `pid` of ocserv's main process or 0, `since` in epoch seconds.
+
+    `returning`: it has ended and whoever supervises it starts it again; nobody else may.
+    """
 
     pid: int
     restarts: int
     since: float
     failed: bool
+    returning: bool = False
 
 
 def has_systemd() -> bool:
@@ -85,12 +89,14 @@ def look(paths: Paths, slot: int) -> Process:
         )
     record = _record(paths, slot)
     pid = int(record.get("pid", 0))
-    running = alive(pid) and alive(int(record.get("supervisor", 0)))
+    watched = alive(int(record.get("supervisor", 0)))
+    running, failed = alive(pid) and watched, bool(record.get("failed", False))
     return Process(
         pid=pid if running else 0,
         restarts=int(record.get("restarts", 0)),
         since=float(record.get("since", 0)),
-        failed=bool(record.get("failed", False)),
+        failed=failed,
+        returning=watched and not running and not failed,
     )
 
 
@@ -107,6 +113,7 @@ def parse_unit(shown: str) -> Process:
         restarts=int(fields.get("NRestarts") or 0),
         since=since,
         failed=fields.get("ActiveState") == "failed",
+        returning=fields.get("ActiveState") == "activating",
     )
 
 
@@ -144,14 +151,16 @@ class Parent:
         """Run until told to stop; 0 then, 1 when given up."""
         signal.signal(signal.SIGTERM, self._stop)
         starts: List[float] = []
+        total = -1
         while True:
+            total += 1
             starts = [at for at in starts if self._clock() - at < BURST_SECONDS] + [self._clock()]
-            self._begin(restarts=len(starts) - 1)
+            self._begin(restarts=total)
             code = self._child.wait() if self._child else 1
             if self._stopping or code == 0:
                 return 0
             if len(starts) >= BURST:
-                self._write(pid=0, restarts=len(starts), failed=True)
+                self._write(pid=0, restarts=total, failed=True)
                 return 1
             time.sleep(PAUSE)
 

@@ -33,6 +33,8 @@ def test_a_units_properties() -> None:
     seen = supervise.parse_unit("MainPID=7\nNRestarts=2\nActiveState=failed\nActiveEnterTimestampMonotonic=0\n")
     assert (seen.pid, seen.restarts, seen.failed, seen.since) == (7, 2, True, 0.0)
     assert supervise.parse_unit("").pid == 0
+    assert supervise.parse_unit("MainPID=0\nActiveState=activating\n").returning
+    assert not supervise.parse_unit("MainPID=0\nActiveState=inactive\n").returning
 
 
 LOG = """main[ann]:203.0.113.7:53 user logged in
