@@ -43,6 +43,11 @@ class Told:
     details: Mapping[str, Any]
 
     @property
+    def moved(self) -> bool:
+        """Something changed its state, and the reason is a sentence of its own."""
+        return self.verb.endswith(".moved") and bool(self.reason)
+
+    @property
     def facts(self) -> list[tuple[str, str]]:
         """The details in a fixed order, as text."""
         return [(key.replace("_", " "), _plain(value)) for key, value in sorted(self.details.items())]

@@ -50,4 +50,7 @@ def sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
+    first = text.split(maxsplit=1)[0]
+    is_name = any(letter in first for letter in "0123456789-_.:/")  # of a gateway or a release: stays as it is
+    start = text if is_name else text[0].upper() + text[1:]
+    return start + ("" if text[-1] in ".!?…" else ".")

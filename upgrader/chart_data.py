@@ -59,6 +59,6 @@ def _marks(wave: Wave) -> list[Mark]:
         if step.finished_at is None:
             continue
         weight = step.args.get("weight")
-        say = "rolled back" if step.name == "restore" else f"{weight} % of new users"
+        say = "rolled back" if step.name == "restore" else f"{weight} %"
         first.setdefault(weight if step.name == "shift" else "back", Mark(step.finished_at, say))
     return list(first.values())

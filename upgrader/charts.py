@@ -95,10 +95,19 @@ def figure(evidence: Evidence) -> dict[str, Any]:
     layout(drawn, low)
     limit_line(drawn, evidence)
     name_ends(drawn, [(new, "canary", evidence.canary), (old, "control", evidence.control)], low)
-    for mark in evidence.marks:
+    if moments := [at for at, _ in (*new, *old)]:
+        drawn.update_xaxes(range=[min(moments).isoformat(), max(moments).isoformat()])
+    for turn, mark in enumerate(evidence.marks):
         drawn.add_vline(x=mark.at.isoformat(), line={"width": 1, "dash": "dot"}, name="mark")
         drawn.add_annotation(
-            **{"x": mark.at.isoformat(), "y": 0, "yref": "paper", "text": mark.say, "name": "mark", "xshift": 4},
+            **{
+                "x": mark.at.isoformat(),
+                "y": 0.1 * (turn % 2),
+                "yref": "paper",
+                "text": mark.say,
+                "name": "mark",
+                "xshift": 4,
+            },
             **{"xanchor": "left", "yanchor": "bottom", "showarrow": False},
         )
     made: dict[str, Any] = drawn.to_plotly_json()
@@ -116,8 +125,14 @@ def layout(drawn: go.Figure, low: float) -> None:
         uirevision="kept",
         margin={"l": 48, "r": 84, "t": 8, "b": 28},
         xaxis={"type": "date", "fixedrange": True, "tickformat": "%H:%M:%S", "nticks": 5, "showgrid": False},
-        yaxis={"range": [low - room, 100 + room], "fixedrange": True, "ticksuffix": " %", "nticks": 5},
+        yaxis={"range": [low - room, 100 + room], "fixedrange": True, "ticksuffix": " %", "tickvals": ticks(low)},
     )
+
+
+def ticks(low: float) -> list[float]:
+    """At most six round percentages from 100 down to `low`; above 100 there is nothing."""
+    every = next(size for size in (0.5, 1, 2, 5, 10, 20) if (100 - low) / size <= 5)
+    return [100 - every * turn for turn in range(int((100 - low) / every) + 1)]
 
 
 def limit_line(drawn: go.Figure, evidence: Evidence) -> None:

@@ -237,6 +237,10 @@ class Picture:
         return sum(row.sessions for row in self.touched)
 
     @cached_property
+    def untouched(self) -> int:
+        return len(self.gateways) - len(self.touched)
+
+    @cached_property
     def carrying(self) -> int:
         """Gateways that serve the new release for good."""
         return sum(row.state in CARRIES for row in self.gateways)

@@ -1,0 +1,85 @@
+"""Saves every page as a picture: desktop 1440 and phone 390, light and dark, into .cache/screenshots/.
+
+Usage: python -m tests.browser.screenshots [PART-OF-A-NAME…]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.site import ARGS, BROWSER, PASSWORD, ROOT, Site, running
+
+OUT = ROOT / ".cache" / "screenshots"
+SCENES = ("observing", "waiting_promotion", "waiting_approval", "stuck", "draining", "done", "rolled_back", "failed")
+POOLS = ("eu-west", "eu-north", "us-east", "us-west", "asia", "brazil", "africa", "oceania")
+WIDTHS = {"desktop": (1440, 900), "phone": (390, 844)}
+
+
+def sign_in(page: Page, site: Site, who: str) -> None:
+    page.goto(f"{site.url}/sign-in/")
+    page.fill("#id_username", who)
+    page.fill("#id_password", PASSWORD)
+    page.click("button.go")
+
+
+def pages(site: Site) -> dict[str, tuple[str, str]]:
+    """Name → (who looks, path)."""
+    ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
+    made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
+    return made | {
+        "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
+        "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
+        "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
+        "overview": ("oncall", "/"),
+        "overview-stranger": ("stranger", "/"),
+        "rollouts": ("operator", "/rollouts/"),
+        "rollout-new": ("operator", "/rollouts/new/"),
+        "releases": ("operator", "/releases/"),
+        "release": ("operator", "/releases/1/"),
+        "gateways": ("oncall", "/gateways/"),
+        "gateway": ("oncall", "/gateways/1/"),
+        "audit": ("auditor", "/audit/?verify=1"),
+        "numbers": ("oncall", f"/rollouts/{ids['observing']}/numbers/?wave=1"),
+        "refused": ("oncall", "/audit/"),
+        "missing": ("oncall", "/nowhere/"),
+        "sign-in": ("", "/sign-in/"),
+    }
+
+
+def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> None:
+    for size, (width, height) in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            for who in sorted({who for who, _ in wanted.values()}):
+                context = browser.new_context(
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                )
+                page = context.new_page()
+                page.on("console", lambda said: print("console:", said.text) if said.type == "error" else None)
+                if who:
+                    sign_in(page, site, who)
+                for name, (looker, path) in wanted.items():
+                    if looker == who:
+                        page.goto(site.url + path)
+                        page.wait_for_timeout(900)  # the chart's own drawing
+                        page.screenshot(path=OUT / f"{name}-{size}-{scheme}.png", full_page=True)
+                context.close()
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with running() as site, sync_playwright() as play:
+        every = pages(site)
+        wanted = {
+            name: page for name, page in every.items() if not sys.argv[1:] or any(p in name for p in sys.argv[1:])
+        }
+        browser = play.chromium.launch(executable_path=BROWSER, args=list(ARGS))
+        shoot(browser, site, wanted)
+        browser.close()
+    print(f"{len(wanted) * 4} pictures in {OUT}")
+
+
+if __name__ == "__main__":
+    main()
