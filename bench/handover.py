@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from bench import baseline, rollbacks
@@ -22,11 +20,13 @@ from bench.strategies import ROLLOUT, STRATEGIES
 from lab.commands import LabError
 from lab.demo import stage, watch
 from lab.demo.dashboard import ROOT, Dashboard, DemoError
+from lab.demo.door import alone, stoppable
 from lab.demo.pages import PageError
 from lab.demo.people import People
 from lab.fleet import Lab
 
 CHURN = 2.0  # new users a second
+STATE = ROOT / "var/bench"
 WITHIN = 180.0  # seconds for one rollout
 SETTLE = 4.0  # seconds: the last sign-ins end, the last packets come home
 RECONNECTED_WITHIN = 30.0  # seconds after a cut
@@ -115,7 +115,7 @@ def promises(figures: dict[str, Any]) -> list[str]:
 
 def bench(options: argparse.Namespace) -> int:
     say = stage.clock() if not options.json else silent_clock()
-    dashboard = Dashboard(ROOT / "var/bench", port=options.port, simulated=False, say=say)
+    dashboard = Dashboard(STATE, port=options.port, simulated=False, say=say)
     more = {"strategies": STRATEGIES}
     with stage.real(dashboard, gateways=options.gateways, users=options.users, more=more) as running:
         assert running.lab
@@ -136,10 +136,6 @@ def silent_clock() -> Callable[[str], None]:
     return lambda line: print(f"[{time.monotonic() - began:4.0f} s] {line}", file=sys.stderr, flush=True)
 
 
-def interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/bench handover", description="A handover, measured on real gateways.")
     parser.add_argument("--json", action="store_true", help="nothing but the one JSON line on standard output")
@@ -147,9 +143,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--rollbacks", type=int, default=10)
     parser.add_argument("--port", type=int, default=8010)
-    signal.signal(signal.SIGTERM, interrupted)
+    options = parser.parse_args(argv)
+    stoppable()
     try:
-        return bench(parser.parse_args(argv))
+        with alone(STATE, "bench"):
+            return bench(options)
     except (DemoError, LabError, PageError, TimeoutError) as reason:
         print(reason, file=sys.stderr)
         return 1

@@ -118,6 +118,7 @@ need_requirements() { # FILE: the stamp holds the hash of what was installed
 }
 
 need_venv() { # FILE: requirements.txt or requirements-dev.txt. Two set-ups at once take turns.
+  [ -w "$ROOT" ] || fail "$ROOT belongs to somebody else: clone Handover as the user who runs it."
   mkdir -p "$CACHE"
   exec 8>"$CACHE/setup.lock"
   if command -v flock >/dev/null; then flock 8; fi

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from types import FrameType
 
 from lab.commands import LabError
 from lab.demo import simulated, stage
 from lab.demo.dashboard import ROOT, Dashboard, DemoError, port_is_free
+from lab.demo.door import alone, stoppable
 from lab.demo.once import bad_release_of, prove
 from lab.demo.pages import PageError
 
@@ -28,24 +23,6 @@ def chosen() -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="no person needed: run it, check it, print one JSON line")
     parser.add_argument("--simulated", action="store_true", help="gateways in memory: needs no root")
     return parser.parse_args()
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the demonstration's lock; DemoError names the process that has it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            pid = lock.read().strip()
-            say = f"The demo runs already (pid {pid}): use that one, or end it with Ctrl-C there or with: kill {pid}"
-            raise DemoError(say) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def invite(running: stage.Stage) -> None:
@@ -83,16 +60,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     options = chosen()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    stoppable()
     try:
-        with alone(STATE.with_suffix(".lock")):
+        with alone(STATE, "demo"):
             return run(options)
     except (DemoError, LabError, PageError) as reason:
         print(reason, file=sys.stderr)
