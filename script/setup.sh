@@ -7,7 +7,7 @@ CACHE=$ROOT/.cache
 POLICY=/usr/sbin/policy-rc.d
 
 # shellcheck disable=SC2034 # read by script/test
-UNIT_PACKAGES=(gpg gpg-agent gpgconf gpgv openssl zstd) # what ocgate's parts call
+UNIT_PACKAGES=(gpg gpg-agent gpgconf gpgv openssl zstd curl nftables) # what ocgate's parts call
 # shellcheck disable=SC2034
 TEST_PACKAGES=(git shellcheck chromium fonts-dejavu-core)
 
