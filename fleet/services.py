@@ -84,16 +84,19 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
 def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> None:
     """Store an answer of `facts` and what follows from it; a gateway that answers is not unreachable."""
     facts = answers.facts(raw)
-    gateway.facts, gateway.facts_at = newest(gateway, raw), now
     gateway.release = facts.committed.release if facts.committed else ""
     gateway.sessions = sum(slot.sessions for slot in facts.slots)
-    fields = {"facts": gateway.facts, "facts_at": now, "release": gateway.release, "sessions": gateway.sessions}
+    with transaction.atomic():
+        gateway.facts, gateway.facts_at = newest(gateway, raw), now
+        fields = {"facts": gateway.facts, "facts_at": now, "release": gateway.release, "sessions": gateway.sessions}
+        Gateway.objects.filter(pk=gateway.pk).update(**fields)
     sentence = clock_sentence(gateway.name, facts.now - now.timestamp())
     if gateway.state == Gateway.State.ENROLLED and gateway.state_reason != sentence:
         gateway.state_reason = sentence
         # Not a move: it says how an enrolled gateway is, and only while it is one.
         Gateway.objects.filter(pk=gateway.pk, state=Gateway.State.ENROLLED).update(state_reason=sentence)
-    Gateway.objects.filter(pk=gateway.pk).update(**fields)
+    # After a restore of our database the gateway may have seen higher fences than we remember.
+    Gateway.objects.filter(pk=gateway.pk, fence__lt=facts.fence).update(fence=facts.fence)
     journal.move(gateway, Gateway.State.ENROLLED, reason=f"{gateway.name} answers again.", actor=WATCHER, now=now)
 
 

@@ -11,11 +11,27 @@ from typing import Any
 from fleet.errors import GiveUp
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Faults, Machine, Place
-from fleet.gateways.simulated import MemoryGateway, World, unkept
+from fleet.gateways.simulated import MemoryGateway, World
 
-__all__ = ["Faults", "MemoryFleet", "MemoryGateway"]
+__all__ = ["Faults", "MemoryFleet", "MemoryGateway", "as_wished", "serving"]
 
-Keep = Callable[[Machine, float], None]
+
+def serving(machine: Machine, release: str, *, at: float) -> Machine:
+    """The machine with `release` in slot 1 and its users signed in at `at` (epoch seconds)."""
+    machine.releases[release] = (hashlib.sha256(release.encode()).hexdigest(), release.partition("-")[0])
+    machine.launch(machine.slots[1], release, at)
+    machine.effects.clear()
+    machine.settle(Place(1, release))
+    machine.crowd.open(machine, at)
+    return machine
+
+
+def as_wished(name: str, wish: Mapping[str, Any], *, at: float) -> Machine:
+    """A machine as the inventory's `simulate` wants it: release, users, mean_seconds, faults."""
+    faults = dict(wish.get("faults", {}))
+    faults["start_failed"] = set(faults.get("start_failed", ()))
+    crowd = Crowd(name, users=int(wish.get("users", 0)), mean_seconds=float(wish.get("mean_seconds", 0.0)))
+    return serving(Machine(name, crowd=crowd, faults=Faults(**faults)), str(wish.get("release", "1.1.6")), at=at)
 
 
 class MemoryFleet:
@@ -45,43 +61,10 @@ class MemoryFleet:
     ) -> MemoryGateway:
         """A gateway whose slot 1 serves `release`; its users sign in now and stay `mean_seconds` (0: for ever)."""
         crowd = Crowd(name, seed=self.seed, users=users, mean_seconds=mean_seconds)
-        machine = Machine(name, crowd=crowd, faults=faults)
-        now = self.world.clock()
-        machine.releases[release] = (hashlib.sha256(release.encode()).hexdigest(), release.partition("-")[0])
-        machine.launch(machine.slots[1], release, now)
-        machine.effects.clear()
-        machine.settle(Place(1, release))
-        crowd.open(machine, now)
+        machine = serving(Machine(name, crowd=crowd, faults=faults), release, at=self.world.clock())
         with self._lock:
             self._gateways[name] = MemoryGateway(machine, world=self.world)
             return self._gateways[name]
-
-    def revive(self, name: str, state: Mapping[str, Any], *, simulate: Mapping[str, Any], keep: Keep = unkept) -> None:
-        """A gateway as another process left it: `state` is `simulation` of its facts, {} for a fresh one."""
-        faults = dict(simulate.get("faults", {}))
-        faults["start_failed"] = set(faults.get("start_failed", ()))
-        with self._lock:
-            if name in self._gateways:
-                return
-            gateway = self.add(
-                name,
-                release=str(simulate.get("release", "1.1.6")),
-                users=int(simulate.get("users", 0)),
-                mean_seconds=float(simulate.get("mean_seconds", 0.0)),
-                faults=Faults(**faults),
-            )
-            if state:
-                gateway.machine.load(dict(state))
-            gateway.keep = keep
-
-    def knows(self, name: str) -> bool:
-        with self._lock:
-            return name in self._gateways
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        with self._lock:
-            self._gateways.clear()
 
     def open(self, name: str) -> MemoryGateway:
         """Return the gateway; GiveUp when there is none of that name."""

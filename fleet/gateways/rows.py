@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import paramiko
+from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Actor
 from fleet import journal, ports, sealed
-from fleet.errors import GiveUp
+from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import HostKeyChanged, Target, private_key
 from fleet.gateways.kept import KEEPER, Loan
 from fleet.gateways.machine import Machine
-from fleet.gateways.memory import MemoryFleet
+from fleet.gateways.memory import as_wished
+from fleet.gateways.simulated import MemoryGateway, World
 from fleet.gateways.simulated_facts import raw_facts
 from fleet.gateways.ssh import SshGateway
 from fleet.models import Gateway
@@ -23,7 +28,7 @@ from fleet.models import Gateway
 log = logging.getLogger(__name__)
 
 SSH_KEY = "ssh-key"  # the credential's name
-FLEET = MemoryFleet(pace=2.0)  # what `script/demo --simulated` runs on
+PACE = 2.0  # seconds that staging takes on a simulated gateway whose labels don't say
 
 
 def open(gateway: Gateway) -> ports.Gateway:
@@ -43,16 +48,19 @@ def open(gateway: Gateway) -> ports.Gateway:
 
 
 def close_all() -> None:
-    """Close every kept connection and forget the simulated gateways."""
+    """Close every kept connection."""
     KEEPER.close_all()
-    FLEET.clear()
 
 
 def newest(gateway: Gateway, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts to store. What a simulated gateway did since it answered must not be forgotten again."""
-    if gateway.adapter != Gateway.Adapter.MEMORY or not FLEET.knows(gateway.name):
+    """The facts to store; call it in the transaction that does. What a simulated gateway did since it answered stays.
+
+    Its state lives in the row, so the row is locked here until that transaction ends.
+    """
+    if gateway.adapter != Gateway.Adapter.MEMORY:
         return dict(raw)
-    return {**raw, "simulation": FLEET.open(gateway.name).dump()}
+    kept = locked_facts(gateway.pk).get("simulation")
+    return {**raw, "simulation": kept} if kept else dict(raw)
 
 
 def target_of(gateway: Gateway) -> Target:
@@ -71,12 +79,39 @@ def _key() -> paramiko.PKey:
 
 
 def _simulated(gateway: Gateway) -> ports.Gateway:
-    """The gateway in this process's memory, or as another process left it in the row."""
-    pk = gateway.pk
+    """The gateway whose whole state is in its row: every process that opens it meets the same one."""
+    wish: dict[str, Any] = gateway.labels.get("simulate", {})
+    world = World(pace=float(wish.get("pace", PACE)))
+    machine = as_wished(gateway.name, wish, at=world.clock())
+    return MemoryGateway(machine, world=world, hold=partial(in_row, gateway.pk))
 
-    def keep(machine: Machine, now: float) -> None:
-        Gateway.objects.filter(pk=pk).update(facts=raw_facts(machine, now))
 
-    simulate: dict[str, Any] = gateway.labels.get("simulate", {})
-    FLEET.revive(gateway.name, gateway.facts.get("simulation", {}), simulate=simulate, keep=keep)
-    return FLEET.open(gateway.name)
+@contextmanager
+def in_row(pk: int, machine: Machine, changes: bool) -> Iterator[None]:
+    """Bring the state from the row; what a question changes is there with its counters, or not at all.
+
+    Users come and go by the clock alone, so a question that only reads need not write.
+    """
+    if not changes:
+        state = Gateway.objects.values_list("facts", flat=True).get(pk=pk).get("simulation")
+        if state:
+            machine.load(state)
+            yield
+            return
+    said: GiveUp | RetryLater | None = None
+    with transaction.atomic():
+        if state := locked_facts(pk).get("simulation"):
+            machine.load(state)
+        try:
+            yield
+        except (GiveUp, RetryLater) as no:
+            said = no  # a refusal, or a lost answer, undoes nothing on a real gateway either
+        Gateway.objects.filter(pk=pk).update(facts=raw_facts(machine, time.time()))
+    if said:
+        raise said
+
+
+def locked_facts(pk: int) -> dict[str, Any]:
+    """The row's facts, nobody else's until the transaction ends."""
+    facts: dict[str, Any] = Gateway.objects.select_for_update().values_list("facts", flat=True).get(pk=pk)
+    return facts

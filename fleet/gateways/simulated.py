@@ -10,9 +10,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways import answers
@@ -47,17 +47,17 @@ class World:
     pace: float = 0.0  # seconds that staging takes; starting takes a fifth of it
 
 
-def unkept(_: Machine, __: float) -> None:
-    """Keep nothing: the state lives as long as the process."""
+Hold = Callable[[Machine, bool], AbstractContextManager[None]]
+"""Entered around each question, with whether it may change something: brings the state here, and keeps the new one."""
 
 
 class MemoryGateway:
-    """One simulated gateway. `keep` is called after each change, so that another process can go on from there."""
+    """One simulated gateway. It lives as long as its process, or where `hold` keeps it, for all who come there."""
 
-    def __init__(self, machine: Machine, *, world: World, keep: Callable[[Machine, float], None] = unkept) -> None:
+    def __init__(self, machine: Machine, *, world: World, hold: Hold = lambda *_: nullcontext()) -> None:
         self.machine = machine
         self.world = world
-        self.keep = keep
+        self._hold = hold
         self._lock = threading.RLock()
 
     @property
@@ -74,7 +74,7 @@ class MemoryGateway:
             return answers.facts(raw_facts(self.machine, now))
 
     def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged:
-        with self._asked():
+        with self._asked(changes=True):
             self.machine.admit(fence)
             known = self.machine.releases.get(files.release)
             self._may_stage(files, known)
@@ -85,9 +85,12 @@ class MemoryGateway:
             # Outside the lock: a restore never waits for a stage.
             self.world.sleep(self.world.pace / 10)
             progress("bundle", files.size * part // 10, files.size)
-        with self._asked(), self._changed("stage"):
-            self.machine.releases[files.release] = (files.digest, version)
-            return Staged(files.release, files.digest, version, already=False)
+        with self._asked(changes=True):
+            self.machine.admit(fence)
+            if not (already := files.release in self.machine.releases):  # else somebody was faster
+                with self._changed("stage"):
+                    self.machine.releases[files.release] = (files.digest, version)
+            return Staged(files.release, files.digest, version, already)
 
     def check(self, release: str, slot: int) -> Checked:
         with self._asked():
@@ -97,7 +100,7 @@ class MemoryGateway:
 
     def start(self, release: str, slot: int, *, fence: int) -> Started:
         self.world.sleep(self.world.pace / 5)
-        with self._asked() as now:
+        with self._asked(changes=True) as now:
             self.machine.admit(fence)
             self._staged(release)
             place = self.machine.slot(slot)
@@ -110,7 +113,7 @@ class MemoryGateway:
             return self._started(self.machine.slot(slot), already=False)
 
     def probe(self, slot: int, *, user: str, password: str) -> Probed:
-        with self._asked() as now:
+        with self._asked(changes=True) as now:
             place = self.machine.running(slot)
             # A login like any other: it counts, and it meets the same fault.
             if not password or self.machine.refuses(place, f"{user}:{now}"):
@@ -120,7 +123,7 @@ class MemoryGateway:
             return Probed(slot, True, "done", 4.0, 35.0, f"{user} signed in on slot {slot} and out again.")
 
     def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted:
-        with self._asked() as now:
+        with self._asked(changes=True) as now:
             self.machine.admit(fence)
             if sum(weights.values()) != 100:
                 raise GiveUp(f"The weights {dict(weights)} do not sum to 100.", code="bad_request")
@@ -132,7 +135,7 @@ class MemoryGateway:
             return Shifted(dict(weights), self._their(now + seconds), self._their(now), already)
 
     def commit(self, slot: int, *, fence: int) -> bool:
-        with self._asked():
+        with self._asked(changes=True):
             self.machine.admit(fence)
             place = Place(slot, self.machine.running(slot).release)
             steering = self.machine.steering
@@ -157,7 +160,7 @@ class MemoryGateway:
             return frozenset(self.machine.signed_out)
 
     def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired:
-        with self._asked() as now:
+        with self._asked(changes=True) as now:
             self.machine.admit(fence)
             place = self.machine.slot(slot)
             if not place.running:
@@ -169,7 +172,7 @@ class MemoryGateway:
             return Retired(slot, tuple((session.id, session.user) for session in lost), already=False)
 
     def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
-        with self._asked() as now:
+        with self._asked(changes=True) as now:
             self.machine.admit(fence)
             steering = self.machine.steering
             target = self._target(to)
@@ -192,11 +195,6 @@ class MemoryGateway:
     def metrics(self) -> list[SlotMetrics]:
         with self._asked() as now:
             return list(self.machine.metrics(now))
-
-    def dump(self) -> dict[str, Any]:
-        """What another process must know to go on from here, as data for JSON."""
-        with self._lock:
-            return self.machine.dump()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -221,7 +219,6 @@ class MemoryGateway:
         """Every session ends, the trial too; the committed slot serves, as after a boot of a real gateway."""
         with self._lock:
             self.machine.reboot(self.world.clock())
-            self.keep(self.machine, self.world.clock())
 
     def _target(self, to: str) -> Place:
         steering = self.machine.steering
@@ -248,8 +245,7 @@ class MemoryGateway:
         if known and known[0] != files.digest:
             raise GiveUp(f"{name} holds another {files.release} with digest {known[0][:12]}.", code="release_differs")
         if not known and disk_free(self.machine) < DISK_NEEDED:
-            free = disk_free(self.machine) // 1_000_000
-            say = f"{name} has {free} MB free and needs {DISK_NEEDED // 1_000_000} MB for {files.release}."
+            say = f"{name} has {disk_free(self.machine) // 10**6} MB free and needs {DISK_NEEDED // 10**6} MB."
             raise GiveUp(say, code="not_enough_disk")
 
     def _may_retire(self, slot: int, cut_at_most: int) -> None:
@@ -277,24 +273,28 @@ class MemoryGateway:
         return at + self.machine.faults.clock_offset
 
     @contextmanager
-    def _asked(self) -> Iterator[float]:
+    def _asked(self, *, changes: bool = False) -> Iterator[float]:
         """One question: refused while unreachable, slow where wanted, everything that was due happened before."""
-        if self.faults.slow_seconds:
-            self.world.sleep(self.faults.slow_seconds)
-        with self._lock:
+        self._travel()
+        with self._lock, self._hold(self.machine, changes):
             if self.faults.unreachable:
                 raise RetryLater(f"{self.machine.name} does not answer.", code="unreachable")
             now = self.world.clock()
             self.machine.advance(now)
             yield now
+        self._travel()
+
+    def _travel(self) -> None:
+        """Half of a slow answer's time is the question's way: what it changes happens in the middle."""
+        if self.faults.slow_seconds:
+            self.world.sleep(self.faults.slow_seconds / 2)
 
     @contextmanager
     def _changed(self, effect: str | None) -> Iterator[None]:
-        """What happens inside is an effect: counted, kept, and then perhaps nobody hears of it."""
+        """What happens inside is an effect: counted, and then perhaps nobody hears of it."""
         yield
         if effect:
             self.machine.effects[effect] += 1
-        self.keep(self.machine, self.world.clock())
         if self.faults.lose_answers > 0:
             self.faults.lose_answers -= 1
             raise RetryLater(f"{self.machine.name} was cut off before it answered.", code="connection_lost")

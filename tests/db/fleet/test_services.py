@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +11,7 @@ from django.utils import timezone
 from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent
 from fleet import gateways, services
-from fleet.errors import GiveUp
-from fleet.gateways.rows import FLEET
+from fleet.errors import GiveUp, RetryLater
 from fleet.models import Gateway, Pool
 
 pytestmark = pytest.mark.django_db
@@ -21,12 +19,6 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 OLA = Actor(kind="person", name="ola", user_id=1)
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 OTHER = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_fleet() -> Iterator[None]:
-    yield
-    gateways.close_all()
 
 
 def enrol(**wish: Any) -> Gateway:
@@ -37,6 +29,12 @@ def enrol(**wish: Any) -> Gateway:
 
 def simulated(**simulate: Any) -> Gateway:
     return enrol(adapter="memory", host_keys=(), labels={"simulate": simulate})
+
+
+def set_fault(gateway: Gateway, **faults: Any) -> Gateway:
+    gateway.labels = {"simulate": {**gateway.labels["simulate"], "faults": faults}}
+    Gateway.objects.filter(pk=gateway.pk).update(labels=gateway.labels)
+    return seen(gateway)
 
 
 def verbs() -> list[str]:
@@ -95,10 +93,9 @@ def test_a_look_stores_what_the_gateway_said() -> None:
 def test_silence_is_one_event_and_its_end_another() -> None:
     gateway = simulated()
     services.look(gateway, now=NOW)
-    faults = FLEET.open(gateway.name).faults
     states = []
-    for faults.unreachable in (True, True, False, False):
-        services.look(seen(gateway), now=NOW)
+    for unreachable in (True, True, False, False):
+        services.look(set_fault(gateway, unreachable=unreachable), now=NOW)
         states.append(seen(gateway).state)
     assert states == ["unreachable", "unreachable", "enrolled", "enrolled"]
     assert verbs() == ["gateway.enrolled", "gateway.unreachable", "gateway.answers"]
@@ -108,7 +105,6 @@ def test_a_clock_that_is_off_is_said_and_no_event() -> None:
     gateway = simulated(faults={"clock_offset": -3600.0})
     services.look(gateway, now=timezone.now())
     assert "behind ours" in seen(gateway).state_reason
-    FLEET.open(gateway.name).faults.clock_offset = 0.0
     services.note_facts(seen(gateway), {**seen(gateway).facts, "now": NOW.timestamp() + 4}, now=NOW)
     assert seen(gateway).state_reason == ""
     assert verbs() == ["gateway.enrolled"]
@@ -132,12 +128,33 @@ def test_pinning_ends_the_quarantine() -> None:
     assert verbs()[2:] == ["gateway.pinned", "gateway.released"]
 
 
-def test_a_simulated_gateway_survives_its_process() -> None:
-    gateway = simulated(release="1.1.6", users=3)
-    reached = gateways.open(gateway)
-    reached.start("1.1.6", 2, fence=3)
-    reached.commit(2, fence=3)
-    before = reached.facts()
-    gateways.close_all()
-    assert gateways.open(seen(gateway)).facts().committed == before.committed
-    assert gateways.open(seen(gateway)).facts().fence == 3
+def test_a_simulated_gateway_is_the_same_for_all_who_open_it() -> None:
+    gateway = simulated(release="1.1.6", users=3, pace=0)
+    first, second = gateways.open(gateway), gateways.open(gateway)
+    first.start("1.1.6", 2, fence=3)
+    assert second.start("1.1.6", 2, fence=3).already
+    second.commit(2, fence=4)
+    assert first.facts().slots == second.facts().slots
+    assert first.sessions() == second.sessions()
+    assert seen(gateway).facts["simulation"]["effects"] == {"start": 1, "commit": 1}
+    with pytest.raises(GiveUp, match="Fence 3 is older than 4"):
+        first.commit(2, fence=3)
+
+
+def test_an_effect_whose_answer_is_lost_has_happened_and_one_that_is_refused_has_not() -> None:
+    gateway = simulated(release="1.1.6", pace=0, faults={"lose_answers": 1})
+    with pytest.raises(RetryLater, match="cut off"):
+        gateways.open(gateway).start("1.1.6", 2, fence=1)
+    with pytest.raises(GiveUp, match="does not|stage it first"):
+        gateways.open(gateway).start("9.9.9", 3, fence=2)
+    kept = seen(gateway).facts["simulation"]
+    assert kept["effects"] == {"start": 1}
+    assert kept["fence"] == 2
+
+
+def test_an_old_answer_does_not_undo_what_a_simulated_gateway_did_since() -> None:
+    gateway = simulated(release="1.1.6", pace=0)
+    before = gateways.open(gateway).facts()
+    gateways.open(gateway).start("1.1.6", 2, fence=1)
+    services.note_facts(seen(gateway), before.raw, now=NOW)
+    assert gateways.open(seen(gateway)).start("1.1.6", 2, fence=1).already

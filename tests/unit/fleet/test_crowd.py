@@ -88,9 +88,9 @@ def test_another_process_goes_on_where_the_first_was_killed() -> None:
     first.start("1.3.0", 2, fence=5)
     first.shift({2: 100}, seconds=60, fence=5)
     kept = json.loads(json.dumps(raw_facts(first.machine, clock.now)))["simulation"]
-    second = MemoryFleet(clock=clock, seed=7)
-    second.revive("gw", kept, simulate={"users": 20, "mean_seconds": 60})
+    second = gateway(clock)
+    second.machine.load(kept)
     clock.now += 30
-    assert second.open("gw").facts() == first.facts()
-    assert ids(second.open("gw")) == ids(first)
-    assert second.open("gw").effects == first.effects
+    assert second.facts() == first.facts()
+    assert ids(second) == ids(first)
+    assert second.effects == first.effects
