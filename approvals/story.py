@@ -53,8 +53,8 @@ class Told:
         return [(key.replace("_", " "), _plain(value)) for key, value in sorted(self.details.items())]
 
 
-def tell(event: AuditEvent) -> Told:
-    """Return the event in words."""
+def tell(event: AuditEvent, names: Mapping[str, str] | None = None) -> Told:
+    """Return the event in words. `names` calls subjects what their page calls them: {"wave:15": "wave 1"}."""
     body = json.loads(event.body)
     actor, details = body.get("actor", {}), body.get("details", {})
     noun, _, number = event.subject.partition(":")
@@ -64,7 +64,7 @@ def tell(event: AuditEvent) -> Told:
         who=str(actor.get("name", event.actor)),
         person=actor.get("kind") == "person",
         what=_what(event.verb, details),
-        about=str(details.get("gateway") or f"{noun} {number}".strip()),
+        about=str(details.get("gateway") or (names or {}).get(event.subject) or f"{noun} {number}".strip()),
         reason=event.reason,
         verb=event.verb,
         subject=event.subject,

@@ -9,7 +9,7 @@ from typing import Any
 
 from fleet import words
 from fleet.models import Gateway
-from fleet.phrases import ago, count, duration, sentence
+from fleet.phrases import ago, count, duration, listed, sentence
 from fleet.words import Word
 
 STALE = timedelta(minutes=2)  # facts are asked for each 10 s
@@ -121,9 +121,15 @@ def _say(gateway: Gateway, slots: tuple[SlotView, ...], now: datetime) -> str:
         case _:
             users = sum(slot.sessions for slot in slots)
             old = "" if now - gateway.facts_at < STALE else " These facts are old: is the worker running?"
-            committed = next((slot for slot in slots if slot.committed), None)
-            where = f"{committed.release} in slot {committed.slot}" if committed else "no committed slot"
-            return f"{count(users, 'user')}; new ones go to {where}.{old}"
+            return f"{count(users, 'user')}; new ones go to {_where_to(slots)}.{old}"
+
+
+def _where_to(slots: tuple[SlotView, ...]) -> str:
+    """The slots that take new users, with their shares when there are several."""
+    takers = [slot for slot in slots if slot.weight]
+    if len(takers) == 1:
+        return f"{takers[0].release} in slot {takers[0].slot}"
+    return listed([f"{slot.release} in slot {slot.slot} ({slot.weight} %)" for slot in takers]) or "no slot"
 
 
 def _clock_offset(gateway: Gateway, facts: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from django.db import transaction
 from guardian.shortcuts import assign_perm
 
 from approvals import audit
-from approvals.models import Actor, Request, User
+from approvals.models import Actor, Decision, Request, User
 from fleet.models import Gateway, HostKey, Pool, Sample
 from releases.models import Release, Signature, TrustedSigner
 from tests.browser.site import PASSWORD
@@ -113,7 +113,7 @@ def slot(number: int, state: str, release_name: str = "", *, sessions: int = 0, 
         "pid": 400 + number,
         "sessions": sessions,
         "weight": weight,
-        "since": (NOON + timedelta(hours=number)).timestamp(),
+        "since": (NOON - timedelta(days=3) + timedelta(hours=number)).timestamp(),
         "restarts": 0,
     }
 
@@ -256,6 +256,15 @@ def ask(rollout: Rollout, by: User, *, now: datetime = NOON) -> Request:
     )
     put(rollout, R.WAITING_APPROVAL, f"Submitted by {by.username}.", at=now, by=by)
     return rollout.request
+
+
+def answer(request: Request, by: User, *, yes: bool, reason: str, at: datetime) -> None:
+    """One person's answer, which decides: one yes is enough in these scenes."""
+    digest, asker = request.digest, request.requested_by
+    Decision.objects.create(request=request, requested_by=asker, by=by, yes=yes, reason=reason, digest=digest, at=at)
+    request.state = Request.State.APPROVED if yes else Request.State.REJECTED
+    request.version += 1
+    request.save()
 
 
 def verdict(wave: Wave, outcome: Outcome, sentence: str, *, at: datetime = NOON, final: bool = False) -> None:

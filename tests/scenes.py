@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from approvals.models import User
 from releases.models import Release
 from tests import factories as f
@@ -45,9 +47,8 @@ def approved(scene: Scene) -> None:
     waiting_approval(scene)
     request = scene.rollout.request
     assert request is not None
-    request.state = "approved"
-    request.save()
     at = scene.now - timedelta(minutes=2)
+    f.answer(request, scene.people["oncall"], yes=True, reason="As planned", at=at)
     f.told("approval.approved", scene.rollout, by=scene.people["oncall"], at=at, reason="As planned")
     f.put(scene.rollout, R.UPGRADING, "Approved.", at=scene.now - timedelta(minutes=2))
 
@@ -170,6 +171,8 @@ def failed(scene: Scene) -> None:
 
 def rejected(scene: Scene) -> None:
     waiting_approval(scene)
+    assert scene.rollout.request is not None
+    f.answer(scene.rollout.request, scene.people["oncall"], yes=False, reason="Not on a Friday.", at=scene.now)
     f.put(scene.rollout, R.REJECTED, "Not on a Friday.", at=scene.now, by=scene.people["oncall"])
 
 
@@ -182,8 +185,9 @@ SCENES: dict[str, Callable[[Scene], None]] = {
 }
 
 
-def scene(name: str, *, now: datetime = f.NOON, on: str = "eu-west", release: str = "1.3.0-2") -> Scene:
-    """Make a pool of four gateways and a rollout over it in the state called `name`."""
+def scene(name: str, *, on: str = "eu-west", release: str = "1.3.0-2") -> Scene:
+    """Make a pool of four gateways and a rollout over it in the state called `name`, as of now."""
+    now = timezone.now()
     where = f.pool(on)
     people = f.cast()
     for who, rights in (("operator", f.OPERATOR), ("oncall", f.ONCALL)):

@@ -93,7 +93,8 @@ def figure(evidence: Evidence) -> dict[str, Any]:
     values = [value for _, value in (*new, *old)] or [100.0]
     low = min(100 * evidence.limit, *values)
     layout(drawn, low)
-    limit_line(drawn, evidence)
+    percent_axis(drawn, low)
+    limit_line(drawn, evidence, low)
     name_ends(drawn, [(new, "canary", evidence.canary), (old, "control", evidence.control)], low)
     if moments := [at for at, _ in (*new, *old)]:
         drawn.update_xaxes(range=[min(moments).isoformat(), max(moments).isoformat()])
@@ -125,8 +126,13 @@ def layout(drawn: go.Figure, low: float) -> None:
         uirevision="kept",
         margin={"l": 48, "r": 84, "t": 8, "b": 28},
         xaxis={"type": "date", "fixedrange": True, "tickformat": "%H:%M:%S", "nticks": 5, "showgrid": False},
-        yaxis={"range": [low - room, 100 + room], "fixedrange": True, "ticksuffix": " %", "tickvals": ticks(low)},
+        yaxis={"range": [low - room, 100 + room], "fixedrange": True},
     )
+
+
+def percent_axis(drawn: go.Figure, low: float) -> None:
+    at = ticks(low)
+    drawn.update_yaxes(tickvals=at, ticktext=[f"{value:g} %" for value in at])
 
 
 def ticks(low: float) -> list[float]:
@@ -135,11 +141,13 @@ def ticks(low: float) -> list[float]:
     return [100 - every * turn for turn in range(int((100 - low) / every) + 1)]
 
 
-def limit_line(drawn: go.Figure, evidence: Evidence) -> None:
+def limit_line(drawn: go.Figure, evidence: Evidence, low: float) -> None:
     value = 100 * evidence.limit
+    # Where the scale is coarse the lines lie just above the limit: its name goes below.
+    side = "bottom" if value - low < 5 else "top"
     drawn.add_hline(y=value, line={"width": 1.5, "dash": "dash"}, name="limit")
     drawn.add_annotation(
-        **{"x": 0, "xref": "paper", "xanchor": "left", "y": value, "yanchor": "bottom", "showarrow": False},
+        **{"x": 0, "xref": "paper", "xanchor": "left", "y": value, "yanchor": side, "showarrow": False},
         **{"text": f"limit {value:g} %", "name": "limit", "xshift": 4},
     )
 

@@ -39,8 +39,14 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
-        "log": [tell(event) for event in selectors.happened(rollout, seen)],
+        "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
     }
+
+
+def names(seen: Picture) -> dict[str, str]:
+    """What this rollout's page calls the subjects of its events."""
+    waves = {f"wave:{row.id}": f"wave {row.number}" for row in seen.waves}
+    return waves | {f"upgrade:{row.id}": row.name for row in seen.gateways} | {f"rollout:{seen.id}": "the rollout"}
 
 
 def watched(seen: Picture) -> WaveRow | None:

@@ -275,6 +275,6 @@ class Picture:
 
     @cached_property
     def rollback_until(self) -> datetime | None:
-        """When the first old slot is retired at the latest; None while none drains."""
+        """When the time that was agreed for the first drain ends; None while none drains."""
         draining = [row.since for row in self.gateways if row.state is U.DRAINING]
         return min(draining) + timedelta(hours=self.drain_hours) if draining else None

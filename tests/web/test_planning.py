@@ -1,0 +1,60 @@
+"""From the choice to a stored plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.test import Client
+
+from releases.models import Release
+from tests import factories
+from tests.web.conftest import assert_clean
+from upgrader.models import Rollout
+
+Browse = Callable[[str], Client]
+
+
+def choice() -> dict[str, int]:
+    factories.fleet()
+    return {"release": factories.release().pk, "pool": factories.pool().pk, "strategy": factories.strategy().pk}
+
+
+def test_plan_is_shown_before_it_is_kept(browse: Browse) -> None:
+    page = browse("operator").get("/rollouts/new/", choice(), headers={"HX-Target": "plan", "HX-Request": "true"})
+    assert b"4 gateways go to 1.3.0-2 in 2 waves. 74 users are on them now" in page.content
+    assert b"fra-gw-01" in page.content
+    assert_clean(page)
+    assert not Rollout.objects.exists()
+
+
+def test_keeping_it_leads_to_its_page(browse: Browse) -> None:
+    page = browse("operator").post("/rollouts/new/", choice())
+    rollout = Rollout.objects.get()
+    assert (page.status_code, page.headers["Location"]) == (302, f"/rollouts/{rollout.pk}/")
+    assert rollout.created_by.username == "operator"
+    assert [wave.upgrades.count() for wave in rollout.waves.all()] == [1, 3]
+
+
+def test_without_the_right_nothing_is_kept(browse: Browse) -> None:
+    for who in ("oncall", "auditor", "stranger"):
+        assert browse(who).post("/rollouts/new/", choice_once()).status_code in (403, 404, 409)
+    assert not Rollout.objects.exists()
+
+
+def choice_once() -> dict[str, int]:
+    pool = factories.pool()
+    release = Release.objects.first() or factories.release()
+    return {"release": release.pk, "pool": pool.pk, "strategy": factories.strategy().pk}
+
+
+def test_nothing_to_do_is_said(browse: Browse) -> None:
+    said = choice()
+    factories.pool().gateways.update(release="1.3.0-2")
+    page = browse("operator").post("/rollouts/new/", said)
+    assert page.status_code == 409
+    assert b"No reachable gateway of eu-west needs 1.3.0-2." in page.content
+
+
+def test_empty_house_says_what_is_missing(browse: Browse) -> None:
+    assert b"There is no release yet." in browse("operator").get("/rollouts/new/").content
+    assert b"You may not plan a rollout on any pool." in browse("auditor").get("/rollouts/new/").content

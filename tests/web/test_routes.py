@@ -1,0 +1,88 @@
+"""Every address for everybody: nobody, who asks, who approves, who may only look, and who may nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern
+
+from tests.scenes import scene
+from tests.web.conftest import assert_clean
+from upgrader.urls import urlpatterns
+
+Browse = Callable[[str], Client]
+SEES = {"operator": 200, "oncall": 200, "auditor": 200}
+ROUTES: dict[str, dict[str, int]] = {
+    "/": {**SEES, "stranger": 200},
+    "/inbox/": {**SEES, "stranger": 200},
+    "/rollouts/": {**SEES, "stranger": 200},
+    "/rollouts/new/": {**SEES, "stranger": 200},
+    "/rollouts/{rollout}/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/chart/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/numbers/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/hold/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/decisions/{rollout}/": {**SEES, "stranger": 404},
+    "/releases/": {**SEES, "stranger": 200},
+    "/releases/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/releases/{release}/": {**SEES, "stranger": 404},
+    "/gateways/": {**SEES, "stranger": 200},
+    "/gateways/{gateway}/": {**SEES, "stranger": 404},
+    "/audit/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
+    "/audit/?verify=1&verb=rollout.": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
+    "/api/rollouts/{rollout}/": {**SEES, "stranger": 404},
+}
+OPEN = {"/sign-in/": 200, "/livez": 200, "/readyz": 200, "/sign-out/": 405, "/nowhere/": 404}
+
+
+@pytest.mark.parametrize("who", ["operator", "oncall", "auditor", "stranger"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_route(browse: Browse, route: str, who: str) -> None:
+    made = scene("observing")
+    gateway = made.upgrades(1)[0].gateway_id
+    path = route.format(rollout=made.rollout.pk, release=made.rollout.release_id, gateway=gateway)
+    page = browse(who).get(path)
+    assert page.status_code == ROUTES[route][who]
+    assert_clean(page)
+    if who == "stranger":
+        assert b"eu-west" not in page.content
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_nobody_is_let_in(browse: Browse, route: str) -> None:
+    path = route.format(rollout=1, release=1, gateway=1)
+    page = browse("anonymous").get(path)
+    assert page.status_code == (401 if path.startswith("/api/") else 302)
+    if page.status_code == 302:
+        assert page["Location"].startswith("/sign-in/?next=")
+    part = browse("anonymous").get(path, headers={"HX-Request": "true"})
+    assert part.status_code == 401
+    assert part.headers.get("HX-Redirect", "/sign-in/") == "/sign-in/"
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_open_to_all(browse: Browse, path: str) -> None:
+    page = browse("anonymous").get(path)
+    assert page.status_code == OPEN[path]
+    assert_clean(page)
+
+
+def test_no_address_is_forgotten() -> None:
+    known = {path.partition("?")[0].strip("/").split("/")[0] for path in (*ROUTES, *OPEN)}
+    routes = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern)]
+    assert {str(route.pattern).strip("/").split("/")[0] for route in routes} <= known
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in/", "/nowhere/"])
+def test_policy_is_strict(browse: Browse, path: str) -> None:
+    policy = browse("operator").get(path).headers.get("Content-Security-Policy", "")
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_simulated_is_said_on_every_page(browse: Browse, settings: object) -> None:
+    rollout = scene("done").rollout
+    settings.SIMULATED = True  # type: ignore[attr-defined]  # pytest-django's wrapper
+    for path in ("/", "/rollouts/", f"/rollouts/{rollout.pk}/", "/gateways/", "/releases/", "/nowhere/"):
+        assert b"Simulated" in browse("operator").get(path).content
