@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from approvals import services as approvals
 from approvals.errors import Refused
-from upgrader import approval, evidence, journal
+from upgrader import alive, approval, evidence, journal
 from upgrader.decide import Move, decide
 from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
@@ -140,7 +140,11 @@ def hold_unreadable(rollout_id: int, sentence: str, *, now: datetime) -> None:
         journal.move([change], actor=MACHINE, now=now)
 
 
-def end_leases(*, machine: str, process: str, now: datetime) -> int:
-    """End the leases of earlier processes of this machine: they are gone, so nobody else will. Return how many."""
-    mine = StepRun.objects.filter(state=S.CLAIMED, owner__startswith=f"{machine}:").exclude(owner=process)
-    return mine.update(lease_until=now - timedelta(seconds=1))
+def end_leases(*, now: datetime) -> int:
+    """End the leases of processes of this machine that are gone: nobody else will. Return how many.
+
+    Only theirs: another worker may be at work here, and its steps must not be run twice.
+    """
+    claimed = StepRun.objects.filter(state=S.CLAIMED)
+    gone = [name for name in set(claimed.values_list("owner", flat=True)) if alive.is_gone(name)]
+    return claimed.filter(owner__in=gone).update(lease_until=now - timedelta(seconds=1))

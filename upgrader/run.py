@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import traceback
-import zlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +19,7 @@ from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles
 from releases import services as releases
 from releases.models import Release
-from upgrader import flow, journal
+from upgrader import alive, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import StepRun
 from upgrader.plan import parse_spec
@@ -35,19 +32,9 @@ Clock = Callable[[], datetime]
 Opener = Callable[[GatewayRow], Gateway]
 
 
-def machine() -> str:
-    """This installation on this machine: two checkouts side by side are two."""
-    return f"{socket.gethostname()}-{zlib.crc32(str(settings.STATE).encode()):08x}"
-
-
-def owner() -> str:
-    """Who claims: this machine and process."""
-    return f"{machine()}:{os.getpid()}"
-
-
 def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
     """Run one step if it is due; return the step that follows, if one does. Safe to call any number of times."""
-    claimed = journal.claim(step_id, owner=owner(), now=clock())
+    claimed = journal.claim(step_id, owner=alive.owner(), now=clock())
     if claimed is None:
         return []
     settled, outcome = attempt(claimed, opener=opener, clock=clock)

@@ -48,5 +48,5 @@ def look_at(gateway_id: int) -> None:
 
 @worker_ready.connect
 def ready(**_: Any) -> None:
-    """What an earlier process of this machine had claimed is nobody's now: don't wait for its leases."""
-    engine.end_leases(machine=run.machine(), process=run.owner(), now=timezone.now())
+    """What a process of this machine that has ended had claimed is nobody's now: don't wait for its leases."""
+    engine.end_leases(now=timezone.now())
