@@ -40,7 +40,8 @@ class Dashboard:
         self.logs = state / "logs"
         # The demonstration wipes its state: somebody's own database and broker are none of its business.
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        self._env = {**kept, "HANDOVER_STATE": str(state), "HANDOVER_SIMULATED": "1" if simulated else ""}
+        self.env = {**kept, "HANDOVER_STATE": str(state), "HANDOVER_SIMULATED": "1" if simulated else ""}
+        self.options: tuple[str, ...] = ()  # more of script/serve's
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -53,7 +54,7 @@ class Dashboard:
         """Run a manage.py command; what it wrote. DemoError with its last line when it fails."""
         argv = [sys.executable, "manage.py", *words]
         done = subprocess.run(
-            argv, input=stdin, cwd=ROOT, env=self._env, capture_output=True, text=True, timeout=seconds, check=False
+            argv, input=stdin, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=seconds, check=False
         )
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
@@ -64,6 +65,7 @@ class Dashboard:
         """Start all its processes and wait until it answers; DemoError with the reason it gave when it does not."""
         out = (self.state / "supervisor.log").open("wb")
         argv = [sys.executable, "-m", "upgrader.serving", "--port", str(self.port), "--logs", str(self.logs), "--leash"]
+        argv += self.options
         with out:
             self._process = subprocess.Popen(
                 # A pipe that nobody writes to: it closes when we die, however we die. A session of its own: Ctrl-C
@@ -73,7 +75,7 @@ class Dashboard:
                 stdout=out,
                 stderr=out,
                 cwd=ROOT,
-                env=self._env,
+                env=self.env,
                 start_new_session=True,
             )
         deadline = time.monotonic() + READY_WITHIN
@@ -81,6 +83,11 @@ class Dashboard:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise DemoError(f"The dashboard did not start: {self.last_words()}")
             time.sleep(0.1)
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id; 0 while it does not run."""
+        return self._process.pid if self._process else 0
 
     def said(self, text: str) -> bool:
         return text in (self.state / "supervisor.log").read_text()

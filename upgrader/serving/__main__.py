@@ -12,7 +12,7 @@ from typing import IO
 
 from upgrader import settings
 from upgrader.serving import programs
-from upgrader.serving.child import die_with
+from upgrader.serving.child import LONGEST_PAUSE, die_with
 from upgrader.serving.programs import Program, SetupError
 from upgrader.serving.supervisor import Supervisor, say
 
@@ -53,6 +53,13 @@ def chosen(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--logs", type=Path, help="a folder for one log a program, instead of standard error")
+    parser.add_argument(
+        "--longest-pause",
+        type=float,
+        default=LONGEST_PAUSE,
+        metavar="SECONDS",
+        help="at most this long before a program that keeps ending is started again (%(default)s)",
+    )
     parser.add_argument("--leash", action="store_true", help="end when standard input is closed")
     return parser.parse_args(argv)
 
@@ -73,7 +80,8 @@ def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
 
 def main() -> int:
     options = chosen()
-    supervisor = Supervisor(logs=options.logs, leash=sys.stdin.fileno() if options.leash else None)
+    leash = sys.stdin.fileno() if options.leash else None
+    supervisor = Supervisor(logs=options.logs, leash=leash, longest_pause=options.longest_pause)
     try:
         lock = only_one(settings.STATE)
         supervisor.listen()

@@ -30,9 +30,10 @@ def die_with(parent: int) -> None:
 class Child:
     """Keeps one program running. Times are seconds of time.monotonic()."""
 
-    def __init__(self, program: Program, logs: Path | None) -> None:
+    def __init__(self, program: Program, logs: Path | None, *, longest_pause: float = LONGEST_PAUSE) -> None:
         self.program = program
         self.process: subprocess.Popen[bytes] | None = None
+        self.longest_pause = longest_pause
         self.pause = FIRST_PAUSE / 2
         self.due = 0.0  # when to start it (again)
         self.started = 0.0
@@ -62,7 +63,7 @@ class Child:
             return None
         self.process = None
         now = time.monotonic()
-        self.pause = FIRST_PAUSE if now - self.started > STEADY else min(self.pause * 2, LONGEST_PAUSE)
+        self.pause = min(FIRST_PAUSE if now - self.started > STEADY else self.pause * 2, self.longest_pause)
         self.due = now + self.pause
         return status
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from upgrader.serving.child import Child
+from upgrader.serving.child import LONGEST_PAUSE, Child
 from upgrader.serving.programs import Program, SetupError
 
 READY_WITHIN = 30.0  # seconds for the programs to answer after their start
@@ -31,8 +31,11 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
 class Supervisor:
     """Starts children in order, restarts what ends, ends all in reverse order."""
 
-    def __init__(self, *, logs: Path | None = None, leash: int | None = None) -> None:
+    def __init__(
+        self, *, logs: Path | None = None, leash: int | None = None, longest_pause: float = LONGEST_PAUSE
+    ) -> None:
         self._logs = logs
+        self._longest_pause = longest_pause
         self._leash = leash  # a descriptor; when its other end closes, whoever wanted us is gone
         self._groups: list[list[Child]] = []  # started together, in order
         self._wake, self._woken = socket.socketpair()
@@ -48,7 +51,7 @@ class Supervisor:
 
     def start(self, programs: Sequence[Program]) -> None:
         """Start the programs and wait until all that can say so are ready; SetupError after READY_WITHIN."""
-        fresh = [Child(program, self._logs) for program in programs]
+        fresh = [Child(program, self._logs, longest_pause=self._longest_pause) for program in programs]
         self._groups.append(fresh)
         for child in fresh:
             child.start()
