@@ -155,8 +155,7 @@ def rolled_back(scene: Scene) -> None:
     upgrade.steps.filter(state=S.CLAIMED).update(state=S.DONE, finished_at=scene.now)
     f.put_upgrade(upgrade, U.ROLLED_BACK, at=scene.now, kept=4, snapshot="1/fra-gw-01.tar.gz")
     f.two_slots(upgrade, old=9, new=3, weight=0, now=scene.now)
-    for wave in scene.waves:
-        f.put_wave(wave, W.ROLLED_BACK, at=scene.now, reason="Every gateway of the wave serves the old release.")
+    f.put_wave(scene.waves[0], W.ROLLED_BACK, at=scene.now, reason="Every gateway of the wave serves the old release.")
     f.put(scene.rollout, R.ROLLED_BACK, "Rolled back and verified.", at=scene.now)
 
 

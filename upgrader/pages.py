@@ -11,7 +11,7 @@ from upgrader import selectors
 from upgrader.actions import Offer, offers
 from upgrader.models import Rollout
 from upgrader.picture import Picture, WaveRow
-from upgrader.states import R, W
+from upgrader.states import R, U, W
 from upgrader.why import why
 
 SEGMENTS = 40  # gateways of a wave that are drawn one by one; more are drawn as shares
@@ -52,7 +52,7 @@ def names(seen: Picture) -> dict[str, str]:
 def watched(seen: Picture) -> WaveRow | None:
     """The wave that the page looks at: the one at work, else the last that was."""
     at_work = [row for row in seen.waves if row.state not in (W.PLANNED, W.PASSED, W.ROLLED_BACK)]
-    begun = [row for row in seen.waves if row.state is not W.PLANNED]
+    begun = [row for row in seen.waves if any(gateway.state is not U.PLANNED for gateway in row.gateways)]
     return next(iter(at_work or begun[::-1] or seen.waves), None)
 
 

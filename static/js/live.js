@@ -4,6 +4,7 @@
 (() => {
   const SILENT_MS = 12000; // the stream says "alive" every 5 s
   const POLL_MS = 10000;
+  const AGAIN_MS = 1500;
   const HIDDEN_MS = 10000; // a browser opens 6 connections to one place: hidden tabs give theirs back
   const state = { source: null, heard: 0, polled: 0, offset: 0, said: "" };
   const heardOn = new WeakSet();
@@ -78,13 +79,23 @@
 
   const refreshes = (event) => event.detail.requestConfig?.verb === "get";
 
-  /* A refresh must not take away what somebody is typing; a form that is too old is refused with a sentence anyway. */
+  /* A refresh must not take away what somebody types in, presses or waits for: it comes a moment later instead.
+     A form that has grown too old meanwhile is refused with a sentence anyway. */
+  function inUse(target) {
+    const focus = document.activeElement;
+    const typing = focus?.matches("input:not([type=hidden]), textarea, select") && target.contains(focus);
+    return typing || pressed || posting > 0;
+  }
+
   function beforeSwap(event) {
     const target = event.detail.target;
     if (!refreshes(event) || !event.detail.shouldSwap) return;
-    const focus = document.activeElement;
-    const typing = focus?.matches("input:not([type=hidden]), textarea, select") && target.contains(focus);
-    if (typing && target.hasAttribute("hx-get")) event.detail.shouldSwap = false;
+    if (target.hasAttribute("hx-get") && inUse(target)) {
+      event.detail.shouldSwap = false;
+      clearTimeout(again);
+      again = setTimeout(() => { if (target.isConnected) htmx.trigger(target, "poll"); }, AGAIN_MS);
+      return;
+    }
     kept.clear();
     all("input[id], textarea[id]", target).forEach((field) => kept.set(field.id, field.value));
     opened.clear();
@@ -92,6 +103,11 @@
   }
   const kept = new Map();
   const opened = new Set();
+  let again = 0;
+  let pressed = false;
+  let posting = 0;
+  const released = () => setTimeout(() => { pressed = false; }, 0); // after the click that follows
+  const post = (step) => (event) => { if (!refreshes(event)) posting = Math.max(0, posting + step); };
 
   function afterSwap(event) {
     readClock();
@@ -120,6 +136,10 @@
   const started = Date.now();
   document.addEventListener("htmx:sseOpen", (event) => hear(event.detail.source));
   document.addEventListener("htmx:beforeSwap", beforeSwap);
+  document.addEventListener("htmx:beforeRequest", post(1));
+  document.addEventListener("htmx:afterRequest", post(-1));
+  document.addEventListener("pointerdown", () => { pressed = true; });
+  ["pointerup", "pointercancel", "blur"].forEach((name) => window.addEventListener(name, released));
   document.addEventListener("htmx:afterSettle", afterSwap);
   document.addEventListener("htmx:xhr:progress", onUpload);
   document.addEventListener("visibilitychange", onVisibility);
