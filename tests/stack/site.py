@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import psycopg
 
 from lab.demo import simulated
 from lab.demo.dashboard import Dashboard
-from lab.demo.pages import Browser
+from lab.demo.pages import Browser, PageError
 from lab.demo.people import People
 
 GOOD, NEXT, BAD = *simulated.NEW, simulated.BAD
 STRATEGY = "Stack test"
+ONCE = {"stage": 1, "start": 1, "shift": 1, "commit": 1, "retire": 1}  # what one rollout does to each gateway
 SPEC: dict[str, Any] = {
     "waves": [{"title": "all", "rest": True}],
     "observe_seconds": 3,
@@ -74,11 +75,17 @@ class Site:
     def people(self) -> People:
         return People(self.dashboard.address, PASSWORDS, say=print)
 
-    def answers(self) -> bool:
-        """Does the web half let somebody sign in?"""
+    def serves(self) -> bool:
+        """Can somebody sign in and see the gateways?"""
         browser = Browser(self.dashboard.address)
-        browser.sign_in("auditor", PASSWORDS["auditor"])
-        return browser.get("/").status == 200
+        with suppress(PageError):
+            browser.sign_in("auditor", PASSWORDS["auditor"])
+            return browser.get("/gateways/").status == 200
+        return False
+
+    def looked_at(self) -> str:
+        """When a gateway was last looked at: the clock says when, a worker does it."""
+        return str(self.ask("SELECT max(facts_at) AS at FROM fleet_gateway")[0]["at"])
 
     def pids(self) -> dict[str, int]:
         """Program → process id, of those that run now."""

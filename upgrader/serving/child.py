@@ -19,10 +19,10 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def die_with(parent: int) -> None:
-    """Runs in the child before exec: the kernel kills it when the supervisor ends, however it ends."""
+def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Runs in the child before exec: the kernel signals it when its parent ends, however that ends."""
     if LIBC is not None:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        LIBC.prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # it died between fork and prctl
             os._exit(1)
 
