@@ -92,7 +92,8 @@ def retire(call: Call) -> Result:
         state = states.load(call.paths)
         slot = slots.look(number, state, call.paths)
         if not slot.running:
-            if slot.process.returning:
+            # Given up after its restarts, it is no process either, and yet its slot is not free.
+            if slot.process.returning or slot.process.failed:
                 _refuse_in_use(state, number)
                 supervise.stop(call.paths, number)
             _forget_slot(call, number)

@@ -63,6 +63,7 @@ class Keeper:
                 self._attempt("committed", self._keep_committed)
                 self._attempt("learnt", self._learn)
                 self._attempt("roamers", self._end_older)
+                self._attempt("spare", self._keep_spare)
                 self._attempt("logs", self._rotate)
         finally:
             if self._monitor is not None:
@@ -153,6 +154,9 @@ class Keeper:
     def _rotate(self) -> None:
         for number in self._config.slots:
             metrics.rotate(self._paths, number, ours=configs.own_addresses(self._config))
+
+    def _keep_spare(self) -> None:
+        states.keep_spare(self._paths)
 
     def _end_older(self) -> None:
         for say in roamers.end_older(self._config, self._paths):

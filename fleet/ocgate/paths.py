@@ -28,6 +28,11 @@ class Paths:
         return self.lib / "state.json"
 
     @property
+    def spare(self) -> Path:
+        """Room kept for the day when the disk is full: a rollback must be able to write down what it did."""
+        return self.lib / "spare"
+
+    @property
     def agreed_conf(self) -> Path:
         """The operator's ocserv.conf as it was agreed; slots are derived from this copy."""
         return self.lib / "ocserv.conf.agreed"

@@ -107,8 +107,14 @@ def _call(request: schema.Request, paths: Paths, *, reader: Reader, writer: Writ
 
 
 def _run(verb: Callable[[Call], Result], call: Call, request: schema.Request) -> Result:
-    if request.fence is not None:
-        state.admit(call.paths, request.fence)
+    try:
+        if request.fence is not None:
+            state.admit(call.paths, request.fence)
+    except OSError as failure:
+        if not state.is_full(failure):
+            raise
+        say = f"No room is left below {call.paths.lib} to write a {request.verb} down. Nothing was changed."
+        raise Refused("not_enough_disk", say) from failure
     return verb(call)
 
 

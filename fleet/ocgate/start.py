@@ -61,7 +61,7 @@ def prepare(config: Config, paths: Paths, *, release: str, number: int) -> None:
     slots.ensure_addresses(config)
     # /run is empty after a reboot; ocserv makes its sockets here.
     paths.slot_run(number).mkdir(parents=True, exist_ok=True)
-    states.write_whole(paths.slot_conf(number), text, mode=0o640)
+    states.write_spared(paths, paths.slot_conf(number), text, mode=0o640)
     log = paths.slot_log(number)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -113,7 +115,7 @@ def changing(paths: Paths) -> Iterator[State]:
     with locks.held(paths.run, "state", wait=5.0):
         state = load(paths)
         yield state
-        write_whole(paths.state, json.dumps(asdict(state), sort_keys=True, indent=1) + "\n")
+        write_spared(paths, paths.state, json.dumps(asdict(state), sort_keys=True, indent=1) + "\n")
 
 
 def admit(paths: Paths, fence: int) -> None:
@@ -122,6 +124,37 @@ def admit(paths: Paths, fence: int) -> None:
         if fence < state.fence:
             raise Refused("fence_too_low", f"Fence {fence} is older than {state.fence}, which this gateway has seen.")
         state.fence = fence
+
+
+SPARE = 1024 * 1024  # bytes
+SPARE_LEAVES = 8 * 1024 * 1024  # a disk with less room than this is not made fuller by us
+
+
+def keep_spare(paths: Paths) -> None:
+    """Set room aside for the day when the disk is full; no harm where there is none."""
+    if paths.spare.exists() or shutil.disk_usage(paths.lib).free < SPARE + SPARE_LEAVES:
+        return
+    handle = os.open(paths.spare, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(handle, 0, SPARE)
+    finally:
+        os.close(handle)
+
+
+def is_full(failure: OSError) -> bool:
+    """Whether a write failed for want of room."""
+    return failure.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def write_spared(paths: Paths, path: Path, text: str, *, mode: int = 0o600) -> None:
+    """`write_whole`, with the room that was set aside when there is no other."""
+    try:
+        write_whole(path, text, mode=mode)
+    except OSError as failure:
+        if not is_full(failure) or not paths.spare.exists():
+            raise
+        paths.spare.unlink()
+        write_whole(path, text, mode=mode)
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:

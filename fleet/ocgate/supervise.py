@@ -70,6 +70,7 @@ def stop(paths: Paths, slot: int, *, timeout: float = 20.0) -> None:
     """Stop the slot's main process and wait; its users, if any, are cut."""
     if has_systemd():
         run(["systemctl", "stop", UNIT.format(slot)], timeout=timeout + 10)
+        run(["systemctl", "reset-failed", UNIT.format(slot)], timeout=10)
         return
     record = _record(paths, slot)
     parent = int(record.get("supervisor", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,49 @@ def test_a_lock_that_is_held_is_busy_and_others_are_free(tmp_path: Path) -> None
             pass
     assert not locks.is_held(tmp_path, "stage-x")
     assert not locks.is_held(tmp_path, "never")
+
+
+class FullOnce:
+    """A disk without room until the spare room was given back."""
+
+    def __init__(self, spare: Path) -> None:
+        self.spare, self.whole = spare, state.write_whole
+
+    def __call__(self, path: Path, text: str, *, mode: int = 0o600) -> None:
+        if self.spare.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.whole(path, text, mode=mode)
+
+
+def test_a_full_disk_does_not_keep_the_state_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = paths(tmp_path)
+    state.admit(where, 5)
+    state.keep_spare(where)
+    assert where.spare.stat().st_size == state.SPARE
+    monkeypatch.setattr(state, "write_whole", FullOnce(where.spare))
+    state.admit(where, 6)
+    assert state.load(where).fence == 6
+    assert not where.spare.exists()
+
+
+def test_without_spare_room_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = paths(tmp_path)
+    state.admit(where, 5)
+
+    def full(path: Path, text: str, *, mode: int = 0o600) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(state, "write_whole", full)
+    with pytest.raises(OSError, match="No space left"):
+        state.admit(where, 6)
+    assert state.load(where).fence == 5
+
+
+def test_room_is_set_aside_only_where_there_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = paths(tmp_path)
+    where.lib.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(state, "SPARE_LEAVES", 1 << 60)
+    state.keep_spare(where)
+    assert not where.spare.exists()
