@@ -11,7 +11,6 @@ from lab.host_files import new_host_key
 
 FILLER = "/var/lib/ocgate/filler"
 OCSERV_CONF = "/etc/ocserv/ocserv.conf"
-LIBFAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 @contextlib.contextmanager
@@ -65,30 +64,29 @@ def edit_ocserv_conf(gateway: Gateway, old: str = "dpd = 90", new: str = "dpd = 
 def clock_off(gateway: Gateway, seconds: int) -> Iterator[None]:
     """The wall clock of every Python program on the gateway, so ocgate's, is off by `seconds`; after a reboot too.
 
-    The kernel has one wall clock for all namespaces (a time namespace shifts only the monotonic ones), so the offset
-    is libfaketime's, put around /usr/bin/python3: what ocgate starts from then on sees it (`serve`, not a `keep` that
-    runs already); kernel timers and ocserv do not.
+    The kernel has one wall clock for all namespaces (a time namespace shifts only the monotonic ones), so `time.time`
+    itself is shifted: what ocgate starts from then on sees it (`serve`, not a `keep` that runs already); kernel timers
+    and ocserv do not. libfaketime is no way: its 0.9.10 makes time.sleep of Python 3.11 fail with EINVAL.
     """
-    gateway.run(["sh", "-c", WRAP_PYTHON, "sh", LIBFAKETIME, f"{seconds:+d}"])
+    gateway.run(["sh", "-c", SHIFT_CLOCK, "sh", str(seconds)])
     try:
         yield
     finally:
-        gateway.run(["sh", "-c", UNWRAP_PYTHON])
+        gateway.run(["sh", "-c", RIGHT_CLOCK])
 
 
-WRAP_PYTHON = """
+CUSTOM = "custom=$(/usr/bin/python3 -c \"import sysconfig; print(sysconfig.get_path('stdlib'))\")/sitecustomize.py"
+SHIFT_CLOCK = f"""
 set -e
-real=$(readlink -f /usr/bin/python3)
-printf '#!/bin/sh\\nexport LD_PRELOAD=%s FAKETIME=%s FAKETIME_DONT_FAKE_MONOTONIC=1\\nexec %s "$@"\\n' \\
-    "$1" "$2" "$real" > /usr/bin/python3.wrapped
-chmod 755 /usr/bin/python3.wrapped
-mv /usr/bin/python3.wrapped /usr/bin/python3
+{CUSTOM}
+[ ! -e "$custom" ] || mv -T "$custom" "$custom.kept"
+printf 'import time\\n_true = time.time\\ntime.time = lambda: _true() + (%s)\\n' "$1" > "$custom"
 """
-UNWRAP_PYTHON = """
+RIGHT_CLOCK = f"""
 set -e
-real=$(sed -n 's/^exec \\([^ ]*\\) .*/\\1/p' /usr/bin/python3)
-ln -s "$real" /usr/bin/python3.link
-mv -T /usr/bin/python3.link /usr/bin/python3
+{CUSTOM}
+rm "$custom"
+[ ! -e "$custom.kept" ] || mv -T "$custom.kept" "$custom"
 """
 
 

@@ -24,7 +24,6 @@ PROGRAMS = {
     "ip": "iproute2",
     "dpkg-deb": "dpkg",
     "/lib/systemd/systemd": "systemd",
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1": "libfaketime",
 }
 
 
