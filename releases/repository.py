@@ -115,6 +115,15 @@ def keep(received: Received) -> Path:
     return Path(received.digest) / manifest.BUNDLE
 
 
+def is_whole(bundle: str, sha256: str) -> bool:
+    """Whether a kept bundle still has its hash. Slow by the bundle."""
+    try:
+        with path_of(bundle).open("rb") as kept:
+            return hashlib.file_digest(kept, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
 def path_of(bundle: str) -> Path:
     """Return the absolute path of a kept bundle."""
     return Path(settings.REPOSITORY) / bundle

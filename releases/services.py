@@ -39,8 +39,11 @@ def files(release: Release) -> ReleaseFiles:
     signatures = list(seen.signatures.select_related("signer").order_by("name", "pk"))
     _refuse_too_few(seen, [signature for signature in signatures if signature.signer.active])
     bundle = repository.path_of(seen.bundle)
-    if not bundle.is_file() or bundle.stat().st_size != seen.size:
-        raise Refused(f"The bundle of {seen.name} is not in the repository any more. Add the release again.")
+    if (here := bundle.stat().st_size if bundle.is_file() else 0) != seen.size:
+        raise Refused(
+            f"The bundle of {seen.name} in the repository has {here} of {seen.size} bytes, so nothing was sent."
+            " Add the release again, then resume."
+        )
     return ReleaseFiles(
         release=seen.name,
         digest=seen.digest,
@@ -105,7 +108,7 @@ def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> R
         said = repository.check_sums(received, folder)
         repository.check_bundle(received)
         if known := _known(said, received.digest):
-            return known
+            return _mended(known, received, actor=actor, now=now)
         release = _release(received, said, by=by, now=now)
         try:
             return _keep(release, received, good, actor=actor)
@@ -114,6 +117,17 @@ def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> R
             if known := _known(said, received.digest):
                 return known
             raise
+
+
+def _mended(known: Release, received: repository.Received, *, actor: Actor, now: datetime) -> Release:
+    """A release that is here already; a bundle that was damaged in the repository is replaced by the one that came."""
+    if repository.is_whole(known.bundle, known.sha256):
+        return known
+    with transaction.atomic():
+        reason = "Its bundle in the repository was damaged or gone; it was replaced."
+        audit.append("release.mended", subject=f"release:{known.pk}", actor=actor, at=now, reason=reason)
+        repository.keep(received)
+    return known
 
 
 def _verified(received: repository.Received, *, now: datetime) -> list[trust.Signed]:

@@ -38,7 +38,16 @@ class TestFiles:
 
     def test_refuses_a_release_without_its_bundle(self, release: Release) -> None:
         services.files(release).bundle.unlink()
-        assert say(release) == "The bundle of 1.3.0-2 is not in the repository any more. Add the release again."
+        assert say(release).startswith("The bundle of 1.3.0-2 in the repository has 0 of ")
+        assert say(release).endswith(" bytes, so nothing was sent. Add the release again, then resume.")
+
+    def test_a_damaged_bundle_is_mended_by_adding_the_release_again(self, release: Release, tmp_path: Path) -> None:
+        bundle = services.files(release).bundle
+        whole = bundle.read_bytes()
+        bundle.write_bytes(whole[:-1])
+        again = services.take_in(tmp_path / "in", by=None, actor=OLA, now=NOW)
+        assert (again.pk, services.files(release).bundle.read_bytes()) == (release.pk, whole)
+        assert AuditEvent.objects.filter(verb="release.mended").count() == 1
 
     def test_refuses_when_the_signer_is_not_trusted_any_more(self, release: Release, li: TrustedSigner) -> None:
         services.distrust_signer(li, reason="lost laptop", actor=OLA, now=NOW)
