@@ -41,6 +41,7 @@ def quarantine(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) ->
 
 def release(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
     """A person has looked: the gateway may be talked to again."""
+    gateway.refresh_from_db(fields=["state"])
     if gateway.state != State.QUARANTINED:
         return False
     return _write(gateway, State.ENROLLED, verb="gateway.released", reason=reason, actor=actor, now=now)

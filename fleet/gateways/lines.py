@@ -193,6 +193,8 @@ class Lines:
             raise ConnectionLost(f"{self.name} showed no sign of life for {most:g} s. The connection was closed.")
 
     def _lost(self) -> ConnectionLost:
+        if (silence := self._pulse.silence()) > SILENCE_SECONDS:
+            return ConnectionLost(f"{self.name} showed no sign of life for {silence:.0f} s. The connection was closed.")
         self._drain.join(0.5)
         cut = " in the middle of a line" if self._buffer else ""
         said = plain(self._stderr.decode("utf-8", "replace")).strip().rpartition("\n")[2][-300:].rstrip(".")

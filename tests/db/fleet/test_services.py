@@ -122,8 +122,8 @@ def test_a_gateway_in_quarantine_is_not_talked_to() -> None:
 
 def test_pinning_ends_the_quarantine() -> None:
     gateway = enrol()
-    services.quarantine(gateway, reason="another key", actor=OLA, now=NOW)
-    services.pin(seen(gateway), host_keys=[("ssh-ed25519", OTHER)], actor=OLA, now=NOW)
+    services.quarantine(seen(gateway), reason="another key", actor=OLA, now=NOW)
+    services.pin(gateway, host_keys=[("ssh-ed25519", OTHER)], actor=OLA, now=NOW)
     assert (seen(gateway).state, gateway.host_keys.get().key) == ("enrolled", OTHER)
     assert verbs()[2:] == ["gateway.pinned", "gateway.released"]
 
