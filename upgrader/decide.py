@@ -110,7 +110,9 @@ def stuck(seen: RolloutSeen) -> Move | None:
     if not failed:
         return None
     more = f" And {len(failed) - 1} more." if len(failed) > 1 else ""
-    return Move("rollout", 0, R.HELD, f"{failed[0].gateway}: {failed[0].reason}{more}")
+    # Most sentences begin with the gateway's name already.
+    name, why = failed[0].gateway, failed[0].reason
+    return Move("rollout", 0, R.HELD, f"{why if why.startswith(name) else f'{name}: {why}'}{more}")
 
 
 def go_on(seen: RolloutSeen) -> Move | None:

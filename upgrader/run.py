@@ -19,7 +19,7 @@ from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles
 from releases import services as releases
 from releases.models import Release
-from upgrader import alive, flow, journal
+from upgrader import advice, alive, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import StepRun
 from upgrader.plan import parse_spec
@@ -63,13 +63,15 @@ def attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[Settled, D
         if no.code == "fence_too_low":
             # Somebody drew a later fence for this gateway: claim again with one of our own.
             return Settled(S.DUE, error=no.say, wait=0.2, result=claimed.step.result), None
-        return Settled(S.FAILED, error=no.say, result={"code": no.code}), None
+        say = advice.with_way_on(no.say, no.code, step=name)
+        return Settled(S.FAILED, error=say, result={"code": no.code}), None
     except LostRace as lost:
         return Settled(S.DUE, error=str(lost)), None
     except Exception:
         log.exception("step %s of upgrade %s", name, claimed.upgrade.pk)
-        last = traceback.format_exc().strip().splitlines()[-1][:300]
-        return Settled(S.FAILED, error=f"A fault of ours in step {name}: {last}. The log has the whole."), None
+        last = traceback.format_exc().strip().splitlines()[-1][:300].rstrip(".")
+        say = f"A fault of ours in step {name}: {last}. The log has the whole."
+        return Settled(S.FAILED, error=advice.with_way_on(say, "", step=name)), None
     if isinstance(outcome, Done):
         return Settled(S.DONE, result={**outcome.result, "say": outcome.say}, columns=outcome.columns), outcome
     result = {"say": outcome.say, **outcome.result}

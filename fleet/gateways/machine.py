@@ -85,6 +85,7 @@ class Machine:
         self.signed_out: list[str] = []  # short ids of sessions that their own users ended
         self.logins_failed = 0  # the users' own count
         self.boots = 1
+        self.booted_at = 0.0
 
     def advance(self, now: float) -> None:
         """Let everything happen that was due up to `now`, in the order of time."""
@@ -166,6 +167,7 @@ class Machine:
             self.stop(slot, at, failed=False)
         self.end_trial()
         self.boots += 1
+        self.booted_at = at
         if self.steering.committed:
             self.launch(self.slots[self.steering.committed.slot], self.steering.committed.release, at)
 
@@ -225,6 +227,7 @@ class Machine:
             "logins_failed": self.logins_failed,
             "signed_out": self.signed_out,
             "boots": self.boots,
+            "booted_at": self.booted_at,
             "chairs": self.crowd.dump(),
         }
 
@@ -246,6 +249,7 @@ class Machine:
         self.logins_failed = int(raw["logins_failed"])
         self.signed_out = list(raw.get("signed_out", []))
         self.boots = int(raw["boots"])
+        self.booted_at = float(raw.get("booted_at", 0.0))
         self.crowd.load(raw["chairs"])
 
     def _steer(self, remote: str) -> Slot | None:

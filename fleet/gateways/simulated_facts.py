@@ -28,6 +28,7 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
         "hostname": machine.name,
         "now": their_now,
         "boot_id": f"{machine.name}-{machine.boots}",
+        "uptime": now - machine.booted_at,
         "fence": machine.fence,
         "committed": asdict(steering.committed) if steering.committed else None,
         "previous": asdict(steering.previous) if steering.previous else None,

@@ -1,23 +1,26 @@
 """Watch both slots under the same traffic, and renew the trial while all is as it should be."""
 
+import time
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from fleet.errors import RetryLater
-from fleet.ports import Facts, Gateway
+from fleet.ports import Gateway
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
+from upgrader.steps.lost import lost
 from upgrader.steps.presence import presence
 from upgrader.steps.shift import weights
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
+    asked = time.monotonic()
     try:
         facts = gateway.facts()
     except RetryLater as silence:
         misses = int(job.earlier.get("misses", 0)) + 1
         return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
-    if sentence := lost(job, facts):
+    if sentence := lost(job, facts, waited=time.monotonic() - asked):
         # Nothing is renewed: the gateway has decided for itself, and we believe it.
         return NotYet(job.spec.poll_seconds, sentence, result={"misses": 0, "lost": sentence}, facts=facts.raw)
     columns: dict[str, Any] = {}
@@ -34,16 +37,6 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         samples=samples(job, gateway),
         facts=facts.raw,
     )
-
-
-def lost(job: Job, facts: Facts) -> str:
-    """The sentence when the gateway no longer carries the trial, else nothing."""
-    slot = next((slot for slot in facts.slots if slot.slot == job.to_slot), None)
-    if slot is None or slot.release != job.release or slot.state in ("idle", "failed"):
-        return f"{job.release} no longer runs in slot {job.to_slot} of {job.gateway}."
-    if facts.trial is None and not dict(facts.weights).get(job.to_slot):
-        return f"{job.gateway} went back to {job.from_release} by itself: the trial ended or the machine rebooted."
-    return ""
 
 
 def samples(job: Job, gateway: Gateway) -> tuple[SampleOf, ...]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from fleet.errors import GiveUp
 from fleet.ports import Gateway
 from upgrader.steps.job import Done, Job, Outcome
 
@@ -15,7 +16,16 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     share = int(job.args["weight"])
     # Who is here is written down before the first client is steered: this is what must be kept.
     before = list(job.before) or [session.id for session in gateway.sessions()]
-    shifted = gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+    try:
+        shifted = gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+    except GiveUp as no:
+        if no.code != "slot_not_running":
+            raise
+        raise GiveUp(
+            f"{job.release} ended by itself in slot {job.to_slot} of {job.gateway} soon after its start. No user was"
+            " sent there. Roll back to keep its log for study, or resume to try it again.",
+            code=no.code,
+        ) from no
     return Done(
         f"{share} % of new users on {job.gateway} go to {job.release}; it goes back by itself after"
         f" {job.spec.trial_seconds} s without us.",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import pytest
 
+from approvals.errors import Refused
+from fleet import services
 from fleet.gateways.machine import Faults
+from fleet.models import Gateway
+from releases import repository
 from tests.db.upgrader.world import NEW, OLD, Fleet
 from upgrader.models import Rollout
 
@@ -51,8 +56,10 @@ def test_it_is_held_with_the_sentence_and_nobody_is_cut(
 ) -> None:
     fault(canary(fleet))
     rollout = fleet.until(fleet.started(), "held", seconds=120)
-    assert rollout.reason.startswith("gw-1: ")
+    assert rollout.reason.startswith("gw-1")
+    assert rollout.reason.count("gw-1:") <= 1, "its name twice"
     assert word in rollout.reason
+    assert "resume" in rollout.reason.lower(), "nothing says what to do"
     assert fleet.machines["gw-1"].machine.cut == []
     assert fleet.machines["gw-1"].machine.weights() == {1: 100}
 
@@ -82,7 +89,57 @@ def test_a_reboot_during_the_trial_is_believed(fleet: Fleet) -> None:
     rollout = observed(fleet)
     fleet.machines["gw-1"].reboot()
     fleet.until(rollout, "rolled_back", seconds=60)
-    assert "no longer runs" in rollout.waves.get(number=1).reason
+    said = rollout.waves.get(number=1).reason
+    assert said.startswith("gw-1 rebooted, and every session on it ended with that, 4 sessions from before the rollout")
+    assert rollout.reason.endswith("It serves 1.1.6-3 again; its users sign in anew.")
+
+
+def test_a_slot_that_dies_before_anybody_is_sent_there_holds_the_rollout(fleet: Fleet) -> None:
+    canary(fleet).dies_after[NEW] = 1
+    rollout = fleet.started()
+    fleet.until_step(rollout, "shift")
+    fleet.seconds += 2
+    fleet.until(rollout, "held", seconds=10)
+    assert f"{NEW} ended by itself in slot 2 of gw-1 soon after its start. No user was sent there." in rollout.reason
+    fleet.act("roll_back", rollout)
+    fleet.until(rollout, "rolled_back", seconds=10)
+    assert fleet.machines["gw-1"].machine.cut == []
+
+
+def test_a_bundle_that_was_cut_short_is_not_sent_until_it_is_whole(fleet: Fleet) -> None:
+    bundle = repository.path_of(fleet.release.bundle)
+    bundle.write_bytes(b"bun")
+    rollout = fleet.until(fleet.started(), "held", seconds=20)
+    assert rollout.reason == (
+        f"gw-1: The bundle of {NEW} in the repository has 3 of 6 bytes, so nothing was sent."
+        " Add the release again, then resume."
+    )
+    bundle.write_bytes(b"bundle")
+    fleet.act("resume", rollout)
+    fleet.until(rollout, "waiting_promotion")
+
+
+def test_a_gateway_in_quarantine_holds_the_rollout_until_it_is_pinned(fleet: Fleet) -> None:
+    rollout = observed(fleet)
+    row = Gateway.objects.get(name="gw-1")
+    services.quarantine(row, reason="It shows another host key.", actor=fleet.who(fleet.cal), now=fleet.now())
+    fleet.until(rollout, "held", seconds=60)
+    assert rollout.reason == "gw-1 is quarantined. Look at its host key, then resume."
+    with pytest.raises(Refused, match="gw-1 is quarantined"):
+        fleet.act("resume", rollout)
+    pin = [("ssh-ed25519", base64.b64encode(b"\0\0\0\x0bssh-ed25519 key").decode())]
+    services.pin(row, host_keys=pin, actor=fleet.who(fleet.cal), now=fleet.now())
+    fleet.act("resume", rollout)
+    fleet.until(rollout, "waiting_promotion")
+
+
+def test_an_edit_while_it_is_observed_disturbs_nobody(fleet: Fleet) -> None:
+    rollout = observed(fleet)
+    canary(fleet).conf_changed = True
+    fleet.until(rollout, "waiting_promotion")
+    assert fleet.machines["gw-1"].machine.cut == []
+    fleet.act("roll_back", rollout)
+    fleet.until(rollout, "rolled_back")
 
 
 def test_cut_off_for_longer_than_the_trial_the_gateway_decides(fleet: Fleet) -> None:
@@ -93,7 +150,8 @@ def test_cut_off_for_longer_than_the_trial_the_gateway_decides(fleet: Fleet) -> 
     assert fleet.machines["gw-1"].machine.weights() == {1: 100}
     canary(fleet).unreachable = False
     fleet.until(rollout, "rolled_back", seconds=60)
-    assert "went back to 1.1.6-3 by itself" in rollout.waves.get(number=1).reason
+    said = "gw-1 heard nothing from us for 60 s and went back to 1.1.6-3 by itself, as agreed; no session was touched."
+    assert rollout.waves.get(number=1).reason == said
 
 
 def test_silence_is_no_evidence_and_waits_for_a_person(fleet: Fleet) -> None:

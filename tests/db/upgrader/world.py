@@ -127,6 +127,17 @@ class Fleet:
             self.seconds += 1
         raise AssertionError(f"after {seconds} s the rollout is {rollout.state}: {rollout.reason}")
 
+    def until_step(self, rollout: Rollout, name: str) -> None:
+        """Do what is due, step by step, until a step of this name is next; leave it undone."""
+        for _ in range(50):
+            due = engine.tick(now=self.now())
+            first = StepRun.objects.filter(pk__in=due, upgrade__wave__rollout=rollout).first()
+            if first is not None and first.name == name:
+                return
+            if first is not None:
+                run.run_step(first.pk, opener=self.opener, clock=self.now)
+        raise AssertionError(f"{name} never came")
+
     def sign_out_all(self) -> None:
         for gateway in self.machines.values():
             for session in list(gateway.machine.sessions()):

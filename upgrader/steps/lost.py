@@ -1,0 +1,40 @@
+"""Has the gateway left the trial by itself, and why? Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fleet.phrases import count
+from fleet.ports import Facts
+from upgrader.steps.job import Job
+
+
+def lost(job: Job, facts: Facts, *, waited: float) -> str:
+    """The sentence when the gateway no longer carries the trial, else nothing. `waited`: seconds for its answer."""
+    slot = next((slot for slot in facts.slots if slot.slot == job.to_slot), None)
+    runs = slot is not None and slot.release == job.release and slot.state not in ("idle", "failed")
+    steered = facts.trial is not None or bool(dict(facts.weights).get(job.to_slot))
+    if runs and steered:
+        return ""
+    if rebooted(job, facts, waited=waited):
+        return (
+            f"{job.gateway} rebooted, and every session on it ended with that, {count(len(job.before), 'session')} from"
+            f" before the rollout among them. It serves {job.from_release} again; its users sign in anew."
+        )
+    if not runs:
+        return f"{job.release} ended by itself in slot {job.to_slot} of {job.gateway}, and sessions there with it."
+    if job.trial_until is not None and job.now >= job.trial_until:
+        return (
+            f"{job.gateway} heard nothing from us for {job.spec.trial_seconds} s and went back to {job.from_release} by"
+            " itself, as agreed; no session was touched."
+        )
+    return f"Somebody on {job.gateway} ended its trial; it went back to {job.from_release} and no session was touched."
+
+
+def rebooted(job: Job, facts: Facts, *, waited: float) -> bool:
+    """Whether the machine has run for less time than its trial: no clock of two machines is compared."""
+    uptime = facts.raw.get("uptime")
+    if job.trial_until is None or not isinstance(uptime, int | float):
+        return False
+    renewed = job.trial_until - timedelta(seconds=job.spec.trial_seconds)
+    return float(uptime) < (job.now - renewed).total_seconds() + waited
