@@ -1,0 +1,63 @@
+"""One real gateway with two users for this folder; each test begins with 1.1.6 in slot 1 and a fresh database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet import gateways
+from lab.fleet import Lab
+from tests.gateway.upgrader.world import RealFleet, Users
+from upgrader import flow, hint
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
+    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.gateway)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    assert os.geteuid() == 0, "the gateway tests need root"
+    with Lab(gateways=1, users=2, say=lambda _text: None) as standing:
+        yield standing
+
+
+@pytest.fixture(scope="session")
+def seated(lab: Lab) -> Users:
+    return Users(lab)
+
+
+@pytest.fixture
+def controller(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of its own; no broker, for the test does the worker's part."""
+    settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
+    monkeypatch.setattr(hint, "send", lambda task, row_id: None)
+    # The same number of tries as ever, in less time.
+    monkeypatch.setattr(flow, "RETRY_SECONDS", (0.2, 0.4, 0.8))
+
+
+@pytest.fixture
+def fleet(lab: Lab, seated: Users, controller: None) -> Iterator[RealFleet]:
+    """The controller with this gateway enrolled, and everybody where he was."""
+    fleet = RealFleet(lab)
+    fleet.home()
+    seated.sit_down()
+    yield fleet
+    gateways.close_all()
+
+
+@pytest.fixture
+def users(fleet: RealFleet, seated: Users) -> Users:
+    """The two users, seated on slot 1."""
+    return seated
