@@ -62,12 +62,19 @@ def offers(seen: Picture, now: datetime) -> list[Offer]:
             effect=EFFECTS[action](seen),
             reason=why_not(seen, action, now),
             tone=TONES.get(action, "plain"),
-            shown=seen.state in ACTION_STATES[action] or (action == "promote" and soon(seen)),
+            shown=visible(seen, action),
             decision=action in DECISIONS or (action == "promote" and no_pass(seen)),
             needs_reason=action in ("reject", "roll_back") or (action == "promote" and no_pass(seen)),
         )
         for action in order
     ]
+
+
+def visible(seen: Picture, action: str) -> bool:
+    """On the page: what the state allows and has an object, and a promotion that will be asked for."""
+    if action == "roll_back" and not seen.touched:
+        return False
+    return seen.state in ACTION_STATES[action] or (action == "promote" and soon(seen))
 
 
 def why_not(seen: Picture, action: str, now: datetime) -> str:
@@ -76,6 +83,8 @@ def why_not(seen: Picture, action: str, now: datetime) -> str:
         if action == "promote" and soon(seen):
             return when_promotable(seen, now)
         return f"not while it is: {words.ROLLOUT[seen.state].say.lower()}"
+    if action == "roll_back" and not seen.touched:
+        return "no gateway carries this release by this rollout"
     if action not in seen.may:
         return f"needs {WHO[action]} on {seen.pool}"
     if action in ("approve", "reject") and seen.own:

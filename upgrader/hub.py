@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from upgrader.live import CHANNEL
 
 RESYNC = "resync"  # something may have been missed: ask for everything again
+BYE = "bye"  # the server stops: end the stream, the browser comes again
 RETRY_SECONDS = (0.5, 1, 2, 5)
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,10 @@ class Hub:
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
 
+    def say_bye(self) -> None:
+        """End all open streams: a server that stops would wait for them."""
+        self._pass_on(BYE)
+
     async def stop(self) -> None:
         """Stop hearing; open streams end by themselves."""
         if self._hearing is not None:
@@ -95,7 +100,7 @@ class Hub:
 
     def _pass_on(self, topic: str) -> None:
         for listener in self._listeners:
-            if topic == RESYNC or topic in listener.topics:
+            if topic in (RESYNC, BYE) or topic in listener.topics:
                 listener.tell(topic)
 
 

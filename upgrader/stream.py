@@ -21,7 +21,7 @@ from django.http import Http404, HttpRequest, parse_cookie
 
 from approvals.models import User
 from upgrader import selectors
-from upgrader.hub import RESYNC, Hub, Listener
+from upgrader.hub import BYE, RESYNC, Hub, Listener
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -104,6 +104,8 @@ async def talk(listener: Listener, send: Send) -> None:
     await say(send, "retry: 1000\n\n" + event(RESYNC))
     while (left := end - loop.time()) > 0:
         news = await listener.news(min(HEARTBEAT_SECONDS, left))
+        if BYE in news:
+            break
         await say(send, "".join(dict.fromkeys(map(event, map(named, news)))) or event("alive"))
         if news:
             await asyncio.sleep(SETTLE_SECONDS)

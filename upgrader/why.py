@@ -69,7 +69,7 @@ def at_rest(seen: Picture, now: datetime) -> str:
         case R.DONE:
             return f"Done at {at}. {seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}."
         case R.ROLLED_BACK:
-            return f"Rolled back at {at}. {sentence(seen.reason)}"
+            return " ".join(filter(None, [f"Rolled back at {at}.", cause(seen), sentence(seen.reason)]))
         case R.REJECTED:
             return f"Rejected at {at}; nothing was changed. {sentence(seen.reason)}"
         case _:
@@ -77,6 +77,16 @@ def at_rest(seen: Picture, now: datetime) -> str:
                 f"The rollback could not be verified. {sentence(seen.reason)} "
                 "Look at the gateway, then roll back again: the steps that are done are not done twice."
             )
+
+
+def cause(seen: Picture) -> str:
+    """The failed verdict that a rollback followed; "" when a person asked for it."""
+    failed = [wave for wave in seen.waves if wave.verdict and wave.verdict.outcome is Outcome.FAIL]
+    return (
+        f"Wave {failed[0].number} failed: {sentence(failed[0].verdict.sentence)}"
+        if failed and failed[0].verdict
+        else ""
+    )
 
 
 def touches(seen: Picture) -> str:

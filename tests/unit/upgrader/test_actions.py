@@ -18,7 +18,8 @@ def offered(seen: Picture) -> dict[str, Offer]:
 
 @pytest.mark.parametrize("state", R)
 def test_table_of_moves_decides(state: R) -> None:
-    for action, offer in offered(picture(state)).items():
+    at_work = wave(1, W.OBSERVING, row(1, U.OBSERVING))
+    for action, offer in offered(picture(state, at_work)).items():
         assert offer.enabled is (state in ACTION_STATES[action])
         assert offer.shown is (state in ACTION_STATES[action])
         assert bool(offer.reason) is not offer.enabled
@@ -62,6 +63,13 @@ def test_after_a_pass_one_press_is_enough() -> None:
     promote = offered(picture(R.WAITING_PROMOTION, first, wave(2, W.PLANNED, row(2), row(3))))["promote"]
     assert (promote.needs_reason, promote.decision) == (False, False)
     assert promote.effect.startswith("2 gateways, 20 users")
+
+
+@pytest.mark.parametrize("state", R)
+def test_nothing_to_roll_back_is_not_offered(state: R) -> None:
+    back = offered(picture(state))["roll_back"]
+    assert not back.shown
+    assert not back.enabled
 
 
 def test_rollback_names_its_effect() -> None:

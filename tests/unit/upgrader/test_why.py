@@ -63,6 +63,14 @@ def test_trouble_of_a_gateway_comes_first() -> None:
     assert "gw-1 has trouble, tried 3 times: No answer from gw-1." in said
 
 
+def test_rolled_back_says_why() -> None:
+    first = wave(
+        1, W.ROLLED_BACK, row(1, U.ROLLED_BACK), verdict=Judged(Outcome.FAIL, "14 of 126 failed", NOW, final=True)
+    )
+    said = why(picture(R.ROLLED_BACK, first, reason="Rolled back and verified."), NOW).text
+    assert said == "Rolled back at 14:08. Wave 1 failed: 14 of 126 failed. Rolled back and verified."
+
+
 def test_draining_says_how_many_and_when_it_takes_too_long() -> None:
     seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, old_sessions=3), row(2, U.DONE)))
     said = why(seen, NOW).text
