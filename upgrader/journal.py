@@ -193,6 +193,8 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime) -> StepRun | None
     if settled.to not in STEP_MOVES[S.CLAIMED]:
         raise IllegalMove(f"step {step.pk}: claimed -> {settled.to}")
     with transaction.atomic():
+        # The upgrade before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
+        Upgrade.objects.select_for_update().filter(pk=upgrade.pk).first()
         # Our fence is on the row only while nobody else claimed it.
         if (
             StepRun.objects.filter(pk=step.pk, state=S.CLAIMED, fence=claimed.fence).update(

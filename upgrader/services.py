@@ -207,6 +207,8 @@ def resume(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, no
     approval.check_use(rollout, now=now)
     failed = Upgrade.objects.filter(wave__rollout=rollout, state=U.FAILED).select_related("wave", "gateway")
     with transaction.atomic():
+        # The rollout before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
+        Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
         again = [change for upgrade in failed if (change := journal.retry(upgrade, now=now))]
         back = Change(
             rollout, R(rollout.held_from), reason or f"Resumed by {person.username}.", columns={"held_from": ""}

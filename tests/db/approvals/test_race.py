@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
+
+
+def fresh_database(folder: Path) -> str:
+    """The address of an empty database on the server that DATABASE_URL names; without one, of a file in `folder`."""
+    server = urlsplit(os.environ.get("DATABASE_URL", ""))
+    if not server.scheme.startswith("postgres"):
+        return f"sqlite:///{folder / 'race.sqlite3'}"
+    name = f"race_{secrets.token_hex(4)}"
+    with psycopg.connect(server.geturl(), autocommit=True) as link:
+        link.execute(f"CREATE DATABASE {name}".encode())
+    return server._replace(path=f"/{name}").geturl()
 
 
 class Place:
@@ -17,7 +31,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         more = {"HANDOVER_STATE": str(folder), "DJANGO_SETTINGS_MODULE": "upgrader.settings"}
         self.env = {**os.environ, **more, "PYTHONPATH": str(settings.BASE_DIR), "HANDOVER_LOG": "ERROR"}
-        self.env["DATABASE_URL"] = os.environ.get("RACE_DATABASE_URL", f"sqlite:///{folder / 'race.sqlite3'}")
+        self.env["DATABASE_URL"] = fresh_database(folder)
         self.run("manage.py", "migrate", "-v0")
 
     def run(self, *arguments: str) -> str:
