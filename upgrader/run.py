@@ -119,6 +119,7 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         fence=claimed.fence,
         spec=parse_spec(rollout.plan["spec"]),
         args=claimed.step.args,
+        kept=upgrade.kept or 0,
         before=tuple(upgrade.before),
         left=tuple(upgrade.left),
         trial_until=upgrade.trial_until,

@@ -25,6 +25,7 @@ class Job:
     fence: int
     spec: Spec
     args: Mapping[str, Any]
+    kept: int  # of `before`, still on when last counted
     before: tuple[str, ...]  # session ids at the moment before the first shift
     left: tuple[str, ...]  # those of them that signed out by themselves
     trial_until: datetime | None  # our clock

@@ -133,6 +133,19 @@ def test_a_gateway_in_quarantine_holds_the_rollout_until_it_is_pinned(fleet: Fle
     fleet.until(rollout, "waiting_promotion")
 
 
+def test_a_reboot_while_old_slots_drain_is_counted(fleet: Fleet) -> None:
+    rollout = fleet.until(fleet.started(), "waiting_promotion")
+    fleet.turn(5)
+    fleet.machines["gw-1"].reboot()
+    fleet.turn(5)
+    canary = fleet.upgrades(rollout)[0]
+    assert (canary.gateway.name, canary.state, canary.kept, len(canary.before)) == ("gw-1", "done", 0, 4)
+    said = canary.steps.get(name="drain").result["say"]
+    assert said == (
+        "Slot 1 of gw-1 ended by a reboot or a crash with 4 users on it. Their sessions are lost; they sign in anew."
+    )
+
+
 def test_an_edit_while_it_is_observed_disturbs_nobody(fleet: Fleet) -> None:
     rollout = observed(fleet)
     canary(fleet).conf_changed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from fleet import gateways
 from lab.fleet import Lab
+from lab.tally import GRACE
 from tests.gateway.upgrader.world import RealFleet, Users
 from upgrader import flow, hint
 
@@ -34,8 +36,11 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def seated(lab: Lab) -> Users:
-    return Users(lab)
+def seated(lab: Lab) -> Iterator[Users]:
+    users = Users(lab)
+    yield users
+    time.sleep(GRACE)  # a packet counts as lost after this
+    users.assert_unhurt()
 
 
 @pytest.fixture

@@ -123,6 +123,18 @@ def newcomer(fleet: RealFleet, host: int) -> int:
     return slot
 
 
+def test_a_reboot_while_the_old_slot_drains(fleet: RealFleet, users: Users) -> None:
+    rollout = fleet.go(observed(fleet), "draining")
+    fleet.work_until(lambda: fleet.upgrade(rollout).steps.get(name="drain").result, what="A look at the old slot")
+    fleet.machine.reboot()
+    fleet.go(rollout, "done")
+    assert states(fleet)[2] == ("serving", NEW), "the committed slot serves after the boot"
+    said = "Slot 1 of gw1 ended by a reboot or a crash with 2 users on it. Their sessions are lost; they sign in anew."
+    assert said in rollout_steps(rollout)
+    assert (fleet.upgrade(rollout).kept, len(fleet.upgrade(rollout).before)) == (0, 2)
+    assert newcomer(fleet, 233) == 2
+
+
 def test_a_reboot_in_the_middle(fleet: RealFleet, users: Users) -> None:
     rollout = observed(fleet)
     fleet.machine.reboot()
