@@ -96,9 +96,8 @@
       again = setTimeout(() => { if (target.isConnected) htmx.trigger(target, "poll"); }, AGAIN_MS);
       return;
     }
-    kept.clear();
-    all("input[id], textarea[id]", target).forEach((field) => kept.set(field.id, field.value));
-    opened.clear();
+    // Not cleared here: the swap before may not have settled yet, and what it keeps would be lost.
+    all("input[id], textarea[id]", target).forEach((field) => { if (field.value) kept.set(field.id, field.value); });
     all("details[id][open]", target).forEach((detail) => opened.add(detail.id));
   }
   const kept = new Map();
@@ -123,6 +122,8 @@
       if (field && !field.value && field.type !== "file") field.value = value;
     });
     opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    kept.clear();
+    opened.clear();
     tick();
   }
 
