@@ -10,6 +10,8 @@ POLICY=/usr/sbin/policy-rc.d
 UNIT_PACKAGES=(gpg gpg-agent gpgconf gpgv openssl zstd curl nftables) # what ocgate's parts call
 # shellcheck disable=SC2034
 TEST_PACKAGES=(git shellcheck chromium fonts-dejavu-core)
+# shellcheck disable=SC2034 # read by script/test, which runs servers of its own
+SERVER_PACKAGES=(postgresql redis-server)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
@@ -58,7 +60,7 @@ update_and_install() { # PACKAGES…
 }
 
 install_packages() { # PACKAGES…: as root; no daemon is started by an installation
-  local had_sshd="" made_policy="" answer=0
+  local had_sshd="" made_policy="" answer=0 package
   [ -e /usr/sbin/sshd ] && had_sshd=1
   if [ ! -e $POLICY ]; then
     # invoke-rc.d asks this file: 101 says that nothing may be started (openssh-server would open port 22).
@@ -70,6 +72,13 @@ install_packages() { # PACKAGES…: as root; no daemon is started by an installa
   if [ -z "$had_sshd" ] && [ -e /usr/sbin/sshd ] && command -v systemctl >/dev/null; then
     systemctl -q disable ssh.service 2>/dev/null || true # or it would start at the next boot
   fi
+  for package in "$@"; do
+    case $package in
+      postgresql | redis-server)
+        if command -v systemctl >/dev/null; then systemctl -q disable "$package.service" 2>/dev/null || true; fi
+        ;;
+    esac
+  done
   return $answer
 }
 
