@@ -14,6 +14,7 @@ from lab.fleet import Lab
 from lab.spaces import FIRST_CLIENT, FIRST_ROAMED
 
 EVERY = 4.0  # seconds between two arrivals, and between two that go home
+CARRYING = ("observing", "committing", "draining")  # states of a gateway that gives new users the new release
 WORKDAY = 20.0  # seconds of draining before the first goes home
 
 
@@ -60,11 +61,13 @@ class Life:
             self._draining = now
         elif self.go_home and now - self._draining > WORKDAY:
             self._one_goes_home()
-        if state == "upgrading" and any(row["state"] == "observing" for row in rollout["upgrades"]):
-            self._one_comes()
+        carrying = {row["gateway"] for row in rollout.get("upgrades", []) if row["state"] in CARRYING}
+        if state == "upgrading" and carrying:
+            self._one_comes(carrying)
 
-    def _one_comes(self) -> None:
-        waiting = [client for client in self._later if not client.vpn.running]
+    def _one_comes(self, gateways: set[str]) -> None:
+        """Somebody signs in where the new release is: so whoever was there before is still told apart."""
+        waiting = [client for client in self._later if client.gateway in gateways and not client.vpn.running]
         if waiting:
             self._sign_in(waiting[0])
 
