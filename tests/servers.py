@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -70,6 +72,14 @@ def postgres(folder: Path) -> Iterator[str]:
         with psycopg.connect(address, autocommit=True) as link:
             link.execute("CREATE DATABASE handover")
         yield f"postgres://handover@/handover?host={folder}"
+
+
+def another(address: str) -> str:
+    """Make one more empty database on the PostgreSQL at `address`; its address."""
+    name = f"more_{secrets.token_hex(4)}"
+    with psycopg.connect(address, autocommit=True) as link:
+        link.execute(f"CREATE DATABASE {name}".encode())
+    return urlsplit(address)._replace(path=f"/{name}").geturl()
 
 
 @contextmanager

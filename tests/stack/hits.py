@@ -6,14 +6,16 @@ import os
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.stack.site import Site, loaded, until
+from tests.stack.site import STRATEGY, Site, loaded, until
 
 CHANGES = frozenset({"stage", "start", "shift", "commit", "retire", "restore"})
 """Steps whose verb is an effect: these are hit after it, while its answer is on its way. The worst moment."""
 
+LOOK_EVERY = 0.01  # seconds
 CLAIMED = """
 SELECT s.id, s.name, s.owner, s.fence, g.name AS gateway, g.facts FROM upgrader_steprun s
 JOIN upgrader_upgrade u ON u.id = s.upgrade_id JOIN fleet_gateway g ON g.id = u.gateway_id WHERE s.state = 'claimed'
@@ -32,14 +34,22 @@ class Hunt:
     def __post_init__(self) -> None:
         self.before = self.site.effects()
 
+    def begin(self, release: str) -> int:
+        """Let the people start a rollout, and hunt already while their pages load; its number."""
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(self.site.people().start, release, STRATEGY)
+            while not started.done():
+                self._look()
+                time.sleep(LOOK_EVERY)
+            return started.result()
+
     def follow(self, rollout: int, *, to: str, seconds: float) -> None:
         """Hunt until the rollout's state is `to`; AssertionError with what it says when it does not come there."""
         deadline = time.monotonic() + seconds
         while (row := self._rollout(rollout))["state"] != to:
             assert time.monotonic() < deadline, f"{row['state']} after {seconds:.0f} s: {row['reason']}"
-            if self.wanted:
-                self._look()
-            time.sleep(0.02)
+            self._look()
+            time.sleep(LOOK_EVERY)
         assert not self.wanted, f"never hit: {sorted(self.wanted)}"
 
     def done(self) -> dict[str, dict[str, int]]:
@@ -53,7 +63,9 @@ class Hunt:
         return self.site.ask("SELECT state, reason FROM upgrader_rollout WHERE id = ?", number)[0]
 
     def _look(self) -> None:
-        pids = self.site.pids()
+        pids = self.site.pids() if self.wanted else {}
+        if not pids:
+            return
         for step in self.site.ask(CLAIMED):
             # Not what a worker that we killed had claimed.
             at_work = f":{pids.get('worker')}-" in step["owner"]

@@ -24,7 +24,7 @@ STRATEGY = "Stack test"
 ONCE = {"stage": 1, "start": 1, "shift": 1, "commit": 1, "retire": 1}  # what one rollout does to each gateway
 SPEC: dict[str, Any] = {
     "waves": [{"title": "all", "rest": True}],
-    "observe_seconds": 3,
+    "observe_seconds": 2,
     "poll_seconds": 1,
     "trial_seconds": 60,
     "at_once": 2,
@@ -35,7 +35,7 @@ SPEC: dict[str, Any] = {
 PASSWORDS = {name: f"{name}-of-the-stack" for name in ("operator", "oncall", "auditor")}
 # A word of each program's command line; `embedded` ones are the supervisor's children.
 PROGRAMS = {"broker": "valkey", "web": "uvicorn", "worker": "worker", "clock": "beat"}
-ASKED_IN = 0.3  # seconds of a simulated gateway's answer: what it changes happens in the middle
+ASKED_IN = 0.4  # seconds of a simulated gateway's answer: what it changes happens in the middle
 STAGED_IN = 1.0  # seconds
 
 
@@ -54,7 +54,7 @@ def seed(state: Path, env: dict[str, str]) -> None:
     dashboard.prepare()
     inventory = simulated.inventory(state / "simulated", gateways=2)
     for gateway in inventory["gateways"]:
-        gateway["simulate"] |= {"mean_seconds": 4.0, "pace": STAGED_IN}
+        gateway["simulate"] |= {"mean_seconds": 2.0, "pace": STAGED_IN}
         # The probe of the fresh slot passes, what comes then does not.
         gateway["simulate"]["faults"] = {"slow_seconds": ASKED_IN, "bad_logins_after": {BAD: 2}}
     inventory["strategies"] = {"stack": {"title": STRATEGY, "spec": SPEC}}

@@ -12,15 +12,15 @@ import pytest
 
 from lab.demo.dashboard import ROOT
 from tests.stack.hits import Hunt, recorded
-from tests.stack.site import GOOD, NEXT, ONCE, STRATEGY, Site, until
+from tests.stack.site import GOOD, NEXT, ONCE, Site, until
 from upgrader.serving.programs import answers_ping, worker
 
-IN = {"stage", "shift", "observe", "commit"}
+IN = {"stage", "shift", "observe"}
 
 
 def test_of_the_broker(site: Site) -> None:
     hunt = Hunt(site, "broker", set(IN))
-    number = site.people().start(GOOD, STRATEGY)
+    number = hunt.begin(GOOD)
     hunt.follow(number, to="done", seconds=90)
     assert answers_ping(site.dashboard.state / "valkey.sock")
     rows, record = recorded(site, number)
@@ -59,7 +59,7 @@ def owners(site: Site) -> set[str]:
 
 def test_two_workers_never_run_a_step_twice(site: Site, second: subprocess.Popen[bytes]) -> None:
     hunt = Hunt(site, "worker", {"stage"})
-    number = site.people().start(NEXT, STRATEGY)
+    number = hunt.begin(NEXT)
     # One of them is killed once: the next one starts while the other is at work, and leaves that one's steps alone.
     hunt.follow(number, to="done", seconds=60)
     rows, record = recorded(site, number)

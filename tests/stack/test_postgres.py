@@ -13,12 +13,12 @@ import pytest
 from lab.demo.dashboard import ROOT
 from tests import servers
 from tests.stack.hits import Hunt, recorded
-from tests.stack.site import GOOD, ONCE, STRATEGY, running
+from tests.stack.site import GOOD, ONCE, running
 
 ROUNDS = 30
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def env() -> Iterator[dict[str, str]]:
     with servers.both() as addresses:
         yield addresses
@@ -29,7 +29,7 @@ def test_a_whole_rollout(env: dict[str, str], port: int) -> None:
         assert "broker" not in site.pids()
         assert not (site.dashboard.state / "handover.sqlite3").exists()
         hunt = Hunt(site, "worker", {"shift"})
-        number = site.people().start(GOOD, STRATEGY)
+        number = hunt.begin(GOOD)
         hunt.follow(number, to="done", seconds=60)
         rows, record = recorded(site, number)
         assert record == rows
@@ -39,7 +39,11 @@ def test_a_whole_rollout(env: dict[str, str], port: int) -> None:
 
 
 def test_a_worker_that_settles_and_the_machine_that_moves_never_lock_each_other_out(env: dict[str, str]) -> None:
-    more = {"DJANGO_SETTINGS_MODULE": "upgrader.settings", "HANDOVER_LOG": "ERROR"}
+    more = {
+        "DATABASE_URL": servers.another(env["DATABASE_URL"]),
+        "DJANGO_SETTINGS_MODULE": "upgrader.settings",
+        "HANDOVER_LOG": "ERROR",
+    }
     said = b""
     for argv in (["manage.py", "migrate", "-v0"], ["-m", "tests.stack.racer", str(ROUNDS)]):
         asked = [sys.executable, *argv]

@@ -18,7 +18,7 @@ STOPS_WITHIN = 6.0  # seconds; what script/serve promises
 
 def test_back(site: Site) -> None:
     hunt = Hunt(site, "worker", set(BACK))
-    number = site.people().start(BAD, STRATEGY)
+    number = hunt.begin(BAD)
     hunt.follow(number, to="rolled_back", seconds=60)
     rows, record = recorded(site, number)
     assert record == rows
@@ -29,7 +29,7 @@ def test_back(site: Site) -> None:
 
 def test_forward(site: Site) -> None:
     hunt = Hunt(site, "worker", set(STEPS) - BACK)
-    number = site.people().start(GOOD, STRATEGY)
+    number = hunt.begin(GOOD)
     hunt.follow(number, to="done", seconds=100)
     rows, record = recorded(site, number)
     assert record == rows

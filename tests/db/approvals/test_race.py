@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.conf import settings
+
+from tests import servers
 
 
 def fresh_database(folder: Path) -> str:
     """The address of an empty database on the server that DATABASE_URL names; without one, of a file in `folder`."""
-    server = urlsplit(os.environ.get("DATABASE_URL", ""))
-    if not server.scheme.startswith("postgres"):
-        return f"sqlite:///{folder / 'race.sqlite3'}"
-    name = f"race_{secrets.token_hex(4)}"
-    with psycopg.connect(server.geturl(), autocommit=True) as link:
-        link.execute(f"CREATE DATABASE {name}".encode())
-    return server._replace(path=f"/{name}").geturl()
+    address = os.environ.get("DATABASE_URL", "")
+    return servers.another(address) if address.startswith("postgres") else f"sqlite:///{folder / 'race.sqlite3'}"
 
 
 class Place:
