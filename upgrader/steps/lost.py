@@ -32,7 +32,12 @@ def lost(job: Job, facts: Facts, *, waited: float) -> str:
 
 
 def rebooted(job: Job, facts: Facts, *, waited: float) -> bool:
-    """Whether the machine has run for less time than its trial: no clock of two machines is compared."""
+    """Whether it is another boot than the last time we looked; before the first look: a shorter one than its trial.
+
+    Lengths of time only: the clocks of two machines are not compared.
+    """
+    if known := job.earlier.get("boot_id"):
+        return bool(known != facts.boot_id)
     uptime = facts.raw.get("uptime")
     if job.trial_until is None or not isinstance(uptime, int | float):
         return False

@@ -22,7 +22,9 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
     if sentence := lost(job, facts, waited=time.monotonic() - asked):
         # Nothing is renewed: the gateway has decided for itself, and we believe it.
-        return NotYet(job.spec.poll_seconds, sentence, result={"misses": 0, "lost": sentence}, facts=facts.raw)
+        return NotYet(
+            job.spec.poll_seconds, sentence, result={**job.earlier, "misses": 0, "lost": sentence}, facts=facts.raw
+        )
     columns: dict[str, Any] = {}
     if job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2):
         share = dict(facts.weights).get(job.to_slot, 0)
@@ -33,7 +35,12 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         job.spec.poll_seconds,
         f"{job.gateway} is watched.",
         columns=columns,
-        result={"misses": 0, "lost": "", "weight": dict(facts.weights).get(job.to_slot, 0)},
+        result={
+            "misses": 0,
+            "lost": "",
+            "weight": dict(facts.weights).get(job.to_slot, 0),
+            "boot_id": facts.boot_id,
+        },
         samples=samples(job, gateway),
         facts=facts.raw,
     )

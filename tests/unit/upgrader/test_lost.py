@@ -14,17 +14,19 @@ from upgrader.steps.lost import lost
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
-def job(renewed: float) -> Any:
-    """A gateway whose trial of 60 s was renewed so many seconds ago."""
+def job(renewed: float, *, boot: str = "") -> Any:
+    """A gateway whose trial of 60 s was renewed so many seconds ago, and was `boot` when last looked at."""
     until = NOW - timedelta(seconds=renewed) + timedelta(seconds=60)
     here = {"gateway": "gw-1", "release": "1.3.0-2", "from_release": "1.1.6-3", "to_slot": 2, "before": ("a",)}
-    return SimpleNamespace(**here, now=NOW, trial_until=until, spec=SimpleNamespace(trial_seconds=60))
+    return SimpleNamespace(
+        **here, now=NOW, trial_until=until, spec=SimpleNamespace(trial_seconds=60), earlier={"boot_id": boot}
+    )
 
 
 def facts(state: str = "serving", *, uptime: float | None = 1000.0, trial: bool = False) -> Any:
     slot = SimpleNamespace(slot=2, state=state, release="1.3.0-2" if state != "idle" else "")
     raw = {} if uptime is None else {"uptime": uptime}
-    return SimpleNamespace(slots=(slot,), trial=object() if trial else None, weights={1: 100}, raw=raw)
+    return SimpleNamespace(slots=(slot,), trial=object() if trial else None, weights={1: 100}, raw=raw, boot_id="b")
 
 
 CASES = [
@@ -34,6 +36,8 @@ CASES = [
     (job(10), facts("idle", uptime=12.5), "1.3.0-2 ended by itself in slot 2"),
     (job(10), facts("failed", trial=True), "1.3.0-2 ended by itself in slot 2"),
     (job(10), facts("idle", uptime=None), "1.3.0-2 ended by itself in slot 2"),
+    (job(10, boot="a"), facts("idle", uptime=12.5), "gw-1 rebooted"),
+    (job(10, boot="b"), facts("idle", uptime=5), "1.3.0-2 ended by itself in slot 2"),
     (job(60), facts(), "gw-1 heard nothing from us for 60 s"),
     (job(59), facts(), "Somebody on gw-1 ended its trial"),
 ]
