@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleet.models import Sample
 from upgrader.decide import RolloutSeen, UpgradeSeen, WaveSeen
 from upgrader.gates import Evidence, Judgement, Side, judge
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
 from upgrader.plan import Spec, parse_spec
-from upgrader.states import Outcome, R, S, U, W
+from upgrader.states import R, S, U, W
 
 MISSES_UNTIL_SILENT = 3
 
@@ -80,56 +79,32 @@ def wave_seen(wave: Wave, upgrades: Iterable[Upgrade], failed: dict[int, str], j
 
 
 def evidence(rollout: Rollout, upgrades: list[Upgrade]) -> Evidence:
-    """Sum what the gateways under observation said since their present share was shifted."""
-    watched = {upgrade.gateway_id: upgrade for upgrade in upgrades if upgrade.state == U.OBSERVING}
+    """Sum what the gateways under observation said since their present share was shifted: one row a gateway."""
+    watched = [upgrade.pk for upgrade in upgrades if upgrade.state == U.OBSERVING]
+    steps = StepRun.objects.filter(upgrade__in=watched, name="observe", state__in=[S.DUE, S.CLAIMED])
     canary = Side(rollout.release.name)
     control = Side("/".join(sorted({upgrade.from_release for upgrade in upgrades})))
-    rows = Sample.objects.filter(
-        gateway__in=watched, at__gte=min(upgrade.since for upgrade in watched.values())
-    ).values_list("gateway_id", "slot", "at", "values")
-    restarts: dict[int, int] = {}
-    for gateway_id, slot, at, values in rows:
-        upgrade = watched[gateway_id]
-        if at < upgrade.since:
-            continue
-        if slot == upgrade.to_slot:
-            canary = add(canary, values)
-            restarts[gateway_id] = max(restarts.get(gateway_id, 0), int(values.get("restarts", 0)))
-        elif slot == upgrade.from_slot:
-            control = add(control, values)
-    lost, silent = voices(watched)
-    return Evidence(replace(canary, restarts=sum(restarts.values())), control, lost, silent)
-
-
-def add(side: Side, values: dict[str, Any]) -> Side:
-    ok = values.get("probe_ok")
-    if ok is None:
-        return side
-    return replace(
-        side,
-        tried=side.tried + 1,
-        failed=side.failed + (not ok),
-        last_failure=side.last_failure if ok else str(values.get("probe_say", "")),
-    )
-
-
-def voices(watched: dict[int, Upgrade]) -> tuple[list[str], list[str]]:
-    """Sentences of gateways that went back by themselves, and names of those that do not answer."""
     lost, silent = [], []
-    open_steps = StepRun.objects.filter(
-        upgrade__in=[upgrade.pk for upgrade in watched.values()], name="observe", state__in=[S.DUE, S.CLAIMED]
-    ).select_related("upgrade__gateway")
-    for step in open_steps:
+    for step in steps.select_related("upgrade__gateway"):
+        tally = step.result.get("tally", {})
+        canary, control = add(canary, tally.get("canary", {})), add(control, tally.get("control", {}))
         if step.result.get("lost"):
             lost.append(str(step.result["lost"]))
         if int(step.result.get("misses", 0)) >= MISSES_UNTIL_SILENT:
             silent.append(step.upgrade.gateway.name)
-    return lost, silent
+    return Evidence(canary, control, lost, silent)
+
+
+def add(side: Side, counts: Mapping[str, Any]) -> Side:
+    """`counts` as steps/tally.py keeps them."""
+    return replace(
+        side,
+        tried=side.tried + int(counts.get("tried", 0)),
+        failed=side.failed + int(counts.get("failed", 0)),
+        restarts=side.restarts + int(counts.get("restarts", 0)),
+        last_failure=str(counts.get("last", "")) or side.last_failure,
+    )
 
 
 def window_end(spec: Spec, now: datetime) -> datetime:
     return now + timedelta(seconds=spec.observe_seconds)
-
-
-def passes(judgement: Judgement | None) -> bool:
-    return judgement is not None and judgement.outcome is Outcome.PASS

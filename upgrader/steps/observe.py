@@ -11,6 +11,7 @@ from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
 from upgrader.steps.lost import lost
 from upgrader.steps.presence import presence
 from upgrader.steps.shift import weights
+from upgrader.steps.tally import added
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
@@ -31,6 +32,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
     columns |= presence(job, gateway)
+    taken = samples(job, gateway)
     return NotYet(
         job.spec.poll_seconds,
         f"{job.gateway} is watched.",
@@ -40,8 +42,9 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             "lost": "",
             "weight": dict(facts.weights).get(job.to_slot, 0),
             "boot_id": facts.boot_id,
+            "tally": added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot),
         },
-        samples=samples(job, gateway),
+        samples=taken,
         facts=facts.raw,
     )
 

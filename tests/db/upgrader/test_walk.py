@@ -138,8 +138,8 @@ class Walk:
 
 
 class TestWalk(TestCase):
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    @given(st.lists(moves, min_size=3, max_size=14))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(st.lists(moves, min_size=3, max_size=12))
     def test_rules_hold_whatever_happens(self, steps: list[tuple[str, str]]) -> None:
         with (
             tempfile.TemporaryDirectory() as folder,
