@@ -4,6 +4,9 @@
 set -eu
 home=$1 name=$2 plain=$3
 root=$home/root
+# Read now: a checkout below /tmp can't be seen any more once the gateway has a /tmp of its own.
+init=
+[ -z "$plain" ] || init=$(cat "$plain")
 mkdir -p "$home/upper" "$home/work" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$home/upper,workdir=$home/work" "$root"
 mount -t proc -o nosuid,noexec,nodev proc "$root/proc"
@@ -36,9 +39,9 @@ cd "$root"
 mkdir -p .host
 pivot_root . .host
 umount -l .host
-if [ -n "$plain" ]; then
+if [ -n "$init" ]; then
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-        sh "$plain" </dev/null >/dev/console 2>&1
+        sh -c "$init" </dev/null >/dev/console 2>&1
 fi
 exec env -i container=handover-lab PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     /lib/systemd/systemd --system --unit=multi-user.target --log-target=journal </dev/null >/dev/console 2>&1
