@@ -69,7 +69,10 @@ def at_rest(seen: Picture, now: datetime) -> str:
         case R.DONE:
             return f"Done at {at}. {seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}."
         case R.ROLLED_BACK:
-            return " ".join(filter(None, [f"Rolled back at {at}.", cause(seen), sentence(seen.reason)]))
+            failed = cause(seen)
+            # The rollout's own reason ends with why; the failed verdict says the same with the wave's number.
+            reason = seen.reason.partition(" Why: ")[0] if failed else seen.reason
+            return " ".join(filter(None, [f"Rolled back at {at}.", failed, sentence(reason)]))
         case R.REJECTED:
             return f"Rejected at {at}; nothing was changed. {sentence(seen.reason)}"
         case _:

@@ -67,8 +67,10 @@ def test_rolled_back_says_why() -> None:
     first = wave(
         1, W.ROLLED_BACK, row(1, U.ROLLED_BACK), verdict=Judged(Outcome.FAIL, "14 of 126 failed", NOW, final=True)
     )
-    said = why(picture(R.ROLLED_BACK, first, reason="Rolled back and verified."), NOW).text
-    assert said == "Rolled back at 14:08. Wave 1 failed: 14 of 126 failed. Rolled back and verified."
+    twice = "Rolled back and verified. Why: 14 of 126 failed"
+    for reason in ("Rolled back and verified.", twice):
+        said = why(picture(R.ROLLED_BACK, first, reason=reason), NOW).text
+        assert said == "Rolled back at 14:08. Wave 1 failed: 14 of 126 failed. Rolled back and verified."
 
 
 def test_draining_says_how_many_and_when_it_takes_too_long() -> None:
