@@ -16,7 +16,7 @@ from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
 from upgrader.models import Rollout, StepRun
 from upgrader.plan import SpecError
-from upgrader.see import Looked, look, window_end
+from upgrader.see import Looked, look
 from upgrader.states import R, S, U, W
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def changes_of(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
 def wave_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
     wave = looked.waves[step.id]
     if step.to is W.OBSERVING:
-        until = window_end(looked.spec, now)
+        until = now + timedelta(seconds=looked.spec.observe_seconds)
         return [Change(wave, step.to, step.reason, columns={"observe_until": until})]
     if step.stage is None:
         return [Change(wave, step.to, step.reason)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from upgrader.decide import RolloutSeen, UpgradeSeen, WaveSeen
@@ -104,7 +104,3 @@ def add(side: Side, counts: Mapping[str, Any]) -> Side:
         restarts=side.restarts + int(counts.get("restarts", 0)),
         last_failure=str(counts.get("last", "")) or side.last_failure,
     )
-
-
-def window_end(spec: Spec, now: datetime) -> datetime:
-    return now + timedelta(seconds=spec.observe_seconds)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from approvals import audit
 from approvals import services as approvals
 from approvals.errors import Refused
-from approvals.models import Actor, Request, User
+from approvals.models import Actor, User
 from fleet.models import Gateway, Pool
 from releases.models import Release
 from upgrader import approval, engine, hint, journal, plan, rights
@@ -235,9 +235,3 @@ def roll_back(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str,
     waves = tuple({upgrade.wave_id for upgrade in touched})
     said = reason or f"Rolled back by {person.username}."
     moved(engine.rollback_changes(looked, waves, said), actor=actor, now=now)
-
-
-def open_request(rollout: Rollout) -> Request | None:
-    """The request that waits for a decision, if one does."""
-    request = rollout.request
-    return request if request is not None and request.state == Request.State.OPEN else None

@@ -7,7 +7,7 @@ The table is that of docs/adr: the kernel learns which slot a client belongs to 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from .config import Config, SlotConfig
 
@@ -203,13 +203,3 @@ def _set(values: Iterable[str]) -> str:
 
 def _chain(name: str, rules: List[str]) -> List[str]:
     return [f"  chain {name} {{", *(f"    {rule}" for rule in rules), "  }"]
-
-
-def slots_by_address(config: Config) -> Dict[str, int]:
-    """Slot numbers by their own addresses, IPv4 and IPv6."""
-    found = {}
-    for slot in config.slots.values():
-        found[slot.ipv4] = slot.number
-        if slot.ipv6:
-            found[slot.ipv6] = slot.number
-    return found
