@@ -88,6 +88,20 @@ class Decision(models.Model):
         return f"{self.by_id} {'yes' if self.yes else 'no'} to {self.request_id}"
 
 
+class ApproverKey(models.Model):
+    """A person's own SSH key for statements that gateways check (approvals/statement.py). The private half stays with
+    the person: a key that the controller holds would prove nothing."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approver_keys")
+    public_key = models.TextField()  # "ssh-ed25519 AAAA…", without a comment
+    fingerprint = models.CharField(max_length=60, unique=True)  # "SHA256:…", as ssh-keygen -l shows it
+    active = models.BooleanField(default=True)
+    added_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} of {self.user_id}"
+
+
 class AuditEvent(models.Model):
     """One entry of the record. `body` is the canonical JSON that was hashed; the other columns serve the search."""
 

@@ -7,11 +7,20 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 
+class Channel(models.TextChoices):
+    """How far a release has come. In this order: a pool takes its own channel's releases and those further on."""
+
+    CANDIDATE = "candidate"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
 class Pool(models.Model):
     """Gateways that are run by the same people under the same rules; permissions are granted here."""
 
     name = models.SlugField(max_length=60, unique=True)
     title = models.CharField(max_length=120, blank=True)
+    channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.PRODUCTION)  # the least it takes
 
     class Meta:
         ordering = ["name"]
@@ -21,6 +30,10 @@ class Pool(models.Model):
             ("promote_rollout", "May promote the next wave"),
             ("hold_rollout", "May hold and resume a rollout"),
             ("rollback_rollout", "May roll back"),
+            ("propose_config", "May propose a configuration"),
+            ("approve_config", "May approve a configuration"),
+            ("enrol_gateway", "May enrol gateways and let them go, and ask to adopt or put back drift"),
+            ("approve_gateway", "May confirm gateways, host keys and what becomes of drift"),
         ]
 
     def __str__(self) -> str:
@@ -39,9 +52,11 @@ class PoolGroupObjectPermission(GroupObjectPermissionBase):
 
 class Gateway(models.Model):
     class State(models.TextChoices):
+        PROPOSED = "proposed"  # a second person has not confirmed its host keys yet: nobody talks to it
         ENROLLED = "enrolled"
         UNREACHABLE = "unreachable"
         QUARANTINED = "quarantined"  # its host key is not the pinned one: nobody talks to it until a person looked
+        LEFT = "left"  # it left the fleet; its row stays for the record
 
     class Adapter(models.TextChoices):
         SSH = "ssh"
@@ -63,6 +78,9 @@ class Gateway(models.Model):
     facts_at = models.DateTimeField(null=True, blank=True)
     release = models.CharField(max_length=64, blank=True)  # committed, as the gateway last said
     sessions = models.PositiveIntegerField(default=0)  # as the gateway last said
+    inventory = models.JSONField(default=dict, blank=True)  # the last answer of `inventory`, as it came
+    inventory_at = models.DateTimeField(null=True, blank=True)
+    calls_in = models.BooleanField(default=False)  # it downloads with a ticket; else its bundles come over SSH
 
     class Meta:
         ordering = ["name"]
@@ -114,3 +132,69 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway_id}/{self.slot} {self.at:%H:%M:%S}"
+
+
+class Alert(models.Model):
+    """Something that a person should look at, from when to when. Opened and ended by fleet/drift.py alone."""
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="alerts")
+    kind = models.CharField(max_length=20)  # "drift"
+    code = models.CharField(max_length=40)  # which part drifted: conf, release, ocgate, trust, version
+    say = models.TextField()
+    details = models.JSONField(default=dict)  # {"diff": text with secrets masked, "logins": […], "was", "is"}
+    since = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_why = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-since"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "kind", "code"], condition=Q(ended_at=None), name="one_open_alert_a_code"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.code} of {self.gateway_id}"
+
+
+class Errand(models.Model):
+    """One thing that a gateway outside any rollout still has to do: claimed by lease, settled once, asked until done.
+
+    Those that are not done are the list of gateways that have not followed yet. `args` carry ids, never secrets.
+    """
+
+    class State(models.TextChoices):
+        DUE = "due"
+        CLAIMED = "claimed"
+        DONE = "done"
+        FAILED = "failed"  # the gateway said no; a person must look
+        DROPPED = "dropped"  # something newer replaced it
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="errands")
+    kind = models.CharField(max_length=20)  # a name in fleet.errands.KINDS
+    subject = models.CharField(max_length=80)  # what it is for: "signer:3", "config:7"
+    args = models.JSONField(default=dict)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.DUE)
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField()
+    owner = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.BigIntegerField(default=0)
+    say = models.TextField(blank=True)  # what came of the last try
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        indexes = [models.Index(fields=["state", "due_at"], name="errand_due")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "kind", "subject"],
+                condition=Q(state__in=["due", "claimed"]),
+                name="one_open_errand_a_subject",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} on {self.gateway_id}"

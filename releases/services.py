@@ -182,6 +182,7 @@ def _keep(release: Release, received: repository.Received, good: Sequence[trust.
                 name=signed.name,
                 text=received.signatures[signed.name].decode(),
                 signer=signers[signed.fingerprint],
+                identity=signed.fingerprint,
                 verified_at=release.added_at,
             )
         details = {

@@ -92,9 +92,11 @@ def release(name: str = "1.3.0-2", **columns: Any) -> Release:
         sha256=sha(name),
         source=f"debian trixie ocserv {name}",
         added_at=NOON - timedelta(days=2),
-        **columns,
+        **{"channel": "production", **columns},
     )
-    Signature.objects.create(release=made, name="SHA256SUMS.asc", text="-----", signer=signer, verified_at=NOON)
+    Signature.objects.create(
+        release=made, name="SHA256SUMS.asc", text="-----", signer=signer, identity=signer.fingerprint, verified_at=NOON
+    )
     return made
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from approvals.models import Request
 from fleet.models import Gateway, Pool
-from releases.models import Release
+from releases.models import ConfigRevision, Release
 from upgrader.states import Outcome, R, S, U, W
 
 
@@ -47,6 +47,7 @@ class Rollout(Moving):
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts")
     strategy = models.ForeignKey(Strategy, on_delete=models.PROTECT, related_name="rollouts")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="rollouts")
+    config = models.ForeignKey(ConfigRevision, on_delete=models.PROTECT, null=True, blank=True, related_name="rollouts")
     plan = models.JSONField()  # plan.Plan as data: exactly what was shown and is approved
     digest = models.CharField(max_length=64)  # SHA-256 of the canonical plan
     state = models.CharField(max_length=20, choices=choices(R), default=R.PLANNED)

@@ -57,6 +57,9 @@ INSTALLED_APPS = [
     "upgrader",
 ]
 
+# Modules that register kinds of changes which need a second person (approvals/changes.py).
+CHANGES = ["fleet.changes", "releases.changes"]
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -176,9 +176,12 @@ def make_release(name: str, version: str, *, counter: int) -> Release:
         size=6,
         sha256=hashlib.sha256(b"bundle").hexdigest(),
         added_at=START,
+        channel="production",
     )
     signer, _ = TrustedSigner.objects.get_or_create(
         fingerprint="A" * 40, defaults={"label": "lab", "public_key": "", "added_at": START}
     )
-    Signature.objects.create(release=release, name="SHA256SUMS.asc", text="", signer=signer, verified_at=START)
+    Signature.objects.create(
+        release=release, name="SHA256SUMS.asc", text="", signer=signer, identity=signer.fingerprint, verified_at=START
+    )
     return release

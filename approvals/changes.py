@@ -1,0 +1,131 @@
+"""Changes that need a second person: propose, decide, and what then happens. One way for every kind of them.
+
+A kind is registered by the app that owns it (KINDS["signer.trust"] = Change(…), in its AppConfig.ready). What is
+approved is the payload: its digest binds the yes, and `apply` gets exactly that payload, in the transaction of the last
+yes. What takes long is not done there: `apply` writes what is to be done (fleet.models.Errand) and returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NotRequired, TypedDict, Unpack
+
+from django.db import transaction
+
+from approvals import rights, services
+from approvals.errors import Refused
+from approvals.models import Actor, Request, User
+
+DECIDE_WITHIN = timedelta(days=7)
+USE_WITHIN = timedelta(days=7, hours=1)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was approved, by whom it was asked and decided last, for `apply`."""
+
+    request: Request
+    payload: Mapping[str, Any]
+    asked_by: User
+    decided_by: User
+    actor: Actor
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """One kind of change. Permissions are "app.codename"."""
+
+    propose: str  # the right to ask
+    decide: str  # the right to say yes or no
+    apply: Callable[[Applied], None]  # raise Refused where it can't be done now: then the yes is not given either
+    rejected: Callable[[Applied], None] | None = None  # when somebody said no
+
+
+KINDS: dict[str, Change] = {}
+
+
+class Proposal(TypedDict):
+    """What is asked. `payload` is what `apply` gets and the digest covers; the rest is what the decider is shown."""
+
+    subject: str  # "signer:3"
+    scope: NotRequired[str]  # "all" or "pool:3"
+    payload: Mapping[str, Any]  # JSON; never a secret
+    title: str  # "Trust the signer Alice (ABCD…) in the group release"
+    lines: NotRequired[Sequence[str]]  # sentences: what it means, what follows
+    diff: NotRequired[str]  # unified diff, secrets masked
+    warning: NotRequired[str]  # the one thing that must not be overlooked: "This is a downgrade."
+    why: NotRequired[str]  # the asker's reason
+    needed: NotRequired[int]
+
+
+def propose(kind: str, *, by: User, actor: Actor, now: datetime, **proposal: Unpack[Proposal]) -> Request:
+    """Ask a second person for a change; return the open request. Refused without the right to ask."""
+    change, scope = KINDS[kind], proposal.get("scope", rights.EVERYTHING)
+    if not rights.may(by, change.propose, scope):
+        raise Refused(f"You may not ask for this: you lack the right {change.propose} on {scope}.")
+    payload = dict(proposal["payload"])
+    summary = {name: value for name, value in proposal.items() if name not in ("subject", "scope", "needed")}
+    return services.ask(
+        by=by,
+        now=now,
+        actor=actor,
+        kind=kind,
+        subject=proposal["subject"],
+        scope=scope,
+        permission=change.decide,
+        digest=digest(kind, payload),
+        summary=summary,
+        needed=proposal.get("needed", 1),
+        decide_within=DECIDE_WITHIN,
+        use_within=USE_WITHIN,
+    )
+
+
+def decide(request: Request, *, by: User, now: datetime, actor: Actor, **words: Unpack[services.Words]) -> Request:
+    """Give one person's answer; the yes that completes the quorum applies the change in the same transaction."""
+    change = KINDS[request.kind]
+    with transaction.atomic():
+        has_right = rights.may(by, request.permission, request.scope)
+        decided = services.decide(request, by=by, has_right=has_right, now=now, actor=actor, **words)
+        applied = Applied(decided, decided.summary["payload"], decided.requested_by, by, actor, now)
+        if decided.state == Request.State.APPROVED:
+            _use(decided, now=now)
+            change.apply(applied)
+        elif decided.state == Request.State.REJECTED and change.rejected:
+            change.rejected(applied)
+    return decided
+
+
+def may_decide(person: User, request: Request) -> bool:
+    """Whether this open change waits for this person."""
+    if request.kind not in KINDS or request.state != Request.State.OPEN or request.requested_by_id == person.pk:
+        return False
+    said = request.decisions.filter(by=person).exists()
+    return not said and rights.may(person, request.permission, request.scope)
+
+
+def waiting_for(person: User) -> list[Request]:
+    """Open changes that this person may decide, oldest first."""
+    asked = Request.objects.filter(kind__in=KINDS, state=Request.State.OPEN).order_by("requested_at")
+    return [request for request in asked.exclude(requested_by=person)[:200] if may_decide(person, request)]
+
+
+def digest(kind: str, payload: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of kind and payload, lower-case hex."""
+    text = json.dumps({"kind": kind, "payload": payload}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _use(request: Request, *, now: datetime) -> None:
+    """The payload that lies in the row must be the one that was approved, and its approvers must still be ones."""
+    services.check_use(
+        request,
+        digest=digest(request.kind, request.summary["payload"]),
+        now=now,
+        has_right=lambda person: rights.may(person, request.permission, request.scope),
+    )

@@ -1,0 +1,1 @@
+"""The kinds of changes to what may run that need a second person."""
