@@ -23,7 +23,7 @@ from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost, Target, dial
 from fleet.gateways.lines import BROKEN, SILENCE_SECONDS, BadAnswer, Lines, Pulse
 
-PROTOCOL = 1
+PROTOCOL = 2
 COMMAND = "ocgate serve"  # for the reader: the forced command on the gateway decides
 OPEN_SECONDS = 10.0
 REQUEST_MOST = 256 * 1024  # bytes, the gateway's limit

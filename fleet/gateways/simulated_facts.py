@@ -24,7 +24,7 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
     weights = machine.weights()
     return {
         "ocgate": "simulated",
-        "protocol": 1,
+        "protocol": 2,
         "hostname": machine.name,
         "now": their_now,
         "boot_id": f"{machine.name}-{machine.boots}",

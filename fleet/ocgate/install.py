@@ -17,7 +17,7 @@ from .config import Config
 from .errors import Refused
 from .paths import Paths
 from .run import run
-from .schema import RELEASE
+from .shapes import RELEASE
 
 PROGRAM = Path("/usr/lib/ocgate/ocgate")
 SUDOERS = Path("/etc/sudoers.d/ocgate")

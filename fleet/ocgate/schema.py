@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Optional
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional
 
 from . import PROTOCOL
 from .errors import Refused
+from .shapes import (
+    RELEASE,
+    SHA256,
+    Check,
+    one_of,
+    record,
+    shaped,
+    signatures,
+    source,
+    statements,
+    text,
+    weights,
+    whole,
+)
 
 LINE_MAX = 256 * 1024
-RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
-URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
-TICKET = re.compile(r"[A-Za-z0-9._~+/=:-]{1,4096}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
-SIGNATURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(asc|p7s)")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 SIZE_MAX = 2 * 1024**3
-
-Check = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -34,83 +41,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Verb:
-    """The fields of one verb, and whether it changes something (then it needs a fence)."""
+    """The fields of one verb, whether it changes something (then it needs a fence), and fields that may be missing."""
 
     fields: Dict[str, Check]
     changes: bool = False
-
-
-def whole(low: int, high: int) -> Check:
-    """A checker for whole numbers between `low` and `high`, both allowed; true and false are none."""
-
-    def check(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return value
-
-    return check
-
-
-def text(most: int) -> Check:
-    """A checker for text of at most `most` characters without NUL."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > most or "\0" in value:
-            raise ValueError(f"must be text of at most {most} characters")
-        return value
-
-    return check
-
-
-def shaped(pattern: "re.Pattern[str]") -> Check:
-    """A checker for text that matches `pattern` from end to end."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise ValueError(f"must look like {pattern.pattern}")
-        return value
-
-    return check
-
-
-def weights(value: Any) -> Dict[int, int]:
-    """`{"1":75,"2":25}` as numbers; each 0 to 100, together 100."""
-    if not isinstance(value, dict) or not set(value) <= {"1", "2", "3"}:
-        raise ValueError("must map slots 1 to 3 to percentages")
-    percent = whole(0, 100)
-    parsed = {int(slot): percent(share) for slot, share in value.items()}
-    if sum(parsed.values()) != 100:
-        raise ValueError("must sum to 100")
-    return parsed
-
-
-def signatures(value: Any) -> Any:
-    """A list of at most 16 `{name,text}`."""
-    if not isinstance(value, list) or len(value) > 16:
-        raise ValueError("must be a list of at most 16 signatures")
-    return [_record(item, {"name": shaped(SIGNATURE_NAME), "text": text(65536)}) for item in value]
-
-
-def source(value: Any) -> Any:
-    """`{"kind":"ssh"}` or `{"kind":"url","url","ticket","rate"}` (bytes a second)."""
-    if isinstance(value, dict) and value.get("kind") == "url":
-        rate = whole(1024, 10**10)
-        return _record(value, {"kind": text(3), "url": shaped(URL), "ticket": shaped(TICKET), "rate": rate})
-    fields = _record(value, {"kind": text(3)})
-    if fields["kind"] != "ssh":
-        raise ValueError("kind must be ssh or url")
-    return fields
-
-
-def one_of(*choices: str) -> Check:
-    """A checker for one of a few words."""
-
-    def check(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return str(value)
-
-    return check
+    optional: Mapping[str, Check] = field(default_factory=dict)
 
 
 _slot = whole(1, 3)
@@ -130,6 +65,7 @@ VERBS: Dict[str, Verb] = {
             "source": source,
         },
         changes=True,
+        optional={"statements": statements},
     ),
     "check": Verb({"release": _release, "slot": _slot}),
     "start": Verb({"release": _release, "slot": _slot}, changes=True),
@@ -156,7 +92,7 @@ def parse(line: bytes) -> Request:
         raise _bad(f"verb {raw['verb']} {need} fence")
     try:
         fence = whole(0, 2**53)(raw["fence"]) if verb.changes else None
-        args = _record(raw.get("args", {}), verb.fields)
+        args = record(raw.get("args", {}), verb.fields, verb.optional)
     except ValueError as wrong:
         raise _bad(str(wrong)) from None
     return Request(id=raw["id"], verb=raw["verb"], fence=fence, args=args)
@@ -179,23 +115,6 @@ def _envelope(line: bytes) -> Dict[str, Any]:
     if not isinstance(raw.get("verb"), str) or raw["verb"] not in VERBS:
         raise _bad("the verb is unknown")
     return raw
-
-
-def _record(value: Any, fields: Dict[str, Check]) -> Dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("args must be an object")
-    for name in value:
-        if name not in fields:
-            raise ValueError(f"the field {name[:40]!r} is unknown")
-    checked = {}
-    for name, check in fields.items():
-        if name not in value:
-            raise ValueError(f"the field {name!r} is missing")
-        try:
-            checked[name] = check(value[name])
-        except ValueError as wrong:
-            raise ValueError(f"{name}: {wrong}") from None
-    return checked
 
 
 def _once(pairs: Any) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict
 
-from . import locks, receive, schema, trust
+from . import locks, receive, shapes, trust
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -64,7 +64,7 @@ def from_folder(folder: Path) -> Dict[str, Any]:
         bundle = {"size": (folder / BUNDLE).stat().st_size, "sha256": parse_sums(texts["sums"]).get(BUNDLE, "")}
     except (OSError, ValueError) as failure:
         raise Refused("manifest_bad", f"{folder} is no release: {failure}.") from failure
-    name = schema.shaped(schema.RELEASE)(_parsed(texts["manifest"]).get("release"))
+    name = shapes.shaped(shapes.RELEASE)(_parsed(texts["manifest"]).get("release"))
     source = {"kind": "file", "path": str(folder / BUNDLE)}
     return {"release": name, **texts, **bundle, "signatures": signatures, "source": source}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet.ocgate import schema
+from fleet.ocgate import schema, shapes
 from fleet.ocgate.errors import Refused
 
 GOOD: dict[str, Any] = {"v": 1, "id": "7", "verb": "shift", "fence": 12}
@@ -26,19 +26,20 @@ def test_a_good_request_is_read() -> None:
 
 def test_neighbouring_versions_are_accepted() -> None:
     assert schema.parse(line(v=2)).verb == "shift"
-    assert schema.parse(line(v=0)).verb == "shift"
+    assert schema.parse(line(v=3)).verb == "shift"
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"v": 3},
+        {"v": 0},
+        {"v": 4},
         {"v": True},
         {"v": "1"},
         {"id": ""},
         {"id": 7},
         {"id": "a b"},
-        {"verb": "trust"},
+        {"verb": "trusted"},
         {"verb": ["facts"]},
         {"fence": -1},
         {"fence": 1.5},
@@ -88,7 +89,7 @@ def test_a_release_is_a_folder_name_and_no_path(name: str) -> None:
 )
 def test_a_source_can_name_no_file_and_break_no_line(source: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        schema.source(source)
+        shapes.source(source)
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"{", b"[]", b"null", b"[" * 200_000, b'{"v":NaN}', b'{"v":1,"v":1}'])
