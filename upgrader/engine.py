@@ -10,11 +10,12 @@ from django.db.models import Q
 
 from approvals import services as approvals
 from approvals.errors import Refused
+from fleet import errands
 from upgrader import alive, approval, evidence, journal
 from upgrader.decide import Move, decide
 from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
-from upgrader.models import Rollout, StepRun
+from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.plan import SpecError
 from upgrader.see import Looked, look
 from upgrader.states import R, S, U, W
@@ -147,4 +148,10 @@ def end_leases(*, now: datetime) -> int:
     """
     claimed = StepRun.objects.filter(state=S.CLAIMED)
     gone = [name for name in set(claimed.values_list("owner", flat=True)) if alive.is_gone(name)]
+    errands.end_leases(alive.is_gone, now=now)
     return claimed.filter(owner__in=gone).update(lease_until=now - timedelta(seconds=1))
+
+
+def busy() -> list[int]:
+    """Ids of the gateways that an upgrade is working on."""
+    return list(Upgrade.objects.filter(busy=True).values_list("gateway_id", flat=True))

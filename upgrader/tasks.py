@@ -8,17 +8,19 @@ from celery import shared_task
 from celery.signals import worker_ready
 from django.utils import timezone
 
-from fleet import gateways
+from fleet import errands, gateways
 from fleet import services as fleet
 from fleet.models import Gateway
-from upgrader import engine, hint, run
-from upgrader.models import StepRun, Upgrade
+from upgrader import alive, engine, hint, run
+from upgrader.models import StepRun
 
 
 @shared_task(ignore_result=True)
 def tick() -> None:
     for step_id in engine.tick(now=timezone.now()):
         hint.send("upgrader.tasks.run_step", step_id)
+    for errand_id in errands.due(timezone.now(), busy=engine.busy()):
+        hint.send("upgrader.tasks.run_errand", errand_id)
 
 
 @shared_task(ignore_result=True)
@@ -34,10 +36,14 @@ def run_step(step_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
+def run_errand(errand_id: int) -> None:
+    errands.run(errand_id, owner=alive.owner(), opener=gateways.open, clock=timezone.now)
+
+
+@shared_task(ignore_result=True)
 def look() -> None:
     """Ask every gateway that no upgrade is asking anyway."""
-    busy = Upgrade.objects.filter(busy=True).values_list("gateway_id", flat=True)
-    for gateway_id in Gateway.objects.exclude(pk__in=list(busy)).values_list("pk", flat=True):
+    for gateway_id in Gateway.objects.exclude(pk__in=engine.busy()).values_list("pk", flat=True):
         hint.send("upgrader.tasks.look_at", gateway_id)
 
 
