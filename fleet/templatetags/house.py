@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from fleet import phrases
+from fleet import diffs, phrases
 from fleet.words import Word
 
 register = template.Library()
@@ -105,6 +105,11 @@ def shares(*parts: Any) -> list[dict[str, float]]:
         drawn.append({"x": round(x, 2), "width": round(width * scale, 2), "end": round(x + width * scale, 2)})
         x += width * scale
     return drawn
+
+
+@register.simple_tag
+def diff_lines(diff: str) -> list[diffs.DiffLine]:
+    return diffs.diff_lines(diff)
 
 
 @register.filter
