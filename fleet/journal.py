@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -13,9 +14,11 @@ from fleet.models import Gateway
 State = Gateway.State
 
 MOVES: dict[str, frozenset[str]] = {
+    State.PROPOSED: frozenset(),  # `enrol` is a second person's
     State.ENROLLED: frozenset({State.UNREACHABLE, State.QUARANTINED}),
     State.UNREACHABLE: frozenset({State.ENROLLED, State.QUARANTINED}),
     State.QUARANTINED: frozenset(),  # `release` is a person's
+    State.LEFT: frozenset(),
 }
 """What the machine may do with a gateway's state."""
 
@@ -33,10 +36,15 @@ def move(gateway: Gateway, to: str, *, reason: str, actor: Actor, now: datetime)
     return _write(gateway, to, verb=VERB[to], reason=reason, actor=actor, now=now)
 
 
-def quarantine(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
-    """Nobody talks to this gateway from now on. True when it was not so before."""
+def quarantine(
+    gateway: Gateway, *, reason: str, actor: Actor, now: datetime, seen: Sequence[tuple[str, str]] = ()
+) -> bool:
+    """Nobody talks to this gateway from now on; `seen`: the keys that it showed. True when it was not so before."""
     gateway.refresh_from_db(fields=["state"])
-    return move(gateway, State.QUARANTINED, reason=reason, actor=actor, now=now)
+    with transaction.atomic():
+        gateway.seen_keys = [list(pair) for pair in seen]
+        Gateway.objects.filter(pk=gateway.pk).exclude(state=State.QUARANTINED).update(seen_keys=gateway.seen_keys)
+        return move(gateway, State.QUARANTINED, reason=reason, actor=actor, now=now)
 
 
 def release(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
@@ -45,6 +53,30 @@ def release(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bo
     if gateway.state != State.QUARANTINED:
         return False
     return _write(gateway, State.ENROLLED, verb="gateway.released", reason=reason, actor=actor, now=now)
+
+
+def propose(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
+    """It waits for a second person; one that had left may be proposed again."""
+    gateway.refresh_from_db(fields=["state"])
+    if gateway.state != State.LEFT:
+        return False
+    return _write(gateway, State.PROPOSED, verb="gateway.proposed", reason=reason, actor=actor, now=now)
+
+
+def enrol(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
+    """A second person has confirmed its host keys: from now on it is talked to."""
+    gateway.refresh_from_db(fields=["state"])
+    if gateway.state != State.PROPOSED:
+        return False
+    return _write(gateway, State.ENROLLED, verb="gateway.enrolled", reason=reason, actor=actor, now=now)
+
+
+def leave(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
+    """It is no longer part of the fleet; its row stays."""
+    gateway.refresh_from_db(fields=["state"])
+    if gateway.state == State.LEFT:
+        return False
+    return _write(gateway, State.LEFT, verb="gateway.left", reason=reason, actor=actor, now=now)
 
 
 def _write(gateway: Gateway, to: str, *, verb: str, reason: str, actor: Actor, now: datetime) -> bool:

@@ -58,6 +58,9 @@ class Gateway(models.Model):
         QUARANTINED = "quarantined"  # its host key is not the pinned one: nobody talks to it until a person looked
         LEFT = "left"  # it left the fleet; its row stays for the record
 
+    SPOKEN_TO = (State.ENROLLED, State.UNREACHABLE)
+    """States in which the machine connects to it; in all others nobody does until a person has decided."""
+
     class Adapter(models.TextChoices):
         SSH = "ssh"
         MEMORY = "memory"
@@ -81,6 +84,9 @@ class Gateway(models.Model):
     inventory = models.JSONField(default=dict, blank=True)  # the last answer of `inventory`, as it came
     inventory_at = models.DateTimeField(null=True, blank=True)
     calls_in = models.BooleanField(default=False)  # it downloads with a ticket; else its bundles come over SSH
+    seen_keys = models.JSONField(default=list, blank=True)  # [kind, base64] that it showed instead of the pinned ones
+    ssh_ca = models.BooleanField(default=False)  # it lets our SSH CA's certificates in; else the key "ssh-key"
+    config = models.JSONField(default=dict, blank=True)  # its config.json, as it was last prepared here
 
     class Meta:
         ordering = ["name"]

@@ -13,6 +13,8 @@ from approvals.models import User
 from fleet.models import Gateway, Pool, PoolGroupObjectPermission, PoolUserObjectPermission
 from fleet.slots import GatewayView, view_of
 
+TROUBLE = (Gateway.State.UNREACHABLE, Gateway.State.QUARANTINED)
+
 
 def pools_with(user: User, codename: str) -> QuerySet[Pool]:
     """Pools on which the user, or a group of his, was granted `codename`. Being a superuser grants nothing here."""
@@ -41,9 +43,10 @@ def gateways_for(user: User) -> QuerySet[Gateway]:
 
 def gateway_views(gateways: QuerySet[Gateway], now: datetime, most: int = 200) -> list[GatewayView]:
     """Return gateways as their pages show them: those in trouble first, at most `most`."""
-    trouble = gateways.exclude(state=Gateway.State.ENROLLED)[:most]
-    well = gateways.filter(state=Gateway.State.ENROLLED)[: max(0, most - len(trouble))]
-    return [view_of(gateway, now) for gateway in (*trouble, *well)]
+    shown: list[Gateway] = []
+    for states in (TROUBLE, (Gateway.State.PROPOSED,), (Gateway.State.ENROLLED,), (Gateway.State.LEFT,)):
+        shown += gateways.filter(state__in=states)[: max(0, most - len(shown))]
+    return [view_of(gateway, now) for gateway in shown]
 
 
 def host_keys(gateway: Gateway) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def enrol(*, actor: Actor, now: datetime, **wish: Unpack[Wish]) -> Gateway:
 
 def look(gateway: Gateway, *, now: datetime) -> bool:
     """Ask a gateway for its facts and note them; True when it answered. Never raises for what a gateway does."""
-    if gateway.state == Gateway.State.QUARANTINED:
+    if gateway.state not in Gateway.SPOKEN_TO:
         return False
     try:
         reached = gateways.open(gateway)

@@ -116,6 +116,10 @@ def _say(gateway: Gateway, slots: tuple[SlotView, ...], now: datetime) -> str:
             return f"No answer. {sentence(gateway.state_reason)} {last} It is asked again by itself; its users stay."
         case Gateway.State.QUARANTINED:
             return f"{sentence(gateway.state_reason)} Nobody talks to it until a person has compared its host key."
+        case Gateway.State.PROPOSED:
+            return "A second person compares its host keys and confirms it. Until then nobody talks to it."
+        case Gateway.State.LEFT:
+            return f"{sentence(gateway.state_reason)} It has left the fleet. Its row stays for the record."
         case _ if not gateway.facts_at:
             return "It is enrolled and has not been asked yet."
         case _:

@@ -21,6 +21,8 @@ GATEWAY = {
     "enrolled": Word("In service", "done", "circle-check"),
     "unreachable": Word("Unreachable", "failed", "unplug"),
     "quarantined": Word("Quarantined", "failed", "ban"),
+    "proposed": Word("Waits for a second person", "waiting", "hourglass"),
+    "left": Word("Left the fleet", "planned", "log-out"),
 }
 
 SLOT = {

@@ -20,4 +20,5 @@ def releases_for(user: User) -> QuerySet[Release]:
 def serving(user: User, names: list[str]) -> dict[str, int]:
     """How many of the gateways that the user may see serve each of these releases."""
     rows = Gateway.objects.filter(Q(release__in=names), pool__in=visible_pools(user))
+    rows = rows.exclude(state=Gateway.State.LEFT)
     return dict(rows.values_list("release").annotate(Count("pk")))

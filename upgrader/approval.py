@@ -12,6 +12,8 @@ from upgrader import rights
 from upgrader.models import Rollout
 from upgrader.plan import digest
 
+State = Gateway.State
+
 
 def check_use(rollout: Rollout, *, now: datetime) -> None:
     """Raise Refused, with the sentence, unless the yes that was given covers what would run now."""
@@ -44,6 +46,9 @@ def check_gateways(rollout: Rollout) -> None:
     gone = [name for pk, name in planned.items() if pk not in known]
     if gone:
         raise Refused(f"{', '.join(gone)} left the pool after the plan was approved. Draft the rollout anew.")
-    shut = [gateway.name for gateway in known.values() if gateway.state == Gateway.State.QUARANTINED]
+    shut = [gateway.name for gateway in known.values() if gateway.state == State.QUARANTINED]
     if shut:
         raise Refused(f"{', '.join(shut)} is quarantined. Look at its host key, then resume.")
+    left = [gateway.name for gateway in known.values() if gateway.state not in (*Gateway.SPOKEN_TO, State.QUARANTINED)]
+    if left:
+        raise Refused(f"{', '.join(left)} left the fleet after the plan was approved. Draft the rollout anew.")

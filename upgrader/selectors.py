@@ -256,7 +256,8 @@ def recent(user: User) -> QuerySet[Rollout]:
 
 def fleet_summary(user: User) -> list[dict[str, Any]]:
     """Each pool that the user may see: gateways, users on them, which release how often, how many are in trouble."""
-    gateways = Gateway.objects.filter(pool__in=visible_pools(user))
+    here = (*Gateway.SPOKEN_TO, Gateway.State.QUARANTINED)
+    gateways = Gateway.objects.filter(pool__in=visible_pools(user), state__in=here)
     trouble = Count("pk", filter=~Q(state=Gateway.State.ENROLLED))
     pools = gateways.values("pool", "pool__name").annotate(number=Count("pk"), users=Sum("sessions"), trouble=trouble)
     mix: dict[int, list[tuple[str, int]]] = {}

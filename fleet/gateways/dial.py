@@ -45,8 +45,9 @@ class Target:
 class HostKeyChanged(GiveUp):
     """The machine at the gateway's address is not the one that was enrolled, or has new keys. A person must look."""
 
-    def __init__(self, say: str) -> None:
+    def __init__(self, say: str, *, shown: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(say, code="host_key_changed")
+        self.shown = shown  # (kind, base64) of what it showed
 
 
 class ConnectionLost(RetryLater):
@@ -99,8 +100,9 @@ def check_host_key(target: Target, shown: paramiko.PKey) -> None:
     if not hmac.compare_digest(pinned.encode(), shown.get_base64().encode()):
         raise HostKeyChanged(
             f"{target.name} shows the {shown.get_name()} host key {fingerprint(shown.asbytes())}, pinned is"
-            f" {fingerprint_of(pinned)}. Nothing was sent to it. Compare the fingerprint on the machine's console;"
-            f" if it is right, pin it: manage.py gateway pin {target.name}."
+            f" {fingerprint_of(pinned)}. Nothing was sent to it. Compare the fingerprint on the machine's console:"
+            " the gateway's page shows both, and a second person can confirm the new one.",
+            shown=((shown.get_name(), shown.get_base64()),),
         )
 
 
@@ -158,7 +160,7 @@ def _negotiate(transport: paramiko.Transport, target: Target) -> None:
             kinds = ", ".join(kind for kind, _ in target.host_keys)
             raise HostKeyChanged(
                 f"{target.name} no longer shows a host key of the kinds that are pinned ({kinds}). Nothing was sent to"
-                f" it. Compare its keys on the machine's console, then pin one: manage.py gateway pin {target.name}."
+                " it. Compare its keys on the machine's console; a second person can confirm them on the gateway's page."
             ) from other
         raise GiveUp(f"{target.name} offers only weak SSH algorithms: {other}.", code="weak_ssh") from other
     except (paramiko.SSHException, EOFError, OSError) as broken:

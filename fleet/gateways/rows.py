@@ -34,17 +34,27 @@ PACE = 2.0  # seconds that staging takes on a simulated gateway whose labels don
 def open(gateway: Gateway) -> ports.Gateway:
     """Return the adapter for a row. It connects at the first question; close() gives a kept connection back.
 
-    GiveUp for a gateway in quarantine: nobody talks to it until a person has looked.
+    GiveUp for a gateway that is not spoken to: in quarantine, not confirmed yet, or gone.
     """
-    if gateway.state == Gateway.State.QUARANTINED:
-        raise HostKeyChanged(f"{gateway.name} is in quarantine. {gateway.state_reason}")
+    _refuse_silent(gateway)
     if gateway.adapter == Gateway.Adapter.MEMORY:
         return _simulated(gateway)
 
     def on_changed(changed: HostKeyChanged) -> None:
-        journal.quarantine(gateway, reason=changed.say, actor=Actor.machine("ssh"), now=timezone.now())
+        seen, now = changed.shown, timezone.now()
+        journal.quarantine(gateway, reason=changed.say, seen=seen, actor=Actor.machine("ssh"), now=now)
 
     return SshGateway(Loan(KEEPER, target_of(gateway), key=_key, on_changed=on_changed))
+
+
+def _refuse_silent(gateway: Gateway) -> None:
+    match gateway.state:
+        case Gateway.State.QUARANTINED:
+            raise HostKeyChanged(f"{gateway.name} is in quarantine. {gateway.state_reason}")
+        case Gateway.State.PROPOSED:
+            raise GiveUp(f"{gateway.name} waits for a second person to confirm its host keys.", code="not_enrolled")
+        case Gateway.State.LEFT:
+            raise GiveUp(f"{gateway.name} has left the fleet.", code="not_enrolled")
 
 
 def close_all() -> None:
