@@ -103,16 +103,54 @@ def decide(request: Request, *, by: User, now: datetime, actor: Actor, **words: 
 
 def may_decide(person: User, request: Request) -> bool:
     """Whether this open change waits for this person."""
-    if request.kind not in KINDS or request.state != Request.State.OPEN or request.requested_by_id == person.pk:
-        return False
-    said = request.decisions.filter(by=person).exists()
-    return not said and rights.may(person, request.permission, request.scope)
+    return request in _deciding(person, [request])
 
 
 def waiting_for(person: User) -> list[Request]:
-    """Open changes that this person may decide, oldest first."""
-    asked = Request.objects.filter(kind__in=KINDS, state=Request.State.OPEN).order_by("requested_at")
-    return [request for request in asked.exclude(requested_by=person)[:200] if may_decide(person, request)]
+    """Open changes that this person may decide, oldest first; at most 200."""
+    asked = Request.objects.filter(kind__in=KINDS, state=Request.State.OPEN).exclude(decisions__by=person)
+    return _deciding(person, list(asked.select_related("requested_by").order_by("requested_at")[:200]))
+
+
+def may_see(person: User, request: Request) -> bool:
+    """Who asked, who may ask or decide such a thing, and who may read the record."""
+    change = KINDS.get(request.kind)
+    if change is None:
+        return False
+    seen = request.requested_by_id == person.pk or person.has_perm("approvals.view_auditevent")
+    return seen or any(rights.may(person, right, request.scope) for right in (change.propose, change.decide))
+
+
+def visible(person: User, *, most: int = 200) -> list[Request]:
+    """Changes that the person may see: open ones first, then the newest."""
+    rows = Request.objects.filter(kind__in=KINDS).select_related("requested_by")
+    is_open = Request.State.OPEN
+    ordered = [*rows.filter(state=is_open).order_by("requested_at")[:most]]
+    ordered += rows.exclude(state=is_open).order_by("-requested_at")[:most]
+    known: dict[tuple[str, str], bool] = {}
+    found = []
+    for request in ordered:
+        key = (request.kind, request.scope)
+        if request.requested_by_id != person.pk and key not in known:
+            known[key] = may_see(person, request)
+        if request.requested_by_id == person.pk or known[key]:
+            found.append(request)
+    return found[:most]
+
+
+def _deciding(person: User, asked: Sequence[Request]) -> list[Request]:
+    """Those of the requests that the person may decide; each right is looked up once."""
+    known: dict[tuple[str, str], bool] = {}
+    found = []
+    for request in asked:
+        if request.kind not in KINDS or request.state != Request.State.OPEN or request.requested_by_id == person.pk:
+            continue
+        key = (request.permission, request.scope)
+        if key not in known:
+            known[key] = rights.may(person, *key)
+        if known[key]:
+            found.append(request)
+    return found
 
 
 def digest(kind: str, payload: Mapping[str, Any]) -> str:

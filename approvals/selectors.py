@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import QuerySet
 from django.utils.http import urlencode
 
-from approvals.models import AuditEvent
+from approvals.models import AuditEvent, Request
+from approvals.story import Told, tell
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,10 @@ def events(asked: EventFilter) -> QuerySet[AuditEvent]:
     if until := day(asked.until):
         rows = rows.filter(at__lt=until + timedelta(days=1))
     return rows
+
+
+def events_about(asked: Request) -> list[Told]:
+    """What happened to one request, newest first; its subject may have had others."""
+    rows = AuditEvent.objects.filter(subject=asked.subject, at__gte=asked.requested_at).order_by("-seq")[:100]
+    told = [tell(row) for row in rows]
+    return [entry for entry in told if entry.details.get("request") in (None, asked.pk)]

@@ -21,8 +21,12 @@ from upgrader import plan
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Verdict, Wave
 from upgrader.states import UPGRADE_IDLE, Outcome, R, S, U, W
 
-OPERATOR = ("view_pool", "submit_rollout", "promote_rollout", "hold_rollout", "rollback_rollout")
-ONCALL = ("view_pool", "approve_rollout", "promote_rollout", "hold_rollout", "rollback_rollout")
+SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout")
+OPERATOR = (*SHARED, "submit_rollout", "propose_config", "enrol_gateway")
+ONCALL = (*SHARED, "approve_rollout", "approve_config", "approve_gateway")
+# Rights over what may run are not a pool's.
+ASKS = ("add_release", "pass_release", "yank_release", "propose_trust")
+DECIDES = ("approve_release", "approve_trust")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 SPEC: dict[str, Any] = {
@@ -66,8 +70,8 @@ def cast() -> dict[str, User]:
     everywhere = [("fleet", "view_pool"), ("approvals", "view_auditevent")]
     for app, codename in everywhere:
         auditor.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-    add = Permission.objects.get(content_type__app_label="releases", codename="add_release")
-    operator.user_permissions.add(add)
+    for user, names in ((operator, ASKS), (oncall, DECIDES)):
+        user.user_permissions.add(*Permission.objects.filter(content_type__app_label="releases", codename__in=names))
     return {"operator": operator, "oncall": oncall, "auditor": auditor, "stranger": person("stranger")}
 
 

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from approvals import changes
+from approvals.models import User
 from approvals.people import person
 from upgrader import selectors
 
@@ -18,5 +20,10 @@ def house(request: HttpRequest) -> dict[str, Any]:
     signed_in = user is not None and user.is_authenticated
     return {
         "simulated": settings.SIMULATED,
-        "needs_me": SimpleLazyObject(lambda: selectors.needs_me(person(request)).count() if signed_in else 0),
+        "needs_me": SimpleLazyObject(lambda: _waiting(person(request)) if signed_in else 0),
     }
+
+
+def _waiting(user: User) -> int:
+    """Rollouts and changes that wait for this person."""
+    return selectors.needs_me(user).count() + len(changes.waiting_for(user))

@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path
 
+from approvals import change_views as changes
 from approvals import views as approvals
 from fleet import views as fleet
 from releases import views as releases
@@ -25,6 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/<int:release_id>/", releases.release_page, name="release"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
+    path("changes/", changes.change_list, name="changes"),
+    path("changes/<int:change_id>/", changes.change_page, name="change"),
+    path("changes/<int:change_id>/<str:answer>/", changes.change_decide, name="change-decide"),
     path("audit/", approvals.record, name="audit"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("livez", health.livez, name="livez"),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from approvals import changes
 from approvals.models import User
 from approvals.people import person
 from upgrader import drafts, selectors
@@ -29,6 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     others = selectors.running(user).exclude(pk__in=[rollout.pk for rollout in mine])[:CARDS]
     context = {
         "needs": [card(rollout, user) for rollout in mine],
+        "changes": changes.waiting_for(user)[:CARDS],
         "running": [card(rollout, user) for rollout in others],
         "fleet": selectors.fleet_summary(user),
         "recent": [{"rollout": row, "word": ROLLOUT[R(row.state)]} for row in selectors.recent(user)[:5]],

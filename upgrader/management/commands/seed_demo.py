@@ -20,19 +20,23 @@ from guardian.shortcuts import assign_perm
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed, services
-from fleet.models import Pool
+from fleet.models import Channel, Pool
 from upgrader.models import Strategy
 from upgrader.plan import SpecError, parse_spec
 
 ACTOR = Actor.machine("seed_demo")
 
 # Who may do what: rights on the pool, and rights that know no pool.
+SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout")
 ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "operator": (
-        ("view_pool", "submit_rollout", "promote_rollout", "hold_rollout", "rollback_rollout"),
-        ("releases.add_release",),
+        (*SHARED, "submit_rollout", "propose_config", "enrol_gateway"),
+        ("releases.add_release", "releases.pass_release", "releases.yank_release", "releases.propose_trust"),
     ),
-    "oncall": (("view_pool", "approve_rollout", "promote_rollout", "hold_rollout", "rollback_rollout"), ()),
+    "oncall": (
+        (*SHARED, "approve_rollout", "approve_config", "approve_gateway"),
+        ("releases.approve_release", "releases.approve_trust"),
+    ),
     "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
 }
 
@@ -98,7 +102,9 @@ def take_releases(inventory: Mapping[str, Any]) -> None:
 
 
 def a_pool(name: str) -> Pool:
-    pool, _ = Pool.objects.get_or_create(name=name, defaults={"title": name.capitalize()})
+    # The lab is where releases are tried: it takes those that have passed nothing yet.
+    defaults = {"title": name.capitalize(), "channel": Channel.CANDIDATE}
+    pool, _ = Pool.objects.get_or_create(name=name, defaults=defaults)
     return pool
 
 
