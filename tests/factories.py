@@ -70,8 +70,10 @@ def cast() -> dict[str, User]:
     everywhere = [("fleet", "view_pool"), ("approvals", "view_auditevent")]
     for app, codename in everywhere:
         auditor.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    keys = Permission.objects.filter(codename__in=("add_approverkey", "change_approverkey"))
     for user, names in ((operator, ASKS), (oncall, DECIDES)):
-        user.user_permissions.add(*Permission.objects.filter(content_type__app_label="releases", codename__in=names))
+        over = Permission.objects.filter(content_type__app_label="releases", codename__in=names)
+        user.user_permissions.add(*over, *keys)
     return {"operator": operator, "oncall": oncall, "auditor": auditor, "stranger": person("stranger")}
 
 

@@ -58,7 +58,7 @@ INSTALLED_APPS = [
 ]
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py).
-CHANGES = ["fleet.changes", "releases.changes"]
+CHANGES = ["approvals.keys", "fleet.changes", "releases.changes"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path
 
 from approvals import change_views as changes
+from approvals import key_views as keys
 from approvals import views as approvals
 from fleet import views as fleet
 from releases import views as releases
@@ -29,6 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/", changes.change_list, name="changes"),
     path("changes/<int:change_id>/", changes.change_page, name="change"),
     path("changes/<int:change_id>/<str:answer>/", changes.change_decide, name="change-decide"),
+    path("keys/", keys.key_list, name="keys"),
+    path("keys/add/", keys.key_add, name="key-add"),
+    path("keys/<int:key_id>/retire/", keys.key_retire, name="key-retire"),
     path("audit/", approvals.record, name="audit"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("livez", health.livez, name="livez"),

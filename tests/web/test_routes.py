@@ -29,6 +29,8 @@ ROUTES: dict[str, dict[str, int]] = {
     "/releases/{release}/": {**SEES, "stranger": 404},
     "/gateways/": {**SEES, "stranger": 200},
     "/gateways/{gateway}/": {**SEES, "stranger": 404},
+    "/keys/": {**SEES, "stranger": 200},
+    "/keys/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/changes/": {**SEES, "stranger": 200},
     "/audit/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/audit/?verify=1&verb=rollout.": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},

@@ -28,14 +28,15 @@ ACTOR = Actor.machine("seed_demo")
 
 # Who may do what: rights on the pool, and rights that know no pool.
 SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout")
+KEYS = ("approvals.add_approverkey", "approvals.change_approverkey")  # nobody confirms his own
 ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "operator": (
         (*SHARED, "submit_rollout", "propose_config", "enrol_gateway"),
-        ("releases.add_release", "releases.pass_release", "releases.yank_release", "releases.propose_trust"),
+        ("releases.add_release", "releases.pass_release", "releases.yank_release", "releases.propose_trust") + KEYS,
     ),
     "oncall": (
         (*SHARED, "approve_rollout", "approve_config", "approve_gateway"),
-        ("releases.approve_release", "releases.approve_trust"),
+        ("releases.approve_release", "releases.approve_trust") + KEYS,
     ),
     "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
 }
