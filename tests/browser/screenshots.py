@@ -28,7 +28,12 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     """Name → (who looks, path)."""
     ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
+    change = site.scene("change")
     return made | {
+        "change": ("oncall", f"/changes/{change}/"),
+        "change-own": ("operator", f"/changes/{change}/"),
+        "changes": ("oncall", "/changes/"),
+        "keys": ("oncall", "/keys/"),
         "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
         "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
         "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
