@@ -141,11 +141,11 @@ class Sample(models.Model):
 
 
 class Alert(models.Model):
-    """Something that a person should look at, from when to when. Opened and ended by fleet/drift.py alone."""
+    """Something that a person should look at, from when to when. Opened and ended by fleet/alerts.py alone."""
 
     gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=20)  # "drift"
-    code = models.CharField(max_length=40)  # which part drifted: conf, release, ocgate, trust, version
+    code = models.CharField(max_length=40)  # which part drifted: a name in fleet.drift.PARTS
     say = models.TextField()
     details = models.JSONField(default=dict)  # {"diff": text with secrets masked, "logins": […], "was", "is"}
     since = models.DateTimeField()
@@ -162,6 +162,26 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.code} of {self.gateway_id}"
+
+
+class Agreement(models.Model):
+    """What was agreed for one part of one gateway where no rollout and no revision says it: its pinned keys, its ocgate.
+
+    Noted at the first look after enrolment, when an errand changed it, when drift is adopted; by fleet/agreements.py.
+    """
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="agreements")
+    code = models.CharField(max_length=40)  # a name in fleet.drift.PARTS
+    value = models.CharField(max_length=200)  # a SHA-256, or a release's name
+    shown = models.TextField(blank=True)  # the same for people, a line a fact; differences are shown against it
+    why = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gateway", "code"], name="one_agreement_a_part")]
+
+    def __str__(self) -> str:
+        return f"{self.code} of {self.gateway_id}"
 
 
 class Errand(models.Model):
