@@ -1,0 +1,87 @@
+"""What one person may change, and what is told of it. A line that ocserv reads otherwise is never let pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet.ocgate import allow, masks, oddlines
+from fleet.ocgate.options import OPTIONS, RUNS, SECRETS
+
+OLD = 'dpd = 90\nbanner = "Hello"\nroute = 10.0.0.0/8\nconnect-script = /usr/bin/true\nkey-pin = 1234\n'
+
+
+@pytest.mark.parametrize(
+    "new",
+    [OLD.replace("90", "60"), OLD.replace("Hello", "Good day"), OLD + "mtu = 1400\n", "# why\n" + OLD]
+    + [OLD.replace("dpd = 90\n", "")],
+)
+def test_what_is_on_the_list_changes_on_one_word(new: str) -> None:
+    assert allow.beyond(OLD, new) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "named"),
+    [
+        (OLD.replace("true", "false"), ["connect-script"]),
+        (OLD.replace("1234", "5678"), ["key-pin"]),
+        (OLD + "route = default\n", ["route"]),
+        (OLD + "[vhost:a]\ndpd = 3\n", ["[vhost:a]"]),
+        (OLD + "nobody-knows = 3\n", ["nobody-knows"]),
+        (OLD + "connect-script: /tmp/x\n", [allow.ODD]),
+        (OLD.replace("/usr/bin/true\n", "/usr/bin/true\n  /tmp/x\n"), [allow.ODD]),
+        (OLD.replace("Hello", "A" * 2040 + "connect-script = /tmp/x"), [allow.ODD]),
+        (OLD + "[vhost:a] x\nconnect-script = /y\n", ["connect-script", allow.ODD]),
+    ],
+)
+def test_everything_else_needs_a_second_word(new: str, named: list[str]) -> None:
+    assert allow.beyond(OLD, new) == named
+    assert allow.beyond(new, OLD) == named
+
+
+def test_an_odd_line_may_stay_but_not_move() -> None:
+    old = "route = 10.0.0.0/8\n  and more\ndpd = 3\nconnect-script = /x\n"
+    assert allow.beyond(old, old.replace("dpd = 3", "dpd = 4")) == []
+    moved = "route = 10.0.0.0/8\ndpd = 3\nconnect-script = /x\n  and more\n"
+    assert allow.beyond(old, moved) == [allow.ODD]
+
+
+def test_nothing_that_runs_or_names_a_file_or_is_secret_is_on_the_list() -> None:
+    assert OPTIONS.keys() >= allow.ALLOWED
+    assert not allow.ALLOWED & (RUNS | SECRETS)
+    assert not [name for name in allow.ALLOWED if OPTIONS[name].kind in ("file", "folder", "addresses")]
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"), [("a\x0bb", "U+000B"), ("a\rb", "U+000D"), ("a\u2028b", "U+2028"), ("ä\t\n", "")]
+)
+def test_characters_at_which_lines_may_be_cut_are_found(text: str, bad: str) -> None:
+    assert oddlines.bad_character(text) == bad
+
+
+SECRET = """key-pin = 1234
+# srk-pin: 9999
+camouflage_secret = "xyzzy"
+camouflage = true
+pin-file = /etc/pin
+auth = "radius[config=/etc/radcli.conf,secret=hush]"
+proxy-url = https://user:hunter2@proxy/
+custom-header = "X-Api-Key: t0ps3cret"
+cookie-timeout = 300
+"""
+
+
+def test_secrets_are_masked_and_the_rest_stays() -> None:
+    shown = masks.masked(SECRET)
+    for secret in ("1234", "9999", "xyzzy", "hush", "hunter2", "t0ps3cret"):
+        assert secret not in shown
+    for kept in ("camouflage = true", "pin-file = /etc/pin", "/etc/radcli.conf", "cookie-timeout = 300"):
+        assert kept in shown
+
+
+def test_a_diff_says_that_a_secret_changed_and_not_what_it_is() -> None:
+    shown = masks.diff("dpd = 90\nkey-pin = 1234\n", "dpd = 60\nkey-pin = 5678\n")
+    assert "-dpd = 90" in shown
+    assert "+key-pin = ******** (another one)" in shown
+    assert "1234" not in shown
+    assert "5678" not in shown
+    assert masks.diff(OLD, OLD) == ""
