@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from fleet.ocgate import options
+from fleet.ocgate import optiondata, options
 from tests.unit.ocgate.values import RECORDED
 
 LISTS = sorted((RECORDED / "options").glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
-def test_each_version_knows_what_its_parser_said(path: object) -> None:
-    recorded = RECORDED / "options" / f"{path.stem}.txt"  # type: ignore[attr-defined]  # a Path, by the glob
-    assert options.known(recorded.stem) == set(recorded.read_text().split())
+def test_each_version_knows_what_its_parser_said(path: Path) -> None:
+    assert options.known(path.stem) == set(path.read_text().split())
 
 
 def test_there_is_a_list_for_each_measured_version() -> None:
-    assert [path.stem for path in LISTS] == list(options.optiondata.MEASURED)
+    assert [path.stem for path in LISTS] == list(optiondata.MEASURED)
 
 
 @pytest.mark.parametrize(
