@@ -41,9 +41,10 @@ def propose(line: str, *, by: User, actor: Actor, now: datetime) -> Request:
         now=now,
         subject=f"approver-key:{shown}",
         payload={"user": by.pk, "key": key, "fingerprint": shown},
-        title=f"Let {by.username} sign statements with the key {shown}",
+        title=f"Let {by.username} sign statements with a new key",
         lines=[
-            f"Compare the fingerprint with {by.username}, by voice or face to face: ssh-keygen -lf FILE shows it.",
+            f"Its fingerprint is {shown}.",
+            f"Compare it with {by.username} by voice or face to face; ssh-keygen -lf FILE shows it.",
             "The key counts on a gateway once it is pinned there by a trust statement.",
         ],
     )
