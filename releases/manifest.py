@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from approvals.errors import Refused
@@ -20,13 +21,16 @@ COVERED = frozenset({MANIFEST, CHANGELOG, BUNDLE})
 """The files that SHA256SUMS names: these and no others."""
 
 PREFIX = "/var/lib/ocgate/releases/"
-BUNDLE_MOST = 512 * 1024 * 1024  # bytes
+BUNDLE_MOST = 2 * 1024 * 1024 * 1024  # bytes, as the gateway takes it
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_:-]{0,39}")
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)")
+
+_Wishes = Mapping[str, tuple[str, Callable[[Any], bool]]]
+"""Field name → how to say what it must be, and whether a value is that."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Manifest:
     bundle_size: int  # bytes
     bundle_sha256: str
     state_migration: bool
+    provenance: Mapping[str, str]  # builder, source, revision, place; empty when the signers said nothing of it
 
 
 def parse(data: bytes) -> Manifest:
@@ -56,7 +61,7 @@ def parse(data: bytes) -> Manifest:
         raise Refused(f"{MANIFEST} holds bytes that are not ASCII.")
     except (ValueError, RecursionError) as error:
         raise Refused(f"{MANIFEST} is no JSON: {error}.")
-    fields = _fields("", found, _FIELDS)
+    fields = _fields("", found, _FIELDS, optional=_OPTIONAL)
     bundle = _fields("bundle.", fields["bundle"], _BUNDLE_FIELDS)
     if fields["prefix"] != PREFIX + fields["release"]:
         raise Refused(f"{MANIFEST}: prefix is {fields['prefix']!r}, but must be {PREFIX + fields['release']!r}.")
@@ -66,6 +71,7 @@ def parse(data: bytes) -> Manifest:
         built=datetime.strptime(fields["built"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         bundle_size=bundle["size"],
         bundle_sha256=bundle["sha256"],
+        provenance=_fields("provenance.", fields["provenance"], _PROVENANCE_FIELDS) if "provenance" in fields else {},
     )
 
 
@@ -99,15 +105,15 @@ def _no_float(text: str) -> NoReturn:
     raise Refused(f"{MANIFEST} holds the number {text}; only whole numbers are allowed.")
 
 
-def _fields(where: str, found: object, wanted: Mapping[str, tuple[str, Callable[[Any], bool]]]) -> dict[str, Any]:
+def _fields(where: str, found: object, wanted: _Wishes, *, optional: _Wishes = MappingProxyType({})) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Refused(f"{MANIFEST}: {where.rstrip('.') or 'the whole'} is no object.")
     if missing := sorted(set(wanted) - set(found)):
         raise Refused(f"{MANIFEST} lacks {', '.join(where + name for name in missing)}.")
-    if unknown := sorted(set(found) - set(wanted)):
+    if unknown := sorted(set(found) - set(wanted) - set(optional)):
         raise Refused(f"{MANIFEST} has fields that this version does not know: {', '.join(map(repr, unknown))}.")
-    for name, (wish, good) in wanted.items():
-        if not good(found[name]):
+    for name, (wish, good) in {**wanted, **optional}.items():
+        if name in found and not good(found[name]):
             raise Refused(f"{MANIFEST}: {where}{name} must be {wish}.")
     return found
 
@@ -130,7 +136,7 @@ def _is_moment(value: object) -> bool:
     return True
 
 
-_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+_FIELDS: _Wishes = {
     "format": ("1", _number(1, 1)),
     "product": ("a word of at most 40 characters", _text(_WORD)),
     "release": (f"a name like 1.3.0-2 ({_NAME.pattern})", _text(_NAME)),
@@ -143,8 +149,11 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "bundle": ("an object", lambda value: isinstance(value, dict)),
     "state_migration": ("true or false", lambda value: isinstance(value, bool)),
 }
-_BUNDLE_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+_BUNDLE_FIELDS: _Wishes = {
     "name": (BUNDLE, lambda value: value == BUNDLE),
     "size": (f"a whole number of bytes up to {BUNDLE_MOST}", _number(1, BUNDLE_MOST)),
     "sha256": ("64 lower-case hex digits", _text(_SHA256)),
 }
+_OPTIONAL: _Wishes = {"provenance": ("an object", lambda value: isinstance(value, dict))}
+_SAID = ("printable text of at most 200 characters", _text(re.compile(r"[ -~]{0,200}")))
+_PROVENANCE_FIELDS: _Wishes = {name: _SAID for name in ("builder", "source", "revision", "place")}

@@ -27,7 +27,7 @@ from releases import archive, manifest
 
 _PARTIAL = "partial-"
 _STALE = 24 * 3600  # seconds; no intake takes that long, so its process was killed
-_SIGNATURE = re.compile(r"SHA256SUMS(\.[A-Za-z0-9_-]{1,40})?\.asc")
+_SIGNATURE = re.compile(r"SHA256SUMS(\.[A-Za-z0-9_-]{1,40})?\.(asc|p7s)")
 _SIGNATURES_MOST = 10
 # Manifest, sums, change log and signatures travel in one request line of at most 256 KiB.
 _MOST = {manifest.MANIFEST: 16 * 1024, manifest.SUMS: 4 * 1024, manifest.CHANGELOG: 100 * 1024}
@@ -84,10 +84,10 @@ def check_sums(received: Received, source: Path) -> manifest.Manifest:
     return said
 
 
-def check_bundle(received: Received) -> None:
-    """Look at every member of the copied bundle."""
+def check_bundle(received: Received) -> archive.Contents:
+    """Look at every member of the copied bundle; return what it unpacks to. Slow by the bundle."""
     with (received.folder / manifest.BUNDLE).open("rb") as bundle:
-        archive.check(bundle)
+        return archive.check(bundle)
 
 
 def text(data: bytes, name: str) -> str:

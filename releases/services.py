@@ -14,6 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.ports import ReleaseFiles
 from releases import manifest, repository, trust
+from releases.archive import Contents
 from releases.models import Release, Signature, TrustedSigner
 
 
@@ -106,10 +107,10 @@ def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> R
     with repository.receiving(folder) as received:
         good = _verified(received, now=now)
         said = repository.check_sums(received, folder)
-        repository.check_bundle(received)
+        contents = repository.check_bundle(received)
         if known := _known(said, received.digest):
             return _mended(known, received, actor=actor, now=now)
-        release = _release(received, said, by=by, now=now)
+        release = _release(received, said, contents, by=by, now=now)
         try:
             return _keep(release, received, good, actor=actor)
         except IntegrityError:
@@ -150,7 +151,9 @@ def _known(said: manifest.Manifest, digest: str) -> Release | None:
     return known
 
 
-def _release(received: repository.Received, said: manifest.Manifest, *, by: User | None, now: datetime) -> Release:
+def _release(
+    received: repository.Received, said: manifest.Manifest, contents: Contents, *, by: User | None, now: datetime
+) -> Release:
     return Release(
         name=said.release,
         product=said.product,
@@ -166,6 +169,9 @@ def _release(received: repository.Received, said: manifest.Manifest, *, by: User
         sha256=said.bundle_sha256,
         source=said.source,
         state_migration=said.state_migration,
+        provenance=dict(said.provenance),
+        tree=contents.tree,
+        contents={"files": contents.files, "unpacked": contents.unpacked, "libraries": list(contents.libraries)},
         added_by=by,
         added_at=now,
     )

@@ -15,7 +15,7 @@ from .errors import Refused
 from .run import ENV
 
 MEMBERS_MAX = 20000
-UNPACKED_MAX = 2 * 1024**3
+UNPACKED_MAX = 4 * 1024**3
 
 
 def unpack(bundle: Path, target: Path, *, size_max: int = UNPACKED_MAX) -> None:

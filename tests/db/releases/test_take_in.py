@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from pytest_django import Settings
 
 from approvals import audit
 from approvals.models import AuditEvent, User
+from releases import archive
 from releases.models import Release, TrustedSigner
 from tests.db.releases.cast import NOW, kept, refused, take_in, trust
 from tests.unit.releases import desk
@@ -32,6 +34,15 @@ def test_keeps_a_good_release(tmp_path: Path, repository: Path) -> None:
         name: (folder / name).read_bytes() for name in FILES
     }
     assert [path.name for path in repository.iterdir()] == [release.digest]
+
+
+def test_keeps_what_it_unpacks_to_and_where_it_came_from(tmp_path: Path) -> None:
+    said = {"builder": "ci 7", "source": "git", "revision": "4f2a", "place": "build-3"}
+    packed = desk.bundle(desk.member("lib/libx.so.1"))
+    release = take_in(desk.release(tmp_path / "in", LI, packed=packed, provenance=said))
+    assert release.provenance == said
+    assert release.contents == {"files": 3, "unpacked": 12, "libraries": ["libx.so.1"]}
+    assert release.tree == archive.check(io.BytesIO(packed)).tree
 
 
 def test_records_who_and_what(tmp_path: Path, li: TrustedSigner) -> None:

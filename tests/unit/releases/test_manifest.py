@@ -63,6 +63,30 @@ def test_a_wrong_bundle_is_named(field: str, value: Any) -> None:
     assert say(json.dumps(changed).encode()).startswith(f"manifest.json: bundle.{field} must be ")
 
 
+SAID = {"builder": "ci 7", "source": "https://example.org/ocserv.git", "revision": "4f2a", "place": "build-3"}
+
+
+def test_provenance_is_read_and_may_be_left_out() -> None:
+    assert parse(desk.manifest(b"bundle", provenance=SAID)).provenance == SAID
+    assert parse(GOOD).provenance == {}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "sentence"),
+    [
+        ([], "manifest.json: provenance must be an object."),
+        (
+            {**SAID, "place": "a\x1b[2J"},
+            "manifest.json: provenance.place must be printable text of at most 200 characters.",
+        ),
+        ({**SAID, "more": ""}, "manifest.json has fields that this version does not know: 'more'."),
+        ({"builder": "ci 7"}, "manifest.json lacks provenance.place, provenance.revision, provenance.source."),
+    ],
+)
+def test_a_wrong_provenance_is_named(provenance: Any, sentence: str) -> None:
+    assert say(desk.manifest(b"bundle", provenance=provenance)) == sentence
+
+
 @pytest.mark.parametrize("prefix", ["/usr", "/var/lib/ocgate/releases/other", "/var/lib/ocgate/releases/1.3.0-2/"])
 def test_another_prefix_is_refused(prefix: str) -> None:
     assert "but must be '/var/lib/ocgate/releases/1.3.0-2'" in say(desk.manifest(b"x", prefix=prefix))
