@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from approvals.changes import KINDS, Change
 from approvals.rights import SCOPES
+from fleet import enrolment
 from fleet.models import Pool
 
 SCOPES["pool"] = Pool
+
+ASK, CONFIRM = "fleet.enrol_gateway", "fleet.approve_gateway"
+KINDS[enrolment.ENROL] = Change(ASK, CONFIRM, apply=enrolment.confirmed, rejected=enrolment.declined)
+KINDS[enrolment.LEAVE] = Change(ASK, CONFIRM, apply=enrolment.left)
+KINDS[enrolment.HOST_KEY] = Change(ASK, CONFIRM, apply=enrolment.repinned)

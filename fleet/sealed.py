@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Generator
 from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +21,7 @@ from django.utils import timezone
 from fleet.models import Credential
 
 VERSION = 1
+BATCH = 100  # rows that are read at once
 _NONCE = 12  # bytes: 96 bits, as NIST SP 800-38D wants it
 _WRAPPED = 32 + 16  # data key and tag
 
@@ -48,19 +50,44 @@ def unseal_or_none(name: str) -> bytes | None:
     return None if row is None else _unseal(row)
 
 
-def rotate() -> int:
-    """Seal anew what an old key sealed; return how many rows. May run beside everything else, and be run again.
+def rotate() -> Generator[str]:
+    """Seal anew what an old key sealed, row by row; yields the name of each as soon as it is stored.
 
-    Put the new key into HANDOVER_SEALING_KEY and the old one into HANDOVER_SEALING_KEYS_OLD before.
+    Put the new key into HANDOVER_SEALING_KEY and the old one into HANDOVER_SEALING_KEYS_OLD before. May run beside
+    everything else, be broken off anywhere, and be run again: each row is sealed with one key or the other. Unreadable
+    at the end when some rows need a key that is not configured; all others are done by then.
     """
     key_id = _key_id(settings.SEALING_KEY)
-    done = 0
-    for row in Credential.objects.exclude(key_id=key_id):
-        sealed = _seal(row.name, _unseal(row), key_id)
-        # Only if nobody sealed another secret meanwhile.
-        same = Credential.objects.filter(pk=row.pk, key_id=row.key_id, sealed=row.sealed)
-        done += same.update(sealed=sealed, key_id=key_id)
-    return done
+    shut: list[Credential] = []
+    after = 0
+    while rows := list(Credential.objects.exclude(key_id=key_id).filter(pk__gt=after).order_by("pk")[:BATCH]):
+        for row in rows:
+            try:
+                sealed = _seal(row.name, _unseal(row), key_id)
+            except Unreadable:
+                shut.append(row)
+                continue
+            # Only if nobody sealed another secret meanwhile: then that one is found the next time.
+            same = Credential.objects.filter(pk=row.pk, key_id=row.key_id, sealed=row.sealed)
+            if same.update(sealed=sealed, key_id=key_id):
+                yield row.name
+        after = rows[-1].pk
+    if shut:
+        names = ", ".join(sorted({f"{row.name} (key {row.key_id})" for row in shut})[:5])
+        raise Unreadable(
+            f"{len(shut)} credentials can't be opened: {names}. Put the key that sealed them into"
+            " HANDOVER_SEALING_KEYS_OLD and run this again."
+        )
+
+
+def waiting() -> int:
+    """How many rows are not sealed with the present key yet."""
+    return Credential.objects.exclude(key_id=_key_id(settings.SEALING_KEY)).count()
+
+
+def drop(name: str) -> bool:
+    """Forget a secret; True when there was one."""
+    return bool(Credential.objects.filter(name=name).delete()[0])
 
 
 def _seal(name: str, secret: bytes, key_id: str) -> bytes:

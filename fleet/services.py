@@ -38,6 +38,7 @@ class Wish(TypedDict):
     adapter: NotRequired[str]
     failure_domain: NotRequired[str]
     labels: NotRequired[Mapping[str, Any] | None]
+    why: NotRequired[str]  # for the record: who compared the host keys where no second person did on a page
 
 
 def enrol(*, actor: Actor, now: datetime, **wish: Unpack[Wish]) -> Gateway:
@@ -49,15 +50,16 @@ def enrol(*, actor: Actor, now: datetime, **wish: Unpack[Wish]) -> Gateway:
     with transaction.atomic():
         gateway, fresh = Gateway.objects.get_or_create(name=wish["name"], defaults=_columns(wish))
         if fresh:
-            _write_keys(gateway, keys, now=now)
+            write_keys(gateway, keys, now=now)
             changed = {**_columns_shown(wish), "host_keys": _fingerprints(keys)}
         else:
             _refuse_other_keys(gateway, keys)
             changed = _update(gateway, wish)
         if changed:
             verb = "gateway.enrolled" if fresh else "gateway.changed"
+            details = {"name": gateway.name, **changed}
             audit.append(
-                verb, subject=_subject(gateway), actor=actor, at=now, details={"name": gateway.name, **changed}
+                verb, subject=_subject(gateway), actor=actor, at=now, reason=wish.get("why", ""), details=details
             )
     return gateway
 
@@ -111,20 +113,22 @@ def clock_sentence(name: str, offset: float) -> str:
     )
 
 
-def quarantine(gateway: Gateway, *, reason: str, actor: Actor, now: datetime) -> bool:
+def quarantine(
+    gateway: Gateway, *, reason: str, actor: Actor, now: datetime, seen: Sequence[tuple[str, str]] = ()
+) -> bool:
     """Nobody talks to this gateway until a person has looked; True when it was not so before."""
-    return journal.quarantine(gateway, reason=reason, actor=actor, now=now)
+    return journal.quarantine(gateway, reason=reason, seen=seen, actor=actor, now=now)
 
 
-def pin(gateway: Gateway, *, host_keys: Sequence[tuple[str, str]], actor: Actor, now: datetime) -> None:
+def pin(gateway: Gateway, *, host_keys: Sequence[tuple[str, str]], actor: Actor, now: datetime, why: str = "") -> None:
     """A person has compared the fingerprints: these are the gateway's host keys now, and it is talked to again."""
-    keys = _checked_pairs(gateway.name, host_keys)
+    keys = checked_pairs(gateway.name, host_keys)
     with transaction.atomic():
         before = _fingerprints(dict(gateway.host_keys.values_list("kind", "key")))
-        gateway.host_keys.all().delete()
-        _write_keys(gateway, keys, now=now)
+        write_keys(gateway, keys, now=now)
+        Gateway.objects.filter(pk=gateway.pk).update(seen_keys=[])
         details = {"before": before, "after": _fingerprints(keys)}
-        audit.append("gateway.pinned", subject=_subject(gateway), actor=actor, at=now, details=details)
+        audit.append("gateway.pinned", subject=_subject(gateway), actor=actor, at=now, reason=why, details=details)
     journal.release(gateway, reason="its host keys were compared and pinned anew", actor=actor, now=now)
 
 
@@ -133,10 +137,11 @@ def _checked_keys(wish: Wish) -> dict[str, str]:
         return {}
     if not 1 <= wish.get("port", 22) <= 65535:
         raise Refused(f"{wish.get('port')} is no port.")
-    return _checked_pairs(wish["name"], wish.get("host_keys", ()))
+    return checked_pairs(wish["name"], wish.get("host_keys", ()))
 
 
-def _checked_pairs(name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+def checked_pairs(name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the keys by kind, as they are to be pinned; Refused where none of them can be used."""
     keys = dict(pairs)
     usable = [kind for kind in keys if kind in HOST_KEY_TYPES]
     if not usable:
@@ -152,7 +157,9 @@ def _checked_pairs(name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str
     return keys
 
 
-def _write_keys(gateway: Gateway, keys: Mapping[str, str], *, now: datetime) -> None:
+def write_keys(gateway: Gateway, keys: Mapping[str, str], *, now: datetime) -> None:
+    """Pin these keys and no others."""
+    gateway.host_keys.all().delete()
     HostKey.objects.bulk_create(
         HostKey(gateway=gateway, kind=kind, key=key, pinned_at=now) for kind, key in keys.items()
     )
@@ -162,7 +169,7 @@ def _refuse_other_keys(gateway: Gateway, keys: Mapping[str, str]) -> None:
     if keys != dict(gateway.host_keys.values_list("kind", "key")):
         raise Refused(
             f"{gateway.name} is enrolled with other host keys. If a person has compared the new ones on its console:"
-            f" manage.py gateway pin {gateway.name}."
+            " its page proposes to pin them."
         )
 
 

@@ -15,6 +15,7 @@ STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
 REPOSITORY = STATE / "repository"
 SNAPSHOTS = STATE / "snapshots"
 RELEASE_THRESHOLD = int(os.environ.get("HANDOVER_RELEASE_THRESHOLD", "1"))  # different signers; below 1: none pass
+INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 
 
@@ -58,7 +59,7 @@ INSTALLED_APPS = [
 ]
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py).
-CHANGES = ["approvals.keys", "fleet.changes", "releases.changes"]
+CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "upgrader.changes"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

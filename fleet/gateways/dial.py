@@ -60,14 +60,14 @@ class ConnectionLost(RetryLater):
 def dial(target: Target, key: paramiko.PKey) -> paramiko.Transport:
     """Connect, check the host key, authenticate. RetryLater: nobody answers; GiveUp: the answer is no."""
     kinds = offered(target)
-    transport = paramiko.Transport(_connect(target), disabled_algorithms=weak())
+    transport = paramiko.Transport(connect(target), disabled_algorithms=weak())
     transport.daemon = True
     transport.banner_timeout = transport.handshake_timeout = NEGOTIATE_SECONDS
     transport.auth_timeout = AUTH_SECONDS
     transport.channel_timeout = NEGOTIATE_SECONDS
     try:
         transport.get_security_options().key_types = kinds
-        _negotiate(transport, target)
+        negotiate(transport, target)
         check_host_key(target, transport.get_remote_server_key())
         _authenticate(transport, target, key)
     except BaseException:
@@ -131,7 +131,8 @@ def private_key(secret: bytes) -> paramiko.PKey:
     raise GiveUp('The credential "ssh-key" is no Ed25519 or RSA private key without a passphrase.', code="no_ssh_key")
 
 
-def _connect(target: Target) -> socket.socket:
+def connect(target: Target) -> socket.socket:
+    """Open the TCP connection, with limits on how long a send may hang."""
     where = f"{target.address}:{target.port}"
     try:
         sock = socket.create_connection((target.address, target.port), timeout=CONNECT_SECONDS)
@@ -152,7 +153,8 @@ def _connect(target: Target) -> socket.socket:
     return sock
 
 
-def _negotiate(transport: paramiko.Transport, target: Target) -> None:
+def negotiate(transport: paramiko.Transport, target: Target) -> None:
+    """Agree on algorithms and learn the host key; nothing is sent that tells who we are."""
     try:
         transport.start_client(timeout=NEGOTIATE_SECONDS)
     except paramiko.ssh_exception.IncompatiblePeer as other:
@@ -160,7 +162,7 @@ def _negotiate(transport: paramiko.Transport, target: Target) -> None:
             kinds = ", ".join(kind for kind, _ in target.host_keys)
             raise HostKeyChanged(
                 f"{target.name} no longer shows a host key of the kinds that are pinned ({kinds}). Nothing was sent to"
-                " it. Compare its keys on the machine's console; a second person can confirm them on the gateway's page."
+                " it. Compare its keys on its console; a second person can confirm them on the gateway's page."
             ) from other
         raise GiveUp(f"{target.name} offers only weak SSH algorithms: {other}.", code="weak_ssh") from other
     except (paramiko.SSHException, EOFError, OSError) as broken:

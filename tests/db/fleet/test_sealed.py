@@ -68,7 +68,7 @@ def test_rotation_is_online_and_ends(settings: Any) -> None:
     settings.SEALING_KEYS_OLD, settings.SEALING_KEY = [settings.SEALING_KEY], "a new long and random key"
     sealed.seal("b", b"other")
     assert sealed.unseal("a") == SECRET
-    assert [sealed.rotate(), sealed.rotate()] == [1, 0]
+    assert [list(sealed.rotate()), list(sealed.rotate())] == [["a"], []]
     settings.SEALING_KEYS_OLD = []
     assert (sealed.unseal("a"), sealed.unseal("b")) == (SECRET, b"other")
 
@@ -78,5 +78,47 @@ def test_without_its_key_a_secret_stays_sealed(settings: Any) -> None:
     settings.SEALING_KEY = "another"
     with pytest.raises(sealed.Unreadable, match="which is not configured"):
         sealed.unseal("a")
-    with pytest.raises(sealed.Unreadable):
-        sealed.rotate()
+    with pytest.raises(sealed.Unreadable, match="HANDOVER_SEALING_KEYS_OLD"):
+        list(sealed.rotate())
+
+
+def test_rotation_may_be_broken_off_anywhere_and_goes_on(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed, "BATCH", 2)
+    for number in range(7):
+        sealed.seal(f"probe:gw-{number}", b"secret %d" % number)
+    settings.SEALING_KEYS_OLD, settings.SEALING_KEY = [settings.SEALING_KEY], "a new long and random key"
+    broken_off = sealed.rotate()
+    assert [next(broken_off) for _ in range(3)] == ["probe:gw-0", "probe:gw-1", "probe:gw-2"]
+    broken_off.close()
+    assert sealed.waiting() == 4
+    assert [sealed.unseal(f"probe:gw-{number}") for number in range(7)] == [b"secret %d" % n for n in range(7)]
+    assert len(list(sealed.rotate())) == 4
+    settings.SEALING_KEYS_OLD = []
+    assert [sealed.unseal(f"probe:gw-{number}") for number in range(7)] == [b"secret %d" % n for n in range(7)]
+
+
+def test_a_secret_that_changes_during_the_rotation_is_not_lost(settings: Any) -> None:
+    sealed.seal("a", b"first")
+    sealed.seal("b", b"other")
+    old = settings.SEALING_KEY
+    settings.SEALING_KEYS_OLD, settings.SEALING_KEY = [old], "a new long and random key"
+    rotation = sealed.rotate()
+    assert next(rotation) == "a"  # b was read with its batch already
+    settings.SEALING_KEY = old
+    sealed.seal("b", b"newer")
+    settings.SEALING_KEY = "a new long and random key"
+    assert list(rotation) == []
+    assert (sealed.waiting(), sealed.unseal("b")) == (1, b"newer")
+    assert list(sealed.rotate()) == ["b"]
+
+
+def test_one_row_without_its_key_does_not_stop_the_others(settings: Any) -> None:
+    settings.SEALING_KEY = "lost for ever"
+    sealed.seal("a", SECRET)
+    settings.SEALING_KEY = "old"
+    sealed.seal("b", SECRET)
+    settings.SEALING_KEYS_OLD, settings.SEALING_KEY = ["old"], "new"
+    rotation = sealed.rotate()
+    assert next(rotation) == "b"
+    with pytest.raises(sealed.Unreadable, match=r"1 credentials can't be opened: a \(key"):
+        next(rotation)
