@@ -165,7 +165,7 @@ class Alert(models.Model):
 
 
 class Agreement(models.Model):
-    """What was agreed for one part of one gateway where no rollout and no revision says it: its pinned keys, its ocgate.
+    """What was agreed for one part of one gateway where no rollout and no revision says it: pinned keys, its ocgate.
 
     Noted at the first look after enrolment, when an errand changed it, when drift is adopted; by fleet/agreements.py.
     """
