@@ -1,1 +1,12 @@
 """The kinds of changes to what may run that need a second person."""
+
+from __future__ import annotations
+
+from approvals.changes import KINDS, Change
+from releases import proposals
+
+ASK, AGREE = "releases.propose_trust", "releases.approve_trust"
+for kind in (proposals.TRUST, proposals.RENEW, proposals.CA_TRUST):
+    KINDS[kind] = Change(ASK, AGREE, apply=proposals.apply_trust)
+KINDS[proposals.DISTRUST] = Change(ASK, AGREE, apply=proposals.apply_distrust)
+KINDS[proposals.POLICY] = Change(ASK, AGREE, apply=proposals.apply_policy)

@@ -35,6 +35,31 @@ class TrustedSigner(models.Model):
         return self.label
 
 
+class TrustStatement(models.Model):
+    """What gateways are to trust from now on, for the signers whom they trust until now to sign with their own keys.
+    Written by releases/statements.py alone."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"  # for signatures
+        SENT = "sent"
+        REPLACED = "replaced"  # by a later one, before enough had signed
+
+    serial = models.PositiveIntegerField(unique=True)  # gateways take no lower one
+    text = models.TextField()  # canonical JSON, exactly what is signed
+    old = models.JSONField()  # {"threshold", "group", "signers": [as signatures.Signer]}: whose signatures it needs
+    signatures = models.JSONField(default=list)  # [{"name", "text", "identity"}]
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    drawn_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-serial"]
+
+    def __str__(self) -> str:
+        return f"trust {self.serial}"
+
+
 class ChannelPolicy(models.Model):
     """What a release needs to be in a channel. A missing row is a policy that says no."""
 

@@ -1,4 +1,4 @@
-"""What a person may do with releases and signers: take in, withdraw, trust, stop trusting; and what a gateway gets."""
+"""What a person may do with releases: take in, withdraw; and what a gateway gets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.ports import ReleaseFiles
-from releases import manifest, repository, trust
+from releases import manifest, repository, signers, trust
 from releases.archive import Contents
 from releases.models import Release, Signature, TrustedSigner
+from releases.signatures import Signed
 
 
 def take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
@@ -69,38 +70,6 @@ def yank(release: Release, *, reason: str, actor: Actor, now: datetime) -> Relea
         return Release.objects.get(pk=release.pk)
 
 
-def trust_signer(armoured: str, label: str, *, actor: Actor, now: datetime) -> TrustedSigner:
-    """Count the signatures of this public key from now on; a known key is renewed, the same text changes nothing."""
-    fingerprint, key = trust.public_key(armoured, now=now)
-    with transaction.atomic():
-        old = TrustedSigner.objects.select_for_update().filter(fingerprint=fingerprint).first()
-        if old is None:
-            signer = TrustedSigner(fingerprint=fingerprint, label=label, public_key=key, added_at=now)
-        else:
-            signer, key = old, trust.renewed(old.public_key, key)
-            trust.public_key(key, now=now)  # a revocation that we know of is not undone by a text without it
-            if old.active and old.public_key == key:
-                return old
-            signer.public_key, signer.active = key, True
-        signer.save()
-        details = {"fingerprint": fingerprint, "label": signer.label}
-        verb = "signer.renewed" if old else "signer.trusted"
-        audit.append(verb, subject=f"signer:{signer.pk}", actor=actor, at=now, details=details)
-        return signer
-
-
-def distrust_signer(signer: TrustedSigner, *, reason: str, actor: Actor, now: datetime) -> TrustedSigner:
-    """Count the signatures of this key no more, those on kept releases too. Nothing happens the second time."""
-    if not reason.strip():
-        raise Refused("Say why the signer is not trusted any more.")
-    with transaction.atomic():
-        if TrustedSigner.objects.filter(pk=signer.pk, active=True).update(active=False):
-            details = {"fingerprint": signer.fingerprint, "label": signer.label}
-            subject = f"signer:{signer.pk}"
-            audit.append("signer.distrusted", subject=subject, actor=actor, at=now, reason=reason, details=details)
-        return TrustedSigner.objects.get(pk=signer.pk)
-
-
 def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
     if not folder.is_dir():
         raise Refused(f"{folder} is no folder with a release in it.")
@@ -131,12 +100,9 @@ def _mended(known: Release, received: repository.Received, *, actor: Actor, now:
     return known
 
 
-def _verified(received: repository.Received, *, now: datetime) -> list[trust.Signed]:
-    signers = [
-        trust.Signer(row.fingerprint, row.label, row.public_key, row.active) for row in TrustedSigner.objects.all()
-    ]
+def _verified(received: repository.Received, *, now: datetime) -> list[Signed]:
     threshold = settings.RELEASE_THRESHOLD
-    return trust.verified(received.sums, received.signatures, signers=signers, threshold=threshold, now=now)
+    return trust.verified(received.sums, received.signatures, signers=signers.known(), threshold=threshold, now=now)
 
 
 def _known(said: manifest.Manifest, digest: str) -> Release | None:
@@ -177,25 +143,26 @@ def _release(
     )
 
 
-def _keep(release: Release, received: repository.Received, good: Sequence[trust.Signed], *, actor: Actor) -> Release:
+def _keep(release: Release, received: repository.Received, good: Sequence[Signed], *, actor: Actor) -> Release:
     """Write the rows, then rename the folder, then commit; the rows' uniqueness decides who owns the folder's name."""
-    signers = {row.fingerprint: row for row in TrustedSigner.objects.all()}
+    rows = {row.fingerprint: row for row in TrustedSigner.objects.all()}
     with transaction.atomic():
         release.save(force_insert=True)
         for signed in good:
             Signature.objects.create(
                 release=release,
                 name=signed.name,
-                text=received.signatures[signed.name].decode(),
-                signer=signers[signed.fingerprint],
-                identity=signed.fingerprint,
+                text=trust.text(signed.name, received.signatures[signed.name]),
+                signer=rows[signed.fingerprint],
+                identity=signed.identity,
+                signed_at=signed.signed_at,
                 verified_at=release.added_at,
             )
         details = {
             "name": release.name,
             "digest": release.digest,
             "sha256": release.sha256,
-            "signers": [signed.fingerprint for signed in good],
+            "signers": [signed.identity for signed in good],
         }
         subject = f"release:{release.pk}"
         audit.append("release.added", subject=subject, actor=actor, at=release.added_at, details=details)

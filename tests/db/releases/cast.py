@@ -9,16 +9,16 @@ import pytest
 
 from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent, User
-from releases import services
+from releases import services, signers
 from releases.models import Release, Signature, TrustedSigner
 from tests.unit.releases import desk
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC)  # the desk's keys and signatures are made by the real clock
 OLA = Actor(kind="person", name="ola", user_id=1)
 
 
 def trust(name: str) -> TrustedSigner:
-    return services.trust_signer(desk.public(desk.key(name)), name.title(), actor=OLA, now=NOW)
+    return signers.trust(signers.read(desk.public(desk.key(name)), label=name.title(), now=NOW), actor=OLA, now=NOW)
 
 
 def take_in(folder: Path, by: User | None = None) -> Release:

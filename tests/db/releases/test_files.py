@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from approvals.errors import Refused
 from approvals.models import AuditEvent
-from releases import services
+from releases import services, signers
 from releases.models import Release, TrustedSigner
 from tests.db.releases.cast import NOW, OLA, take_in, trust
 from tests.unit.releases import desk
@@ -50,7 +50,7 @@ class TestFiles:
         assert AuditEvent.objects.filter(verb="release.mended").count() == 1
 
     def test_refuses_when_the_signer_is_not_trusted_any_more(self, release: Release, li: TrustedSigner) -> None:
-        services.distrust_signer(li, reason="lost laptop", actor=OLA, now=NOW)
+        signers.distrust(li, reason="lost laptop", actor=OLA, now=NOW)
         assert say(release).startswith("1.3.0-2 has signatures of 0 signers who are still trusted, but needs 1.")
 
     @pytest.mark.parametrize("threshold", [2, 0])
@@ -90,15 +90,15 @@ class TestSigners:
 
     def test_distrust_is_recorded_once_with_why(self, li: TrustedSigner) -> None:
         for _ in range(2):
-            services.distrust_signer(li, reason="lost laptop", actor=OLA, now=NOW)
+            signers.distrust(li, reason="lost laptop", actor=OLA, now=NOW)
         assert AuditEvent.objects.get(verb="signer.distrusted").reason == "lost laptop"
 
     def test_distrust_demands_a_reason(self, li: TrustedSigner) -> None:
         with pytest.raises(Refused, match="Say why"):
-            services.distrust_signer(li, reason="", actor=OLA, now=NOW)
+            signers.distrust(li, reason="", actor=OLA, now=NOW)
 
     def test_can_be_trusted_again(self, li: TrustedSigner) -> None:
-        services.distrust_signer(li, reason="lost laptop", actor=OLA, now=NOW)
+        signers.distrust(li, reason="lost laptop", actor=OLA, now=NOW)
         assert trust("li").active
         assert AuditEvent.objects.filter(verb="signer.renewed").count() == 1
 

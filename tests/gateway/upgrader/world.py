@@ -21,6 +21,7 @@ from lab.commands import wait_until
 from lab.fleet import Lab
 from lab.networks import batch
 from releases import services as releases
+from releases import signers
 from releases.models import Release
 from tests.db.upgrader.world import NEW, OLD, Fleet
 from upgrader import engine, run, selectors
@@ -52,7 +53,7 @@ class RealFleet(Fleet):
         sealed.seal(SSH_KEY, lab.controller_key.read_bytes())
         self.row = self.enrol()
         key = (lab.builder.signer.folder / "release-key.asc").read_text()
-        releases.trust_signer(key, "Lab release key", actor=MACHINE, now=self.now())
+        signers.trust(signers.read(key, label="Lab release key", now=self.now()), actor=MACHINE, now=self.now())
         self.strategy = Strategy.objects.create(name="quick", title="Quick", spec=SPEC)
         self.ola = self.person("ola", "submit_rollout", "promote_rollout", "hold_rollout", "rollback_rollout")
         self.cal = self.person("cal", "approve_rollout", "rollback_rollout", "hold_rollout", "promote_rollout")

@@ -11,8 +11,8 @@ import pytest
 from pysequoia import ArmorKind, Sig, SignatureMode, armor, sign
 
 from approvals.errors import Refused
-from releases import trust
-from releases.trust import Signed, Signer
+from releases import openpgp, trust
+from releases.signatures import Signer
 from tests.unit.releases import desk
 
 NOW = datetime.now(UTC)
@@ -28,14 +28,14 @@ def signer(name: str, validity_seconds: int | None = None) -> Signer:
 SIGNERS = [signer("li"), signer("kim")]
 
 
-def by(name: str) -> Signed:
-    return Signed("SHA256SUMS.asc", desk.fingerprint(desk.key(name)))
+def by(*names: str) -> list[str]:
+    return [desk.fingerprint(desk.key(name)) for name in names]
 
 
-def verified(*blobs: bytes, threshold: int = 1, signers: list[Signer] = SIGNERS, now: datetime = NOW) -> list[Signed]:
+def verified(*blobs: bytes, threshold: int = 1, signers: list[Signer] = SIGNERS, now: datetime = NOW) -> list[str]:
     names = ["SHA256SUMS.asc", "SHA256SUMS.2.asc", "SHA256SUMS.3.asc"]
     given = dict(zip(names, blobs, strict=False))
-    return trust.verified(SUMS, given, signers=signers, threshold=threshold, now=now)
+    return [good.identity for good in trust.verified(SUMS, given, signers=signers, threshold=threshold, now=now)]
 
 
 def say(*blobs: bytes, threshold: int = 1, signers: list[Signer] = SIGNERS, now: datetime = NOW) -> str:
@@ -50,13 +50,13 @@ def joined(*blobs: bytes) -> bytes:
 
 
 def test_one_trusted_signer_is_enough_for_one() -> None:
-    assert verified(desk.signature(LI, SUMS)) == [by("li")]
+    assert verified(desk.signature(LI, SUMS)) == by("li")
 
 
 def test_two_signers_in_one_file_or_in_two() -> None:
     li, kim = desk.signature(LI, SUMS), desk.signature(KIM, SUMS)
     assert len(verified(li, kim, threshold=2)) == 2
-    assert verified(joined(li, kim), threshold=2) == [by("li"), by("kim")]
+    assert verified(joined(li, kim), threshold=2) == by("li", "kim")
 
 
 def test_one_signer_twice_is_one() -> None:
@@ -168,17 +168,17 @@ def run_gpg(home: Path, *arguments: str, data: bytes = b"") -> bytes:
 )
 def test_signatures_by_gpg(gpg: Path, options: list[str], answer: str) -> None:
     sig = run_gpg(gpg, *options, "--detach-sign", data=SUMS)
-    fingerprint, key = trust.public_key(run_gpg(gpg, "--export").decode(), now=NOW)
+    fingerprint, key = openpgp.public_key(run_gpg(gpg, "--export").decode(), now=NOW)
     old = Signer(fingerprint, "Old", key, active=True)
     if answer:
         assert answer in say(sig, signers=[old], now=datetime(2031, 1, 1, tzinfo=UTC))
     else:
-        assert verified(sig, signers=[old]) == [Signed("SHA256SUMS.asc", fingerprint)]
+        assert verified(sig, signers=[old]) == [fingerprint]
 
 
 class TestPublicKey:
     def test_reads_one(self) -> None:
-        assert trust.public_key(desk.public(LI), now=NOW)[0] == desk.fingerprint(LI)
+        assert openpgp.public_key(desk.public(LI), now=NOW)[0] == desk.fingerprint(LI)
 
     @pytest.mark.parametrize(
         ("text", "answer"),
@@ -192,8 +192,8 @@ class TestPublicKey:
     )
     def test_refuses_what_is_none(self, text: str, answer: str) -> None:
         with pytest.raises(Refused, match=answer):
-            trust.public_key(text, now=NOW)
+            openpgp.public_key(text, now=NOW)
 
     def test_refuses_an_expired_one(self) -> None:
         with pytest.raises(Refused, match="expired on"):
-            trust.public_key(desk.public(desk.key("old", 3600)), now=NOW + timedelta(hours=2))
+            openpgp.public_key(desk.public(desk.key("old", 3600)), now=NOW + timedelta(hours=2))

@@ -1,0 +1,150 @@
+"""Trust statements: what gateways are to trust, signed offline by those whom they trust until now, then sent to all.
+
+The only writer of TrustStatement. The controller holds none of the keys: a taken controller can draw a statement, and
+no gateway believes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from approvals import audit
+from approvals.errors import Refused
+from approvals.models import Actor, ApproverKey
+from fleet import errands
+from fleet.models import Gateway
+from fleet.ocgate.statement import canonical
+from releases import authority, openpgp, signers, trust
+from releases.models import ChannelPolicy, TrustStatement
+from releases.signatures import Signed, Signer
+
+State = TrustStatement.State
+GOOD_FOR = timedelta(days=90)
+_ABOUT = ("serial", "made", "expires")  # differ between two statements that say the same
+
+
+def draw(*, before: Sequence[Signer], actor: Actor, now: datetime) -> TrustStatement | None:
+    """Write down what gateways are to trust now; None when that is what they were last told, or none trusts anybody.
+
+    `before`: who was trusted until this moment; asked only while no statement was drawn yet. Inside a transaction.
+    """
+    old = _old(before)
+    serial = (TrustStatement.objects.aggregate(last=Max("serial"))["last"] or 0) + 1
+    said, last = _content(serial, now=now), TrustStatement.objects.exclude(state=State.REPLACED).first()
+    if not old["signers"] or not said["openpgp"] + said["cas"] or (last and _same(json.loads(last.text), said)):
+        return None
+    TrustStatement.objects.filter(state=State.WAITING).update(state=State.REPLACED)
+    text = canonical(said)
+    drawn = TrustStatement.objects.create(serial=serial, text=text, old=old, drawn_at=now, expires_at=now + GOOD_FOR)
+    details = {"signers": len(said["openpgp"]) + len(said["cas"]), "needs": old["threshold"]}
+    audit.append("trust.drawn", subject=f"trust:{serial}", actor=actor, at=now, details=details)
+    return drawn
+
+
+def sign(statement: TrustStatement, data: bytes, *, kind: str, actor: Actor, now: datetime) -> TrustStatement:
+    """Add one signature file ("asc" or "p7s"); the one that completes the threshold sends it to every gateway."""
+    with transaction.atomic():
+        row = TrustStatement.objects.select_for_update().get(pk=statement.pk)
+        if row.state != State.WAITING or row.expires_at <= now:
+            raise Refused(f"The trust statement {row.serial} takes no signature any more. Look at the newest one.")
+        name = f"trust-{row.serial}.{len(row.signatures) + 1}.{kind}"
+        found = _verified(name, data, row, now=now)
+        have = {signature["identity"] for signature in row.signatures}
+        if not {signed.identity for signed in found} - have:
+            return row
+        text = trust.text(name, data)
+        row.signatures = [*row.signatures, {"name": name, "text": text, "identity": found[0].identity}]
+        have |= {signed.identity for signed in found}
+        details = {"by": sorted(signed.identity for signed in found), "needs": row.old["threshold"], "have": len(have)}
+        if len(have) >= row.old["threshold"]:
+            row.state, row.sent_at = State.SENT, now
+            errands.send(_gateways(), "trust", subject=subject(row), args={"statement": row.pk}, now=now, actor=actor)
+        row.save()
+        audit.append("trust.signed", subject=subject(row), actor=actor, at=now, details=details)
+        return row
+
+
+def subject(statement: TrustStatement) -> str:
+    return f"trust:{statement.serial}"
+
+
+def send_crl(signer_id: int, *, actor: Actor, now: datetime) -> int:
+    """Send a CA's newer list of revoked certificates to every gateway; return to how many. Inside a transaction."""
+    about = f"crl:{signer_id}"
+    return errands.send(_gateways(), "crl", subject=about, args={"signer": signer_id}, now=now, actor=actor)
+
+
+def needs(statement: TrustStatement) -> list[Signer]:
+    """Who may sign it: those whom the gateways trust until then."""
+    return [Signer(**values) for values in statement.old["signers"]]
+
+
+def _verified(name: str, data: bytes, row: TrustStatement, *, now: datetime) -> list[Signed]:
+    group = row.old["group"]
+    try:
+        found = trust.in_file(name, data, row.text.encode(), signers=needs(row), now=now)
+    except Refused as no:
+        raise Refused(no.say.replace("SHA256SUMS:", "the statement:").replace("SHA256SUMS", "the statement"))
+    if strange := [signed for signed in found if group and signed.group != group]:
+        raise Refused(f"{strange[0].identity} is of the group {strange[0].group}; the gateways listen to {group} only.")
+    return found
+
+
+def _content(serial: int, *, now: datetime) -> dict[str, Any]:
+    active = [signer for signer in signers.known() if signer.active]
+    least = ChannelPolicy.objects.order_by("threshold").values_list("threshold", flat=True).first() or 1
+    return {
+        "format": 1,
+        "kind": "trust",
+        "serial": serial,
+        "gateway": "*",
+        # Any gateway may serve any channel, so each asks for what every channel asks; the channels' own come on top.
+        "threshold": max(1, settings.RELEASE_THRESHOLD, least),
+        "group": "",
+        "openpgp": [{"group": one.group, "key": one.public_key} for one in active if one.kind == "openpgp"],
+        "cas": [{"group": one.group, "pem": one.public_key, "crl": one.crl} for one in active if one.kind == "ca"],
+        "approvers": {"needed": 1, "keys": _approvers()},
+        "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+def _approvers() -> list[dict[str, str]]:
+    """Active keys by their owners' names; a second key of somebody is name-2: each key counts once."""
+    rows, found, seen = ApproverKey.objects.filter(active=True, user__is_active=True), [], dict[str, int]()
+    for key in rows.select_related("user").order_by("user__username", "pk"):
+        name = key.user.username
+        seen[name] = seen.get(name, 0) + 1
+        found.append({"name": name if seen[name] == 1 else f"{name}-{seen[name]}", "key": key.public_key})
+    return found
+
+
+def _old(before: Sequence[Signer]) -> dict[str, Any]:
+    """Whom the gateways trust until now: as they were last told, or as they were installed."""
+    sent = TrustStatement.objects.filter(state=State.SENT).first()
+    if sent is None:
+        if first := TrustStatement.objects.order_by("serial").first():
+            return dict(first.old)
+        active = [asdict(signer) for signer in before if signer.active]
+        return {"threshold": max(1, settings.RELEASE_THRESHOLD), "group": "", "signers": active}
+    said = json.loads(sent.text)
+    told = {openpgp.fingerprint(row["key"]) for row in said["openpgp"]}
+    told |= {authority.fingerprint(authority.certificates(row["pem"])[0]) for row in said["cas"]}
+    old = [asdict(signer) | {"active": True} for signer in signers.known() if signer.fingerprint in told]
+    return {"threshold": said["threshold"], "group": said["group"], "signers": old}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return {**one, **dict.fromkeys(_ABOUT)} == {**other, **dict.fromkeys(_ABOUT)}
+
+
+def _gateways() -> list[Gateway]:
+    return list(Gateway.objects.exclude(state__in=[Gateway.State.LEFT, Gateway.State.PROPOSED]))
