@@ -12,11 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fleet.inventory import Inventory
+
 Weights = Mapping[int, int]
 """Slot number → share of new clients in percent; the shares sum to 100."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) while something takes long."""
+
+
+Signatures = Sequence[tuple[str, str]]
+"""(file name, text) of each signature over a statement: alice.sig by an approver, statement.asc or .p7s by a signer."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A canonical JSON text that people signed with keys of their own (fleet/ocgate/statement.py)."""
+
+    text: str
+    signatures: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,8 @@ class ReleaseFiles:
     bundle: Path
     size: int  # bytes
     sha256: str
+    statements: tuple[Statement, ...] = ()  # of kind "downgrade"
+    tree: str = ""  # of what the bundle unpacks to
 
 
 @dataclass(frozen=True)
@@ -194,6 +210,39 @@ class SlotMetrics:
     up_since: float
 
 
+@dataclass(frozen=True)
+class Trusted:
+    """What the gateway's trust folder is now."""
+
+    serial: int
+    sha256: str
+    already: bool
+
+
+@dataclass(frozen=True)
+class Program:
+    """A new ocgate for `upgrade_self`."""
+
+    path: Path
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    version: str
+    sha256: str
+    already: bool
+
+
+@dataclass(frozen=True)
+class Authorized:
+    """`sha256` of the whole authorized_keys file, as `inventory` says it from now on."""
+
+    sha256: str
+    already: bool
+
+
 SHORT_ID = 6
 """ocserv's logs name a session by the first six characters of its `Full session`."""
 
@@ -220,4 +269,9 @@ class Gateway(Protocol):
     def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored: ...
     def snapshot(self) -> Archive: ...
     def metrics(self) -> Sequence[SlotMetrics]: ...
+    def inventory(self) -> Inventory: ...
+    def trust(self, statement: str, signatures: Signatures, *, fence: int) -> Trusted: ...
+    def crl(self, crl: str, *, fence: int) -> Trusted: ...
+    def upgrade_self(self, program: Program, *, statement: Statement, fence: int) -> Upgraded: ...
+    def authorize(self, keys: Sequence[str], *, statement: Statement, fence: int) -> Authorized: ...
     def close(self) -> None: ...

@@ -61,7 +61,7 @@ def flat(kind: type[T], raw: Any) -> T:
 
 def facts(raw: Json) -> Facts:
     """The answer of `facts`."""
-    values = {name: _need(raw, name) for name in ("ocgate", "hostname", "now", "boot_id", "fence")}
+    values = {name: need(raw, name) for name in ("ocgate", "hostname", "now", "boot_id", "fence")}
     trial = raw.get("trial")
     return Facts(
         ocgate=str(values["ocgate"]),
@@ -71,11 +71,11 @@ def facts(raw: Json) -> Facts:
         fence=int(_number(values["fence"], "fence")),
         committed=_place(raw.get("committed")),
         previous=_place(raw.get("previous")),
-        trial=Trial(weights(_need(trial, "weights")), _number(_need(trial, "until"), "until")) if trial else None,
-        weights=weights(_need(raw, "weights")),
-        slots=tuple(flat(SlotFacts, slot) for slot in _rows(raw, "slots")),
-        releases={str(_need(row, "release")): str(_need(row, "digest")) for row in _rows(raw, "releases")},
-        disk_free=int(_number(_need(_need(raw, "disk"), "free"), "disk.free")),
+        trial=Trial(weights(need(trial, "weights")), _number(need(trial, "until"), "until")) if trial else None,
+        weights=weights(need(raw, "weights")),
+        slots=tuple(flat(SlotFacts, slot) for slot in rows(raw, "slots")),
+        releases={str(need(row, "release")): str(need(row, "digest")) for row in rows(raw, "releases")},
+        disk_free=int(_number(need(need(raw, "disk"), "free"), "disk.free")),
         conf_changed=bool((raw.get("conf") or {}).get("changed", False)),
         raw=raw,
     )
@@ -86,8 +86,8 @@ def staged(raw: Json) -> Staged:
 
 
 def checked(raw: Json) -> Checked:
-    findings = tuple(flat(Finding, row) for row in _rows(raw, "findings"))
-    return Checked(ok=bool(_need(raw, "ok")), findings=findings)
+    findings = tuple(flat(Finding, row) for row in rows(raw, "findings"))
+    return Checked(ok=bool(need(raw, "ok")), findings=findings)
 
 
 def started(raw: Json) -> Started:
@@ -99,8 +99,8 @@ def probed(raw: Json) -> Probed:
 
 
 def shifted(raw: Json) -> Shifted:
-    until, applied = _number(_need(raw, "until"), "until"), _number(_need(raw, "applied_at"), "applied_at")
-    return Shifted(weights(_need(raw, "weights")), until, applied, bool(_need(raw, "already")))
+    until, applied = _number(need(raw, "until"), "until"), _number(need(raw, "applied_at"), "applied_at")
+    return Shifted(weights(need(raw, "weights")), until, applied, bool(need(raw, "already")))
 
 
 def drain(raw: Json) -> Drain:
@@ -108,47 +108,47 @@ def drain(raw: Json) -> Drain:
 
 
 def sessions(raw: Json) -> tuple[Session, ...]:
-    return tuple(flat(Session, row) for row in _rows(raw, "sessions"))
+    return tuple(flat(Session, row) for row in rows(raw, "sessions"))
 
 
 def signed_out(raw: Json) -> frozenset[str]:
     """Short ids of the sessions that ended by their users' own doing."""
-    return frozenset(str(_need(row, "session")) for row in _rows(raw, "departures") if _need(row, "by_user"))
+    return frozenset(str(need(row, "session")) for row in rows(raw, "departures") if need(row, "by_user"))
 
 
 def retired(raw: Json) -> Retired:
-    cut = tuple((str(_need(row, "id")), str(_need(row, "user"))) for row in _rows(raw, "cut"))
-    return Retired(int(_number(_need(raw, "slot"), "slot")), cut, bool(_need(raw, "already")))
+    cut = tuple((str(need(row, "id")), str(need(row, "user"))) for row in rows(raw, "cut"))
+    return Retired(int(_number(need(raw, "slot"), "slot")), cut, bool(need(raw, "already")))
 
 
 def restored(raw: Json) -> Restored:
-    return flat(Restored, {**raw, "weights": weights(_need(raw, "weights"))})
+    return flat(Restored, {**raw, "weights": weights(need(raw, "weights"))})
 
 
 def metrics(raw: Json) -> tuple[SlotMetrics, ...]:
-    return tuple(flat(SlotMetrics, row) for row in _rows(raw, "slots"))
+    return tuple(flat(SlotMetrics, row) for row in rows(raw, "slots"))
 
 
 def archive(raw: Json) -> Archive:
     """The answer of `snapshot`; its hash is checked."""
     try:
-        data = base64.b64decode(str(_need(raw, "archive")), validate=True)
+        data = base64.b64decode(str(need(raw, "archive")), validate=True)
     except binascii.Error as wrong:
         raise GatewayBug(f"The gateway's snapshot is not base64: {wrong}.", code="bad_answer") from wrong
     sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != _need(raw, "sha256"):
+    if sha256 != need(raw, "sha256"):
         raise GatewayBug("The gateway's snapshot does not have the hash that it names.", code="bad_answer")
-    return Archive(data, sha256, tuple(str(name) for name in _rows(raw, "files")))
+    return Archive(data, sha256, tuple(str(name) for name in rows(raw, "files")))
 
 
 def already(raw: Json) -> bool:
     """Was it so before this was asked?"""
-    return bool(_need(raw, "already"))
+    return bool(need(raw, "already"))
 
 
 def count(raw: Json, name: str) -> int:
     """A number of bytes or parts in a progress line."""
-    return int(_number(_need(raw, name), name))
+    return int(_number(need(raw, name), name))
 
 
 def weights(raw: Any) -> dict[int, int]:
@@ -163,14 +163,16 @@ def _place(raw: Any) -> SlotRelease | None:
     return flat(SlotRelease, raw) if raw else None
 
 
-def _rows(raw: Json, name: str) -> Iterable[Any]:
-    rows = _need(raw, name)
-    if not isinstance(rows, list | tuple):
-        raise GatewayBug(f"The gateway's {name} are {rows!r:.80}.", code="bad_answer")
-    return rows
+def rows(raw: Json, name: str) -> Iterable[Any]:
+    """A list in an answer."""
+    found: Iterable[Any] = need(raw, name)
+    if not isinstance(found, list | tuple):
+        raise GatewayBug(f"The gateway's {name} are {found!r:.80}.", code="bad_answer")
+    return found
 
 
-def _need(raw: Any, name: str) -> Any:
+def need(raw: Any, name: str) -> Any:
+    """A field of an answer that must be there."""
     if not isinstance(raw, Mapping) or name not in raw:
         raise GatewayBug(f"The gateway's answer lacks {name}.", code="bad_answer")
     return raw[name]

@@ -16,6 +16,7 @@ from typing import Any
 
 from fleet.errors import GiveUp
 from fleet.gateways.crowd import Crowd
+from fleet.gateways.holdings import Holdings
 from fleet.ports import SHORT_ID, Session, SlotMetrics
 
 SLOTS = (1, 2, 3)
@@ -79,6 +80,7 @@ class Machine:
         self.slots = {number: Slot(number) for number in SLOTS}
         self.steering = Steering()
         self.releases: dict[str, tuple[str, str]] = {}  # release → (digest, version)
+        self.holdings = Holdings()
         self.guests: dict[str, Session] = {}  # sessions that a test signed in by hand
         self.effects: Counter[str] = Counter()  # verb → how often it really changed something
         self.cut: list[Session] = []  # users who lost their session without wanting to
@@ -222,6 +224,7 @@ class Machine:
             "slots": [asdict(slot) for slot in self.slots.values()],
             "steering": steering,
             "releases": self.releases,
+            "holdings": self.holdings.dump(),
             "guests": [asdict(session) for session in self.guests.values()],
             "effects": dict(self.effects),
             "logins_failed": self.logins_failed,
@@ -244,6 +247,7 @@ class Machine:
             restored=bool(steering["restored"]),
         )
         self.releases = {name: (digest, version) for name, (digest, version) in raw["releases"].items()}
+        self.holdings = Holdings.load(raw.get("holdings", {}))
         self.guests = {session["id"]: Session(**session) for session in raw["guests"]}
         self.effects = Counter(raw["effects"])
         self.logins_failed = int(raw["logins_failed"])

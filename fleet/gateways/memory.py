@@ -11,7 +11,8 @@ from typing import Any
 from fleet.errors import GiveUp
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Faults, Machine, Place
-from fleet.gateways.simulated import MemoryGateway, World
+from fleet.gateways.simulated import MemoryGateway
+from fleet.gateways.simulated_base import World
 
 __all__ = ["Faults", "MemoryFleet", "MemoryGateway", "as_wished", "serving"]
 

@@ -20,7 +20,8 @@ from fleet.gateways.dial import HostKeyChanged, Target, private_key
 from fleet.gateways.kept import KEEPER, Loan
 from fleet.gateways.machine import Machine
 from fleet.gateways.memory import as_wished
-from fleet.gateways.simulated import MemoryGateway, World
+from fleet.gateways.simulated import MemoryGateway
+from fleet.gateways.simulated_base import World
 from fleet.gateways.simulated_facts import raw_facts
 from fleet.gateways.ssh import SshGateway
 from fleet.models import Gateway
@@ -125,3 +126,11 @@ def locked_facts(pk: int) -> dict[str, Any]:
     """The row's facts, nobody else's until the transaction ends."""
     facts: dict[str, Any] = Gateway.objects.select_for_update().values_list("facts", flat=True).get(pk=pk)
     return facts
+
+
+@contextmanager
+def tampering(gateway: Gateway) -> Iterator[Machine]:
+    """The machine behind a simulated row, to be changed as somebody at its host would: for tests and the demo."""
+    machine = as_wished(gateway.name, gateway.labels.get("simulate", {}), at=time.time())
+    with in_row(gateway.pk, machine, True):
+        yield machine

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Literal
 
-from fleet.errors import GiveUp, RetryLater
+from fleet.errors import GiveUp
 from fleet.gateways import answers
-from fleet.gateways.machine import Faults, Machine, Place, Slot
-from fleet.gateways.simulated_facts import DISK_NEEDED, disk_free, raw_facts, snapshot
+from fleet.gateways.machine import Place, Slot
+from fleet.gateways.simulated_facts import DISK_NEEDED, conf_changed, disk_free, raw_facts, snapshot
+from fleet.gateways.simulated_trust import TrustVerbs
 from fleet.ports import (
     Archive,
     Checked,
@@ -38,36 +35,8 @@ from fleet.ports import (
 )
 
 
-@dataclass(frozen=True)
-class World:
-    """What the machines of a fleet share: their time, and how one waits in it."""
-
-    clock: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
-    pace: float = 0.0  # seconds that staging takes; starting takes a fifth of it
-
-
-Hold = Callable[[Machine, bool], AbstractContextManager[None]]
-"""Entered around each question, with whether it may change something: brings the state here, and keeps the new one."""
-
-
-class MemoryGateway:
+class MemoryGateway(TrustVerbs):
     """One simulated gateway. It lives as long as its process, or where `hold` keeps it, for all who come there."""
-
-    def __init__(self, machine: Machine, *, world: World, hold: Hold = lambda *_: nullcontext()) -> None:
-        self.machine = machine
-        self.world = world
-        self._hold = hold
-        self._lock = threading.RLock()
-
-    @property
-    def faults(self) -> Faults:
-        return self.machine.faults
-
-    @property
-    def effects(self) -> dict[str, int]:
-        """Verb → how often it really changed something here."""
-        return dict(self.machine.effects)
 
     def facts(self) -> Facts:
         with self._asked() as now:
@@ -78,6 +47,7 @@ class MemoryGateway:
             self.machine.admit(fence)
             known = self.machine.releases.get(files.release)
             self._may_stage(files, known)
+            self._may_go_down(files)
         version = str(json.loads(files.manifest)["version"])
         if known:
             return Staged(files.release, files.digest, version, already=True)
@@ -90,6 +60,7 @@ class MemoryGateway:
             if not (already := files.release in self.machine.releases):  # else somebody was faster
                 with self._changed("stage"):
                     self.machine.releases[files.release] = (files.digest, version)
+                    self._hold_release(files)
             return Staged(files.release, files.digest, version, already)
 
     def check(self, release: str, slot: int) -> Checked:
@@ -108,8 +79,10 @@ class MemoryGateway:
                 return self._started(place, already=already)
             if place.running:
                 raise GiveUp(f"Slot {slot} of {self.machine.name} runs {place.release}.", code="slot_busy")
+            self._may_run(release, self.machine.releases[release][0])
             with self._changed(None):
                 self.machine.launch(place, release, now)
+            self.machine.holdings.ran.append(release)
             return self._started(self.machine.slot(slot), already=False)
 
     def probe(self, slot: int, *, user: str, password: str) -> Probed:
@@ -143,6 +116,7 @@ class MemoryGateway:
                 return already
             with self._changed("commit"):
                 self.machine.settle(place)
+                self._remember_counter(place.release)
             return False
 
     def drain(self, slot: int) -> Drain:
@@ -261,40 +235,10 @@ class MemoryGateway:
         name = self.machine.name
         if slot.running and slot.release != release:
             yield Finding("error", "slot_busy", f"Slot {slot.number} of {name} runs {slot.release}.")
-        if self.machine.faults.conf_changed:
+        if conf_changed(self.machine):
             yield Finding("error", "conf_changed", f"ocserv.conf on {name} was edited after it was agreed.")
         if disk_free(self.machine) < DISK_NEEDED:
             yield Finding("error", "not_enough_disk", f"{name} has less than {DISK_NEEDED // 1_000_000} MB free.")
 
     def _started(self, slot: Slot, *, already: bool) -> Started:
         return Started(slot.number, slot.release, slot.version, slot.pid, 0 if already else 400, already)
-
-    def _their(self, at: float) -> float:
-        return at + self.machine.faults.clock_offset
-
-    @contextmanager
-    def _asked(self, *, changes: bool = False) -> Iterator[float]:
-        """One question: refused while unreachable, slow where wanted, everything that was due happened before."""
-        self._travel()
-        with self._lock, self._hold(self.machine, changes):
-            if self.faults.unreachable:
-                raise RetryLater(f"{self.machine.name} does not answer.", code="unreachable")
-            now = self.world.clock()
-            self.machine.advance(now)
-            yield now
-        self._travel()
-
-    def _travel(self) -> None:
-        """Half of a slow answer's time is the question's way: what it changes happens in the middle."""
-        if self.faults.slow_seconds:
-            self.world.sleep(self.faults.slow_seconds / 2)
-
-    @contextmanager
-    def _changed(self, effect: str | None) -> Iterator[None]:
-        """What happens inside is an effect: counted, and then perhaps nobody hears of it."""
-        yield
-        if effect:
-            self.machine.effects[effect] += 1
-        if self.faults.lose_answers > 0:
-            self.faults.lose_answers -= 1
-            raise RetryLater(f"{self.machine.name} was cut off before it answered.", code="connection_lost")

@@ -9,6 +9,7 @@ import tarfile
 from dataclasses import asdict
 from typing import Any
 
+from fleet.gateways.holdings import CONF_PATH
 from fleet.gateways.machine import Machine, Slot
 from fleet.ports import Archive
 
@@ -40,10 +41,18 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
             for release, (digest, version) in sorted(machine.releases.items())
         ],
         "disk": {"free": disk_free(machine), "total": DISK},
-        "conf": {"path": "/etc/ocserv/ocserv.conf", "changed": machine.faults.conf_changed},
+        "conf": {"path": CONF_PATH, "changed": conf_changed(machine)},
+        "counter": machine.holdings.counter,
+        "ocgate_sha256": machine.holdings.ocgate_sha256,
+        "trust_serial": machine.holdings.pins.serial,
         "keep": {"running": True, "events": []},
         "simulation": machine.dump(),
     }
+
+
+def conf_changed(machine: Machine) -> bool:
+    """Was ocserv.conf edited on the host since it was agreed?"""
+    return machine.faults.conf_changed or machine.holdings.conf != machine.holdings.agreed
 
 
 def disk_free(machine: Machine) -> int:

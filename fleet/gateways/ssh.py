@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from fleet.errors import GiveUp
-from fleet.gateways import answers
+from fleet.gateways import answers, answers_trust
 from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost
 from fleet.gateways.lines import Lines
 from fleet.gateways.session import OnProgress, Question, Session, ignore
+from fleet.inventory import Inventory
 from fleet.ports import (
     Archive,
+    Authorized,
     Checked,
     Drain,
     Facts,
     Probed,
+    Program,
     Progress,
     ReleaseFiles,
     Restored,
     Retired,
     Shifted,
+    Signatures,
     SlotMetrics,
     Staged,
     Started,
+    Statement,
+    Trusted,
+    Upgraded,
     Weights,
 )
 from fleet.ports import Session as UserSession
@@ -118,6 +126,27 @@ class SshGateway:
         question = Question("watch", args, kind="watch", seconds=seconds + 15)
         self._ask(question, on_progress=sample)
 
+    def inventory(self) -> Inventory:
+        return answers_trust.inventory(self._ask(Question("inventory", seconds=45, most=SNAPSHOT_MOST)))
+
+    def trust(self, statement: str, signatures: Signatures, *, fence: int) -> Trusted:
+        args = {"statement": statement, "signatures": records(signatures)}
+        return answers_trust.trusted(self._ask(Question("trust", args, fence=fence, seconds=60)))
+
+    def crl(self, crl: str, *, fence: int) -> Trusted:
+        return answers_trust.trusted(self._ask(Question("crl", {"crl": crl}, fence=fence, seconds=30)))
+
+    def upgrade_self(self, program: Program, *, statement: Statement, fence: int) -> Upgraded:
+        signed = {"statement": statement.text, "signatures": records(statement.signatures)}
+        args = {**signed, "size": program.size, "sha256": program.sha256, "source": {"kind": "ssh"}}
+        question = Question("upgrade_self", args, fence=fence, kind="stage", silence=QUIET_SECONDS)
+        session, _ = self._borrow.take()
+        return answers_trust.upgraded(carry(session, question, program.path, size=program.size, tell=Told(_untold)))
+
+    def authorize(self, keys: Sequence[str], *, statement: Statement, fence: int) -> Authorized:
+        args = {"keys": list(keys), "statement": statement.text, "signatures": records(statement.signatures)}
+        return answers_trust.authorized(self._ask(Question("authorize", args, fence=fence, seconds=30)))
+
     def close(self) -> None:
         self._borrow.give_back()
 
@@ -138,13 +167,17 @@ def stage(session: Session, files: ReleaseFiles, *, fence: int, progress: Progre
     if (size := files.bundle.stat().st_size) != files.size:
         say = f"The bundle of {files.release} in the repository has {size} bytes and should have {files.size}."
         raise GiveUp(say, code="bundle_cut_short")
-    deadline = time.monotonic() + STAGE_SECONDS
     question = Question("stage", stage_args(files), fence=fence, kind="stage", silence=QUIET_SECONDS)
-    tell = Told(progress)
+    return carry(session, question, files.bundle, size=files.size, tell=Told(progress))
+
+
+def carry(session: Session, question: Question, file: Path, *, size: int, tell: Told) -> Json:
+    """Ask, and send a file's bytes from where the gateway wants them."""
+    deadline = time.monotonic() + STAGE_SECONDS
 
     def told(message: Json) -> None:
         if message.get("progress") == "send":
-            send_bundle(lines, files, offset=offset_of(message, files.size), deadline=deadline, tell=tell)
+            send_bytes(lines, file, offset=offset_of(message, size), deadline=deadline, tell=tell)
         else:
             tell(str(message.get("progress")), answers.count(message, "done"), answers.count(message, "total"))
 
@@ -154,16 +187,22 @@ def stage(session: Session, files: ReleaseFiles, *, fence: int, progress: Progre
 
 
 def stage_args(files: ReleaseFiles) -> Json:
+    said = [{"text": said.text, "signatures": records(said.signatures)} for said in files.statements]
     return {
+        **({"statements": said} if said else {}),
         "release": files.release,
         "manifest": files.manifest,
         "sums": files.sums,
         "changelog": files.changelog,
-        "signatures": [{"name": name, "text": text} for name, text in files.signatures],
+        "signatures": records(files.signatures),
         "size": files.size,
         "sha256": files.sha256,
         "source": {"kind": "ssh"},
     }
+
+
+def records(signatures: Signatures) -> list[dict[str, str]]:
+    return [{"name": name, "text": text} for name, text in signatures]
 
 
 def offset_of(message: Json, size: int) -> int:
@@ -174,10 +213,10 @@ def offset_of(message: Json, size: int) -> int:
     return offset
 
 
-def send_bundle(lines: Lines, files: ReleaseFiles, *, offset: int, deadline: float, tell: Told) -> None:
-    """Send the bundle's bytes from `offset` on; stop when the gateway says something: it can only be a no."""
-    sent = offset
-    with files.bundle.open("rb") as bundle:
+def send_bytes(lines: Lines, file: Path, *, offset: int, deadline: float, tell: Told) -> None:
+    """Send the file's bytes from `offset` on; stop when the gateway says something: it can only be a no."""
+    sent, size = offset, file.stat().st_size
+    with file.open("rb") as bundle:
         bundle.seek(offset)
         while chunk := bundle.read(SEND_CHUNK):
             if lines.has_something():
@@ -189,7 +228,7 @@ def send_bundle(lines: Lines, files: ReleaseFiles, *, offset: int, deadline: flo
                     return  # its last words say why
                 raise
             sent += len(chunk)
-            tell("bundle", sent, files.size)
+            tell("bundle", sent, size)
 
 
 class Told:
@@ -204,3 +243,7 @@ class Told:
         if now - self._last >= TELL_SECONDS or done >= total:
             self._last = now
             self._progress(say, done, total)
+
+
+def _untold(_say: str, _done: int, _total: int) -> None:
+    """Nobody waits for a program of 200 kB."""

@@ -19,7 +19,8 @@ from approvals.models import Actor, User
 from fleet import sealed
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Machine, Place
-from fleet.gateways.simulated import MemoryGateway, World
+from fleet.gateways.simulated import MemoryGateway
+from fleet.gateways.simulated_base import World
 from fleet.models import Gateway, Pool
 from fleet.ports import Gateway as Port
 from releases.models import Release, Signature, TrustedSigner

@@ -17,7 +17,8 @@ from typing import Any
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_facts import raw_facts
-from fleet.ports import ReleaseFiles
+from fleet.gateways.simulated_trust import raw_inventory
+from fleet.ports import Program, ReleaseFiles, Statement
 
 Json = dict[str, Any]
 Trick = Callable[["Channel", Json], bool]
@@ -144,11 +145,33 @@ class Channel:
         text = base64.b64encode(archive.data).decode()
         return {"archive": text, "sha256": archive.sha256, "files": list(archive.files)}
 
+    def _inventory(self, request: Json, args: Json) -> Json:
+        self.peer.gateway.inventory()
+        return raw_inventory(self.peer.gateway.machine, self.peer.gateway.world.clock())
+
+    def _trust(self, request: Json, args: Json) -> Json:
+        return asdict(self.peer.gateway.trust(args["statement"], pairs(args), fence=args["fence"]))
+
+    def _crl(self, request: Json, args: Json) -> Json:
+        return asdict(self.peer.gateway.crl(args["crl"], fence=args["fence"]))
+
+    def _authorize(self, request: Json, args: Json) -> Json:
+        statement = Statement(args["statement"], pairs(args))
+        return asdict(self.peer.gateway.authorize(args["keys"], statement=statement, fence=args["fence"]))
+
+    def _upgrade_self(self, request: Json, args: Json) -> Json:
+        new = self.peer.partial(args["sha256"])
+        self._receive(request, new, args["size"])
+        program = Program(new, args["size"], args["sha256"])
+        statement = Statement(args["statement"], pairs(args))
+        return asdict(self.peer.gateway.upgrade_self(program, statement=statement, fence=args["fence"]))
+
     def _stage(self, request: Json, args: Json) -> Json:
         release, size = args["release"], args["size"]
         digest = hashlib.sha256(args["manifest"].encode()).hexdigest()
         bundle = self.peer.partial(release)
-        files = ReleaseFiles(release, digest, args["manifest"], "", "", (), bundle, size, args["sha256"])
+        said = tuple(Statement(one["text"], pairs(one)) for one in args.get("statements", []))
+        files = ReleaseFiles(release, digest, args["manifest"], "", "", (), bundle, size, args["sha256"], said)
         here = {row["release"] for row in raw_facts(self.peer.gateway.machine, 0.0)["releases"]}
         if release not in here and not self.peer.gateway.faults.disk_full:
             self._receive(request, bundle, size)
@@ -167,6 +190,11 @@ class Channel:
                 offset += len(data)
         if hashlib.sha256(bundle.read_bytes()).hexdigest() != request["args"]["sha256"]:
             raise GiveUp("The bundle's SHA-256 is another.", code="bundle_hash")
+
+
+def pairs(args: Json) -> tuple[tuple[str, str], ...]:
+    """Signatures as the port has them."""
+    return tuple((row["name"], row["text"]) for row in args["signatures"])
 
 
 def shown(value: Json) -> Json:
