@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
-from fleet import ports
+from fleet import agreements, ports
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Errand, Gateway
@@ -27,6 +27,7 @@ from fleet.models import Errand, Gateway
 log = logging.getLogger(__name__)
 State = Errand.State
 Clock = Callable[[], datetime]
+Agree = Callable[[str, str], None]
 Opener = Callable[[Gateway], ports.Gateway]
 
 MACHINE = Actor.machine("errands")
@@ -47,6 +48,7 @@ class Job:
     fence: int
     now: datetime
     progress: ports.Progress = field(compare=False)  # prolongs the lease; call it while something takes long
+    agreed: Agree = field(compare=False)  # (code of fleet.drift.PARTS, value): so it is from now on, else it is drift
 
 
 Kind = Callable[[Job, ports.Gateway], str]
@@ -81,20 +83,18 @@ def send(
 ) -> int:
     """Ask this of each gateway; return of how many. What was asked of it under the same subject is replaced.
 
-    Inside a transaction, that of what the errand follows from: both stand or neither.
+    Call it in the transaction of what the errand follows from: both stand or neither.
     """
     ids = sorted({gateway.pk for gateway in gateways})
-    drop(
-        Errand.objects.filter(gateway__in=ids, kind=kind, subject=subject), now=now, say="Something newer replaced it."
-    )
-    Errand.objects.bulk_create(
-        [Errand(gateway_id=pk, kind=kind, subject=subject, args=dict(args), due_at=now, created_at=now) for pk in ids],
-        batch_size=1000,
-    )
-    if ids:
-        # One event for all of them: the list may hold every gateway of the fleet.
-        details = {"kind": kind, "args": dict(args), "gateways": ids}
-        audit.append("errand.sent", subject=subject, actor=actor, at=now, details=details)
+    with transaction.atomic():
+        older = Errand.objects.filter(gateway__in=ids, kind=kind, subject=subject)
+        drop(older, now=now, say="Something newer replaced it.")
+        fresh = {"kind": kind, "subject": subject, "args": dict(args), "due_at": now, "created_at": now}
+        Errand.objects.bulk_create([Errand(gateway_id=pk, **fresh) for pk in ids], batch_size=1000)
+        if ids:
+            # One event for all of them: the list may hold every gateway of the fleet.
+            details = {"kind": kind, "args": dict(args), "gateways": ids}
+            audit.append("errand.sent", subject=subject, actor=actor, at=now, details=details)
     return len(ids)
 
 
@@ -130,8 +130,9 @@ def run(errand_id: int, *, owner: str, opener: Opener, clock: Clock) -> Errand |
     if claimed is None:
         return None
     try:
-        to, say = _attempt(claimed, opener=opener, clock=clock)
-        return _settle(claimed, to, say, now=clock())
+        values: dict[str, tuple[str, str]] = {}
+        to, say = _attempt(claimed, values, opener=opener, clock=clock)
+        return _settle(claimed, to, say, values=values, now=clock())
     except LeaseLost:
         log.info("errand %s is no longer ours", errand_id)
         return None
@@ -177,8 +178,8 @@ def end_leases(is_gone: Callable[[str], bool], *, now: datetime) -> int:
     return claimed.filter(owner__in=gone).update(lease_until=now - timedelta(seconds=1))
 
 
-def _attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[State, str]:
-    """Do the work. Two failures are expected; anything else is a bug that is recorded and seen."""
+def _attempt(claimed: Claim, values: dict[str, tuple[str, str]], *, opener: Opener, clock: Clock) -> tuple[State, str]:
+    """Do the work; `values` takes what the kind says is agreed now. Two failures are expected, all else is a bug."""
     errand = claimed.errand
     kind = KINDS.get(errand.kind)
     if kind is None:  # while the product is upgraded an old worker may find what only a new one knows
@@ -188,7 +189,10 @@ def _attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[State, st
         if not _ours(claimed).update(lease_until=_lease(clock()), say=f"{say}: {done:,} of {total:,}"):
             raise LeaseLost
 
-    job = Job(errand.gateway, errand.args, errand.subject, claimed.fence, clock(), progress)
+    def agreed(code: str, value: str) -> None:
+        values[code] = (value, "")
+
+    job = Job(errand.gateway, errand.args, errand.subject, claimed.fence, clock(), progress, agreed)
     try:
         gateway = opener(errand.gateway)
         try:
@@ -207,7 +211,7 @@ def _attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[State, st
         return State.FAILED, f"A fault of ours: {type(bug).__name__}: {bug}"[:300] + ". The log has the whole."
 
 
-def _settle(claimed: Claim, to: State, say: str, *, now: datetime) -> Errand:
+def _settle(claimed: Claim, to: State, say: str, *, values: Mapping[str, tuple[str, str]], now: datetime) -> Errand:
     """Write the end of a run, with its event when something came of it."""
     errand = claimed.errand
     wait = RETRY_SECONDS[min(errand.attempts, len(RETRY_SECONDS)) - 1]
@@ -220,6 +224,8 @@ def _settle(claimed: Claim, to: State, say: str, *, now: datetime) -> Errand:
         )
         if settled != 1:
             raise LeaseLost
+        if to == State.DONE:
+            agreements.note(errand.gateway, values, why=say, actor=MACHINE, now=now)
         if to != State.DUE:
             about = {"kind": errand.kind, "for": errand.subject, "fence": claimed.fence, "attempts": errand.attempts}
             audit.append(

@@ -6,12 +6,13 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready
+from django.conf import settings
 from django.utils import timezone
 
-from fleet import errands, gateways
+from fleet import errands, gateways, stock
 from fleet import services as fleet
-from fleet.models import Gateway
-from upgrader import alive, engine, hint, run
+from fleet.models import Errand, Gateway
+from upgrader import alive, drift, engine, hint, run
 from upgrader.models import StepRun
 
 
@@ -37,19 +38,29 @@ def run_step(step_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def run_errand(errand_id: int) -> None:
-    errands.run(errand_id, owner=alive.owner(), opener=gateways.open, clock=timezone.now)
+    errand = errands.run(errand_id, owner=alive.owner(), opener=gateways.open, clock=timezone.now)
+    if errand is not None and errand.state == Errand.State.DONE:
+        hint.send("upgrader.tasks.take_stock", errand.gateway_id)  # what it changed is seen now, not in five minutes
 
 
 @shared_task(ignore_result=True)
 def look() -> None:
-    """Ask every gateway that no upgrade is asking anyway."""
-    for gateway_id in Gateway.objects.exclude(pk__in=engine.busy()).values_list("pk", flat=True):
+    """Ask every gateway that no upgrade is asking anyway; some of them also for what is on them."""
+    busy = engine.busy()
+    for gateway_id in Gateway.objects.exclude(pk__in=busy).values_list("pk", flat=True):
         hint.send("upgrader.tasks.look_at", gateway_id)
+    for gateway_id in stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy):
+        hint.send("upgrader.tasks.take_stock", gateway_id)
 
 
 @shared_task(ignore_result=True)
 def look_at(gateway_id: int) -> None:
     fleet.look(Gateway.objects.get(pk=gateway_id), now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def take_stock(gateway_id: int) -> None:
+    drift.look(Gateway.objects.get(pk=gateway_id), opener=gateways.open, now=timezone.now())
 
 
 @worker_ready.connect

@@ -1,0 +1,116 @@
+"""Alerts: opened, changed and ended here alone, each with its event in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from approvals import audit
+from approvals.models import Actor
+from fleet.drift import KIND, Difference
+from fleet.inventory import Login
+from fleet.models import Alert, Gateway
+
+WATCHER = Actor.machine("drift")
+LOGINS = 10  # of one alert
+
+
+def note(
+    gateway: Gateway,
+    found: Sequence[Difference],
+    *,
+    now: datetime,
+    logins: Sequence[Login] = (),
+    judged: Iterable[str] | None = None,
+) -> None:
+    """These are the gateway's differences now: open, change and end alerts accordingly. The same again is no event.
+
+    `judged`: the codes that were looked at; others stay as they are. Without it all were.
+    """
+    try:
+        with transaction.atomic():
+            standing = {alert.code: alert for alert in _locked(gateway)}
+            for difference in found:
+                _stand(gateway, difference, standing.pop(difference.code, None), logins=logins, now=now)
+            for code, alert in standing.items():
+                if judged is None or code in judged:
+                    end(alert, why="It is as agreed again.", actor=WATCHER, now=now)
+    except IntegrityError:
+        return  # another worker looked at the same moment; what it wrote is as new as ours
+
+
+def end(alert: Alert, *, why: str, actor: Actor, now: datetime) -> bool:
+    """End one; False when it had ended already. Inside a transaction."""
+    if not Alert.objects.filter(pk=alert.pk, ended_at=None).update(ended_at=now, ended_why=why[:200]):
+        return False
+    _record("ended", alert, actor=actor, now=now, reason=why, code=alert.code)
+    return True
+
+
+def end_all(gateway: Gateway, *, why: str, now: datetime) -> None:
+    """The gateway is nobody's to look at any more. Inside a transaction."""
+    for alert in _locked(gateway):
+        end(alert, why=why, actor=WATCHER, now=now)
+
+
+def open_on(gateway_ids: Iterable[int]) -> list[Alert]:
+    """Open alerts about drift on these gateways, with the gateways."""
+    rows = Alert.objects.filter(kind=KIND, ended_at=None, gateway__in=list(gateway_ids))
+    return list(rows.select_related("gateway").order_by("gateway__name", "code"))
+
+
+def suspects(logins: Sequence[Login], *, since: float, until: float) -> list[Login]:
+    """Who was signed in on the host at some moment between the last look that found it well and this one."""
+    inside = [login for login in logins if login.at <= until and (not login.until or login.until >= since)]
+    return sorted(inside, key=lambda login: login.at, reverse=True)[:LOGINS]
+
+
+def _locked(gateway: Gateway) -> list[Alert]:
+    return list(Alert.objects.select_for_update().filter(gateway=gateway, kind=KIND, ended_at=None))
+
+
+def _stand(
+    gateway: Gateway, difference: Difference, alert: Alert | None, *, logins: Sequence[Login], now: datetime
+) -> None:
+    """Open the alert, or bring it up to date."""
+    details = details_of(difference, logins)
+    if alert is None:
+        alert = Alert.objects.create(
+            gateway=gateway, kind=KIND, code=difference.code, say=difference.say, details=details, since=now
+        )
+        _record(
+            "opened", alert, actor=WATCHER, now=now, reason=difference.say, code=alert.code, now_is=difference.sha256
+        )
+    elif alert.details.get("sha256") != difference.sha256 or alert.details.get("diff") != difference.diff:
+        # Who was there when it began stays suspect; who was there when it went on joins them.
+        details["logins"] = _joined(details["logins"], alert.details.get("logins", []))
+        Alert.objects.filter(pk=alert.pk).update(say=difference.say, details=details)
+        _record(
+            "changed", alert, actor=WATCHER, now=now, reason=difference.say, code=alert.code, now_is=difference.sha256
+        )
+
+
+def details_of(difference: Difference, logins: Sequence[Login]) -> dict[str, Any]:
+    """What the alert's row keeps of a difference."""
+    return {
+        "agreed": difference.agreed,
+        "now": difference.now,
+        "sha256": difference.sha256,
+        "diff": difference.diff,
+        "logins": [{"user": it.user, "from": it.remote, "at": it.at, "until": it.until} for it in logins],
+    }
+
+
+def _joined(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {(login["user"], login["from"], login["at"]) for login in new}
+    return (new + [login for login in old if (login["user"], login["from"], login["at"]) not in known])[:LOGINS]
+
+
+def _record(verb: str, alert: Alert, *, actor: Actor, now: datetime, reason: str, **details: str) -> None:
+    about = {"alert": alert.pk, **details}
+    audit.append(
+        f"alert.{verb}", subject=f"gateway:{alert.gateway_id}", actor=actor, at=now, reason=reason, details=about
+    )
