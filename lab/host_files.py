@@ -46,18 +46,12 @@ MASKED = (
 )
 ENABLED = ("ssh.service", "nftables.service")
 
-SSHD = """# A gateway's SSH: keys only, on the management network only.
+SSHD_PROFILE = Path(__file__).parents[1] / "contrib" / "sshd" / "ocgate.conf"
+SSHD = """# A gateway's SSH: on the management network only, with the profile that we recommend.
 Port 22
 ListenAddress {address}
-HostKey /etc/ssh/ssh_host_ed25519_key
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin no
 UsePAM yes
-UseDNS no
 PrintMotd no
-MaxStartups 40:30:80
-MaxSessions 20
 Subsystem sftp internal-sftp
 """
 
@@ -133,7 +127,7 @@ def lay_out(machine: Machine, at: Addresses) -> None:
     machine.write("etc/resolv.conf", "")
     machine.write("etc/fstab", "")
     machine.write("etc/nftables.conf", FIREWALL, mode=0o755)
-    machine.write("etc/ssh/sshd_config", SSHD.format(address=at.management))
+    machine.write("etc/ssh/sshd_config", SSHD.format(address=at.management) + SSHD_PROFILE.read_text())
     machine.write("etc/pam.d/sshd", PAM_SSHD)
     machine.write("etc/systemd/journald.conf", "[Journal]\nStorage=persistent\nSystemMaxUse=32M\nAudit=no\n")
     (machine.upper / "var/log/journal").mkdir()
