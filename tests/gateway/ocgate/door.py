@@ -108,6 +108,11 @@ def started(door: Door, folder: Path, slot: int) -> None:
     door.ask("start", release=folder.name, slot=slot)
 
 
+def serving(door: Door) -> list[int]:
+    """The slots that serve new users."""
+    return [slot["slot"] for slot in door.ask("facts")["slots"] if slot["state"] == "serving"]
+
+
 def slots_of(gateway: Gateway) -> dict[str, int]:
     """Which user sits on which slot, by occtl."""
     return {session["user"]: session["slot"] for session in gateway.sessions()}

@@ -1,7 +1,8 @@
-"""Guests who come while a test runs, and what the users of the lab have lost."""
+"""Guests who come while a test runs, and what the users of the lab have lost and still reach."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 from lab.commands import wait_until
@@ -10,6 +11,8 @@ from lab.gateway import Gateway
 from lab.spaces import Corner
 from lab.tally import GRACE
 from lab.vpn import Account, Vpn
+
+_came: list[Vpn] = []
 
 
 def lost(lab: Lab) -> dict[str, int]:
@@ -25,7 +28,20 @@ def sign_in(lab: Lab, gateway: Gateway, host: int, *, server: str = "") -> Vpn:
     corner.up()
     account = Account("guest1", lab._passwords["guest1"], server or gateway.public)
     vpn = Vpn(corner, account, folder=lab.place.folder / "clients", ca=lab.authority.certificate)
+    _came.append(vpn)
     vpn.start()
-    wait_until(lambda: vpn.connected or not vpn.running, seconds=25, what="The guest's sign-in")
-    assert vpn.connected, vpn.last_words
+    wait_until(lambda: vpn.connected or not vpn.running, seconds=40, what="The guest's sign-in")
+    assert vpn.connected, vpn.said
     return vpn
+
+
+def all_leave() -> None:
+    """Sign those out whom a test that failed has left behind."""
+    while _came:
+        _came.pop().stop()
+
+
+def answers(vpn: Vpn, address: str) -> bool:
+    """Does `address` answer a ping through the tunnel?"""
+    ping = ["ping", "-c", "1", "-W", "1", "-n", address]
+    return subprocess.run([*vpn.corner.enter(), *ping], capture_output=True, check=False).returncode == 0

@@ -85,9 +85,11 @@ def test_authenticated_before_the_shift_and_connected_after_it(lab: Lab, gateway
     door.ask("commit", slot=2)
     up = ["openconnect", f"--cookie={cookie}", "--script=/bin/true", *trust, f"https://{gateway.public}/"]
     with subprocess.Popen([*corner.enter(), *up], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
-        wait_until(lambda: "guest1" in slots_of(gateway) or client.poll() is not None, seconds=20, what="The tunnel")
-        assert slots_of(gateway).get("guest1") == 1
-        client.terminate()
+        try:
+            wait_until(lambda: "guest1" in slots_of(gateway) or client.poll() is not None, seconds=40, what="A tunnel")
+            assert slots_of(gateway).get("guest1") == 1
+        finally:
+            client.terminate()
 
 
 def test_restore_turns_new_clients_back_and_keeps_the_others(lab: Lab, gateway: Gateway, door: Door) -> None:
@@ -112,10 +114,10 @@ def test_restore_forgets_who_has_no_session_on_the_bad_slot(lab: Lab, gateway: G
     door.ask("shift", weights={"2": 100}, seconds=60)
     guest = sign_in(lab, gateway, 215)
     guest.stop()
-    wait_until(lambda: door.ask("drain", slot=2)["cookies"] == 0, seconds=20, what="The guest's sign-out")
+    wait_until(lambda: door.ask("drain", slot=2)["cookies"] == 0, seconds=40, what="The guest's sign-out")
     assert door.ask("restore", to="committed")["forgotten"] == 1
     guest.start()
-    wait_until(lambda: "guest1" in slots_of(gateway), seconds=20, what="The guest's next sign-in")
+    wait_until(lambda: "guest1" in slots_of(gateway), seconds=40, what="The guest's next sign-in")
     assert slots_of(gateway)["guest1"] == 1
     guest.stop()
 
