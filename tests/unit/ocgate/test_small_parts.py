@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,14 @@ def test_what_the_new_ocserv_says_of_a_configuration() -> None:
 def test_routes_of_others_are_told_from_tunnels() -> None:
     routes = "default via 10.0.0.1 dev e0\n10.1.0.0/16 dev e0 proto kernel\n10.9.0.5 dev vpnsa0 scope link\n"
     assert hostcheck.foreign_routes(routes) == [ipaddress.ip_network("10.1.0.0/16")]
+
+
+def test_an_ipv6_pool_in_which_ocserv_finds_no_second_address_is_told() -> None:
+    slot = config().slot(2)
+    tight = replace(config(), slots={2: replace(slot, pool6="fd10:2::/112")})
+    assert [found.code for found in hostcheck.narrow(tight, 2)] == ["pool6_narrow"]
+    assert hostcheck.narrow(config(), 2) == []
+    assert hostcheck.narrow(replace(config(), slots={2: replace(slot, pool6=None)}), 2) == []
 
 
 def test_lines_and_raw_bytes_come_from_one_reader() -> None:

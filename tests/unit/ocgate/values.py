@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {
             "ipv4": f"198.18.0.{n}",
             "ipv6": f"fd5a:6f63::{n}",
             "pool4": f"10.10.{n * 4}.0/22",
-            "pool6": f"fd10:{n}::/112",
+            "pool6": f"fd10:{n}::/64",
         }
         for n in (1, 2, 3)
     },
