@@ -20,6 +20,7 @@ from lab.vpn import Account, Vpn
 ROOT = Path(__file__).parent.parent
 # An outage's reach, in seconds: packets on their way when it begins, and until the tunnel is whole again.
 BEFORE, AFTER = 0.1, 1.5
+LINES_TOLD = 12
 
 
 class Client:
@@ -100,24 +101,22 @@ class Clients:
         return client
 
     def connect(self, clients: Iterable[Client], *, seconds: float = 40) -> None:
-        """Sign the clients in and begin to probe; LabError with openconnect's last words for one that can't."""
+        """Sign the clients in and begin to probe; LabError with what openconnect said for one that can't."""
         waiting = list(clients)
         for client in waiting:
             client.vpn.start()
         for client in waiting:
-            wait_until(self._up_or_failed(client), seconds=seconds, what=f"The sign-in of {client.user}")
+            self._await(client, seconds)
             probe.ask(self._door, {"add": self._probed(client)})
 
     def _probed(self, client: Client) -> dict[str, str]:
         return {"name": client.name, "space": client.vpn.corner.space, "target": client.inside}
 
-    def _up_or_failed(self, client: Client) -> Callable[[], bool]:
-        def look() -> bool:
-            if not client.vpn.running:
-                raise LabError(f"{client.user} could not sign in at {client.gateway}: {client.vpn.last_words}")
-            return client.vpn.connected
-
-        return look
+    def _await(self, client: Client, seconds: float) -> None:
+        try:
+            wait_until(_up_or_failed(client), seconds=seconds, what=f"The sign-in of {client.user}")
+        except LabError as failure:
+            raise LabError("\n  ".join([str(failure), *client.vpn.said[-LINES_TOLD:]])) from failure
 
     def disconnect(self, client: Client) -> None:
         """Sign one client out; its count stays as it is."""
@@ -156,6 +155,15 @@ class Clients:
             "outages": len(client.outages),
             "roams": client.roams,
         }
+
+
+def _up_or_failed(client: Client) -> Callable[[], bool]:
+    def look() -> bool:
+        if not client.vpn.running:
+            raise LabError(f"{client.user} could not sign in at {client.gateway}:")
+        return client.vpn.connected
+
+    return look
 
 
 def lost_in_outages(losses: list[list[float]], outages: list[float]) -> int:

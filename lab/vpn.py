@@ -39,16 +39,16 @@ class Vpn:
         self._events, self._log = folder / f"{corner.name}.events", folder / f"{corner.name}.log"
         self._pid = folder / f"{corner.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     def start(self) -> None:
         """Begin to sign in; returns at once. One that still runs is signed out first."""
         self.stop()
         self._events.write_bytes(b"")
-        argv = ["openconnect", "--non-inter", "--passwd-on-stdin", f"--user={self.account.user}", "--interface=tun0"]
-        trust = [f"--cafile={self._ca}", "--no-system-trust", f"--script={SCRIPT}", "--reconnect-timeout=300"]
+        self._said_before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.corner.enter(), *argv, *trust, self.account.url],
+                [*self.corner.enter(), *self.words(), self.account.url],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -60,6 +60,12 @@ class Vpn:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(self.account.password.encode() + b"\n")
             self._process.stdin.close()
+
+    def words(self) -> list[str]:
+        """openconnect and its options."""
+        who = ["openconnect", "--non-inter", "--passwd-on-stdin", f"--user={self.account.user}", "--interface=tun0"]
+        trust = [f"--cafile={self._ca}", "--no-system-trust", f"--script={SCRIPT}", "--reconnect-timeout=300"]
+        return [*who, *trust]
 
     def events(self) -> list[tuple[float, str]]:
         """What the tunnel script noted: (epoch seconds, connect | attempt-reconnect | reconnect | disconnect)."""
@@ -91,10 +97,17 @@ class Vpn:
         return bool(events) and events[-1][1] in ("connect", "reconnect") and self.running
 
     @property
+    def said(self) -> list[str]:
+        """What openconnect said since it was started last, line by line."""
+        if not self._log.exists():
+            return []
+        lines = self._log.read_bytes()[self._said_before :].decode(errors="replace").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    @property
     def last_words(self) -> str:
-        """The end of what openconnect said, one line."""
-        said = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
-        return next((line.strip() for line in reversed(said) if line.strip()), "")
+        """The end of that, one line."""
+        return next(reversed(self.said), "")
 
     def signal(self, number: int) -> None:
         """Send a signal to the process if it still is the one that was started."""
