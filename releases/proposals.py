@@ -15,7 +15,7 @@ from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.phrases import count
-from releases import authority, policy, signers, statements
+from releases import authority, policy, signers, standing, statements
 from releases.models import ChannelPolicy, Release, TrustedSigner
 
 TRUST, RENEW, DISTRUST = "signer.trust", "signer.renew", "signer.distrust"
@@ -69,7 +69,7 @@ def propose_distrust(signer: TrustedSigner, *, by: User, actor: Actor, now: date
 def propose_policy(wanted: policy.Policy, *, by: User, actor: Actor, now: datetime, why: str) -> Request:
     """Ask for another policy of a channel."""
     _check_policy(wanted)
-    old = policy_of(wanted.channel)
+    old = standing.policy_of(wanted.channel)
     if old == wanted:
         raise Refused(f"This is the policy of {wanted.channel} already.")
     less = policy.weaker(old, wanted)
@@ -122,14 +122,6 @@ def apply_policy(applied: Applied) -> None:
     details = {**columns, "matrix": list(wanted.matrix), "asked_by": applied.asked_by.username}
     subject = f"channel:{wanted.channel}"
     audit.append("policy.changed", subject=subject, actor=applied.actor, at=applied.now, details=details)
-
-
-def policy_of(channel: str) -> policy.Policy | None:
-    """The channel's policy as a value; None says no."""
-    row = ChannelPolicy.objects.filter(channel=channel).first()
-    if row is None:
-        return None
-    return policy.Policy(row.channel, row.threshold, row.group, row.max_age_days, tuple(row.matrix))
 
 
 def said(wanted: policy.Policy) -> str:

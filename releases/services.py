@@ -12,8 +12,9 @@ from django.db import IntegrityError, transaction
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor, User
+from fleet.models import Pool
 from fleet.ports import ReleaseFiles
-from releases import manifest, repository, signers, trust
+from releases import manifest, policy, repository, signers, standing, trust
 from releases.archive import Contents
 from releases.models import Release, Signature, TrustedSigner
 from releases.signatures import Signed
@@ -32,14 +33,15 @@ def take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Re
         raise
 
 
-def files(release: Release) -> ReleaseFiles:
-    """Return what a gateway needs to take `release`. Refused when it was withdrawn, its signers are no longer trusted
-    in the number needed, or its bundle is gone. The gateway hashes and verifies all of it again."""
+def files(release: Release, *, now: datetime) -> ReleaseFiles:
+    """Return what a gateway needs to take `release`. Refused when it was withdrawn, too few of its signatures count
+    today, or its bundle is gone. The gateway hashes and verifies all of it again."""
     seen = Release.objects.get(pk=release.pk)
-    if seen.state != Release.State.READY:
-        raise Refused(f"{seen.name} was withdrawn: {seen.state_reason}. Choose another release.")
-    signatures = list(seen.signatures.select_related("signer").order_by("name", "pk"))
-    _refuse_too_few(seen, [signature for signature in signatures if signature.signer.active])
+    facts, floor = standing.seen(seen, now=now), settings.RELEASE_THRESHOLD
+    least = policy.Policy(seen.channel, threshold=floor, group="", max_age_days=0)
+    if why := policy.why_not(facts, least, channel=seen.channel, floor=floor, now=now):
+        raise Refused(why)
+    out = {row.name for row, one in zip(standing.rows(seen), facts.vouched, strict=True) if one.bad}
     bundle = repository.path_of(seen.bundle)
     if (here := bundle.stat().st_size if bundle.is_file() else 0) != seen.size:
         raise Refused(
@@ -52,11 +54,18 @@ def files(release: Release) -> ReleaseFiles:
         manifest=seen.manifest,
         sums=seen.sums,
         changelog=seen.changelog,
-        signatures=tuple({signature.name: signature.text for signature in signatures}.items()),
+        # A gateway wants every signature good that it is sent: those that no longer count stay here.
+        signatures=tuple({row.name: row.text for row in standing.rows(seen) if row.name not in out}.items()),
         bundle=bundle,
         size=seen.size,
         sha256=seen.sha256,
     )
+
+
+def why_not_for(release: Release, pool: Pool, now: datetime) -> str:
+    """Why the release may not run on the pool's gateways today; "" when it may. A few ms a signature."""
+    facts, asked = standing.seen(release, now=now), standing.policy_of(pool.channel)
+    return policy.why_not(facts, asked, channel=pool.channel, floor=settings.RELEASE_THRESHOLD, now=now)
 
 
 def yank(release: Release, *, reason: str, actor: Actor, now: datetime) -> Release:
@@ -168,12 +177,3 @@ def _keep(release: Release, received: repository.Received, good: Sequence[Signed
         audit.append("release.added", subject=subject, actor=actor, at=release.added_at, details=details)
         repository.keep(received)
     return release
-
-
-def _refuse_too_few(release: Release, trusted: Sequence[Signature]) -> None:
-    needed = settings.RELEASE_THRESHOLD
-    if needed < 1 or len(trusted) < needed:
-        raise Refused(
-            f"{release.name} has signatures of {len(trusted)} signers who are still trusted, but needs {needed}. "
-            "Have it signed again under a new name."
-        )

@@ -127,16 +127,16 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         earlier=claimed.step.result,
         now=clock(),
         probe=probe_account(upgrade.gateway),
-        files=lambda: files_of(release),
+        files=lambda: files_of(release, now=clock()),
         progress=progress,
         keep=keep_archive,
     )
 
 
-def files_of(release: Release) -> ReleaseFiles:
+def files_of(release: Release, *, now: datetime) -> ReleaseFiles:
     """What the gateway is sent; a release that may no longer be sent stops the step."""
     try:
-        return releases.files(release)
+        return releases.files(release, now=now)
     except Refused as no:
         raise GiveUp(no.say, code="release_refused")
 

@@ -22,13 +22,13 @@ def release(tmp_path: Path, li: TrustedSigner) -> Release:
 
 def say(release: Release) -> str:
     with pytest.raises(Refused) as refusal:
-        services.files(release)
+        services.files(release, now=NOW)
     return refusal.value.say
 
 
 class TestFiles:
     def test_gives_the_exact_texts(self, release: Release, tmp_path: Path) -> None:
-        given, folder = services.files(release), tmp_path / "in"
+        given, folder = services.files(release, now=NOW), tmp_path / "in"
         assert given.manifest.encode() == (folder / "manifest.json").read_bytes()
         assert given.sums.encode() == (folder / "SHA256SUMS").read_bytes()
         assert given.changelog.encode() == (folder / "CHANGELOG.md").read_bytes()
@@ -37,26 +37,31 @@ class TestFiles:
         assert (given.release, given.digest, given.sha256) == ("1.3.0-2", release.digest, release.sha256)
 
     def test_refuses_a_release_without_its_bundle(self, release: Release) -> None:
-        services.files(release).bundle.unlink()
+        services.files(release, now=NOW).bundle.unlink()
         assert say(release).startswith("The bundle of 1.3.0-2 in the repository has 0 of ")
         assert say(release).endswith(" bytes, so nothing was sent. Add the release again, then resume.")
 
     def test_a_damaged_bundle_is_mended_by_adding_the_release_again(self, release: Release, tmp_path: Path) -> None:
-        bundle = services.files(release).bundle
+        bundle = services.files(release, now=NOW).bundle
         whole = bundle.read_bytes()
         bundle.write_bytes(whole[:-1])
         again = services.take_in(tmp_path / "in", by=None, actor=OLA, now=NOW)
-        assert (again.pk, services.files(release).bundle.read_bytes()) == (release.pk, whole)
+        assert (again.pk, services.files(release, now=NOW).bundle.read_bytes()) == (release.pk, whole)
         assert AuditEvent.objects.filter(verb="release.mended").count() == 1
 
     def test_refuses_when_the_signer_is_not_trusted_any_more(self, release: Release, li: TrustedSigner) -> None:
         signers.distrust(li, reason="lost laptop", actor=OLA, now=NOW)
-        assert say(release).startswith("1.3.0-2 has signatures of 0 signers who are still trusted, but needs 1.")
+        assert say(release).startswith(
+            "1.3.0-2 has signatures of 0 signers that count today, but the channel candidate"
+        )
+        assert "SHA256SUMS.asc is signed by Li, who is not trusted any more" in say(release)
 
-    @pytest.mark.parametrize("threshold", [2, 0])
-    def test_refuses_when_more_are_needed_now(self, release: Release, settings: Settings, threshold: int) -> None:
+    @pytest.mark.parametrize(("threshold", "answer"), [(2, "needs 2"), (0, "asks for 0 signers")])
+    def test_refuses_when_more_are_needed_now(
+        self, release: Release, settings: Settings, threshold: int, answer: str
+    ) -> None:
         settings.RELEASE_THRESHOLD = threshold
-        assert f"but needs {threshold}" in say(release)
+        assert answer in say(release)
 
 
 class TestYank:
@@ -78,7 +83,7 @@ class TestYank:
     def test_demands_a_reason(self, release: Release) -> None:
         with pytest.raises(Refused, match="Say why"):
             services.yank(release, reason=" ", actor=OLA, now=NOW)
-        assert services.files(release)
+        assert services.files(release, now=NOW)
 
 
 class TestSigners:
