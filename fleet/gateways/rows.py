@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Actor
-from fleet import journal, ports, sealed
+from fleet import journal, ports, sealed, sshca
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import HostKeyChanged, Target, private_key
 from fleet.gateways.kept import KEEPER, Loan
@@ -45,7 +45,8 @@ def open(gateway: Gateway) -> ports.Gateway:
         seen, now = changed.shown, timezone.now()
         journal.quarantine(gateway, reason=changed.say, seen=seen, actor=Actor.machine("ssh"), now=now)
 
-    return SshGateway(Loan(KEEPER, target_of(gateway), key=_key, on_changed=on_changed))
+    key = partial(_certified, gateway.name) if gateway.ssh_ca else _key
+    return SshGateway(Loan(KEEPER, target_of(gateway), key=key, on_changed=on_changed))
 
 
 def _refuse_silent(gateway: Gateway) -> None:
@@ -87,6 +88,10 @@ def _key() -> paramiko.PKey:
             'There is no credential "ssh-key". Add the private key: manage.py gateway key FILE.', code="no_ssh_key"
         )
     return private_key(secret)
+
+
+def _certified(name: str) -> paramiko.PKey:
+    return sshca.key_for(name, now=timezone.now())
 
 
 def _simulated(gateway: Gateway) -> ports.Gateway:
