@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import List
 
-from . import confcheck, derive, firewall, hostcheck, slots, start
+from . import confcheck, confs, derive, firewall, hostcheck, options, silent, slots, start
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -51,7 +51,7 @@ def _programs(folder: Path) -> List[Finding]:
 def _configuration(call: Call, folder: Path, number: int) -> List[Finding]:
     try:
         start.refuse_changed_conf(call.config, call.paths)
-        source = start.agreed_conf(call.config, call.paths)
+        source = confs.usable(call.config, call.paths, call.args.get("conf", ""))
         text = derive.derive(source, start.place_of(call.config, call.paths, number))
     except Refused as refusal:
         return [Finding("error", refusal.code, refusal.say)]
@@ -59,15 +59,35 @@ def _configuration(call: Call, folder: Path, number: int) -> List[Finding]:
         path = Path(scratch, "ocserv.conf")
         path.write_text(text)
         done = run([str(folder / "sbin/ocserv"), "-t", "-c", str(path)], timeout=15)
-    return [*test_findings(done.code, done.err + done.out), *confcheck.findings(text)]
+    version = str(slots.manifest(folder).get("version", ""))
+    said = parse_test(done.code, done.err + done.out, version=version)
+    return [*said, *confcheck.findings(text, version), *_changes(call, source, version)]
 
 
-def test_findings(code: int, said: str) -> List[Finding]:
-    """Findings from what `ocserv -t` said. Pure."""
-    unknown = sorted(set(re.findall(r"skipping unknown option '([^']+)'", said)))
+def _changes(call: Call, source: str, version: str) -> List[Finding]:
+    """What the committed release and this one read differently, and what differs from the agreed configuration."""
+    state = states.load(call.paths)
+    serves = slots.version_of(state.committed.release, state, call.paths) if state.committed else ""
+    found = [finding for finding in silent.silent_changes(source, serves, version) if finding.level != "error"]
+    places = options.changed(confs.agreed(call.config, call.paths), source)
+    if restart := options.names([place for place in places if options.needs_restart(place)]):
+        say = f"A reload would not notice {', '.join(restart[:12])}; a slot that is started anew does."
+        found.append(Finding("note", "needs_restart", say))
+    return found
+
+
+def parse_test(code: int, said: str, *, version: str = "") -> List[Finding]:
+    """Findings from what `ocserv -t` said; names that its version is known to skip are left to confcheck. Pure."""
+    unknown = sorted(set(re.findall(r"skipping unknown option '([^']+)'", said)) & options.known(version))
+    warnings = [line.strip() for line in said.splitlines() if line.strip().startswith("warning:")]
     found = [
         Finding("warning", "option_unknown", f"This release does not know the option {name}; it would be skipped.")
         for name in unknown
+    ]
+    found += [
+        Finding("warning", "ocserv_warns", f"ocserv -t says: {line[len('warning:') :].strip()[:300]}.")
+        for line in dict.fromkeys(warnings)
+        if "skipping unknown option" not in line
     ]
     if code != 0:
         lines = [line.strip() for line in said.splitlines() if line.strip() and "skipping unknown" not in line]

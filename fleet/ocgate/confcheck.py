@@ -4,89 +4,74 @@ from __future__ import annotations
 
 import grp
 import ipaddress
+import os
 import pwd
 import re
 from pathlib import Path
 from typing import Callable, Dict, List
 
-from . import derive
+from . import derive, optioncheck, options
 from .findings import Finding
 from .run import run
 
-# fmt: off
-NUMBERS = (
-    "max-clients", "max-same-clients", "rate-limit-ms", "server-drain-ms", "keepalive", "dpd", "mobile-dpd", "mtu",
-    "switch-to-tcp-timeout", "auth-timeout", "idle-timeout", "mobile-idle-timeout", "session-timeout", "max-ban-score",
-    "ban-reset-time", "ban-time", "min-reauth-time", "cookie-timeout", "rekey-time", "tcp-port", "udp-port",
-    "server-stats-reset-time", "log-level", "sec-mod-scale", "rx-data-per-sec", "tx-data-per-sec",
-)
-# fmt: on
-FILES = (
-    "server-cert",
-    "server-key",
-    "ca-cert",
-    "crl",
-    "dh-params",
-    "connect-script",
-    "disconnect-script",
-    "host-update-script",
-)
+KINDS = frozenset({"file", "folder", "script"})
 PASSWORDS = re.compile(r'(?:passwd|otp)=([^,\]"]+)')
 
 
-def findings(text: str) -> List[Finding]:
-    """Findings in the text of one slot's ocserv.conf; reads files and accounts of this host."""
-    options = derive.options(text)
+def findings(text: str, version: str) -> List[Finding]:
+    """Findings in the text of one slot's ocserv.conf for ocserv `version`; reads files and accounts of this host."""
+    given = derive.options(text)
     return [
-        *_numbers(options),
-        *_files(text, options),
-        *_accounts(options),
-        *_pool(options),
-        *_certificate(options),
+        *optioncheck.problems(text, version),
+        *_files(text),
+        *_accounts(given),
+        *_pool(given),
+        *_certificate(given),
     ]
 
 
-def _numbers(options: Dict[str, str]) -> List[Finding]:
-    return [
-        Finding("error", "not_a_number", f"The option {name} is {options[name][:40]!r}, which is no number.")
-        for name in NUMBERS
-        if name in options and not options[name].isdigit()
-    ]
-
-
-def _files(text: str, options: Dict[str, str]) -> List[Finding]:
-    named = [(name, options[name]) for name in FILES if options.get(name, "").startswith("/")]
+def _files(text: str) -> List[Finding]:
+    found = []
     for line in derive.parse(text):
+        option = options.OPTIONS.get(line.name)
+        if option is not None and option.kind in KINDS and line.value.startswith("/"):
+            found += _there(line.name, line.value, option.kind)
         if line.name in ("auth", "enable-auth", "acct"):
-            named += [(line.name, path) for path in PASSWORDS.findall(line.value)]
-    return [
-        Finding("error", "file_missing", f"The option {name} names {path}, which does not exist.")
-        for name, path in named
-        if not Path(path).is_file()
-    ]
+            for path in PASSWORDS.findall(line.value):
+                found += _there(line.name, path, "file")
+    return found
 
 
-def _accounts(options: Dict[str, str]) -> List[Finding]:
+def _there(name: str, path: str, kind: str) -> List[Finding]:
+    say = f"The option {name} names {path}, which does not exist."
+    if not (Path(path).is_dir() if kind == "folder" else Path(path).is_file()):
+        return [Finding("error", "file_missing", say)]
+    if kind == "script" and not os.access(path, os.X_OK):
+        return [Finding("error", "not_a_program", f"The option {name} names {path}, which may not be run.")]
+    return []
+
+
+def _accounts(given: Dict[str, str]) -> List[Finding]:
     asked: Dict[str, Callable[[str], object]] = {"run-as-user": pwd.getpwnam, "run-as-group": grp.getgrnam}
     found = []
     for name, look_up in asked.items():
-        if name in options:
+        if name in given:
             try:
-                look_up(options[name])
+                look_up(given[name])
             except KeyError:
                 found.append(
                     Finding(
                         "error",
                         "account_missing",
-                        f"The option {name} names {options[name]!r}, which does not exist.",
+                        f"The option {name} names {given[name]!r}, which does not exist.",
                     )
                 )
     return found
 
 
-def _pool(options: Dict[str, str]) -> List[Finding]:
-    network = ipaddress.ip_network(options["ipv4-network"], strict=False)
-    most = int(options["max-clients"]) if options.get("max-clients", "").isdigit() else 0
+def _pool(given: Dict[str, str]) -> List[Finding]:
+    network = ipaddress.ip_network(given["ipv4-network"], strict=False)
+    most = int(given["max-clients"]) if given.get("max-clients", "").isdigit() else 0
     room = network.num_addresses - 3
     if most and room < most:
         return [
@@ -99,8 +84,8 @@ def _pool(options: Dict[str, str]) -> List[Finding]:
     return []
 
 
-def _certificate(options: Dict[str, str]) -> List[Finding]:
-    cert, key = options.get("server-cert", ""), options.get("server-key", "")
+def _certificate(given: Dict[str, str]) -> List[Finding]:
+    cert, key = given.get("server-cert", ""), given.get("server-key", "")
     if not (cert.startswith("/") and key.startswith("/") and Path(cert).is_file() and Path(key).is_file()):
         return []
     found = []

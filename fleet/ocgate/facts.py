@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from . import PROTOCOL, VERSION, firewall, journal, locks, slots, start, table
+from . import PROTOCOL, VERSION, confs, counter, firewall, journal, locks, policy, receive, slots, start, table
 from . import state as states
 from .call import Call, Result
 from .config import Config
+from .errors import Refused
 from .metrics import connected
 from .paths import Paths
 from .run import run
@@ -40,6 +41,9 @@ def facts(call: Call) -> Result:
         "conntrack": _conntrack(),
         "firewall": {"table_present": seen.present, **firewall.habits(call.config)},
         "conf": _conf(call.config, state),
+        "counter": counter.highest(state, call.paths),
+        "ocgate_sha256": receive.sha256_of(call.paths.program),
+        "trust_serial": _trust_serial(call.paths),
         "keep": {
             "running": locks.is_held(call.paths.run, "keep"),
             "events": journal.events(call.paths.events),
@@ -69,6 +73,14 @@ def _nft_version() -> str:
     return words[1].lstrip("v") if done.code == 0 and len(words) > 1 else ""
 
 
+def _trust_serial(paths: Paths) -> int:
+    """Of the pinned policy; -1 while that can't be read, and then nothing is installed either."""
+    try:
+        return policy.read(paths.trust).serial
+    except Refused:
+        return -1
+
+
 def _place(place: Optional[states.Place]) -> Optional[Dict[str, Any]]:
     return {"slot": place.slot, "release": place.release} if place else None
 
@@ -90,6 +102,7 @@ def _slot(slot: slots.Slot, state: State, paths: Paths, weights: Dict[int, int])
         "weight": weights.get(slot.number, 0),
         "since": slot.process.since,
         "restarts": slot.process.restarts,
+        "conf": confs.of_slot(state, slot.number) if slot.running else "",
     }
 
 

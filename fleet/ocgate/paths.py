@@ -14,6 +14,7 @@ class Paths:
     lib: Path
     run: Path
     log: Path
+    program: Path = Path("/usr/lib/ocgate/ocgate")
 
     @property
     def config(self) -> Path:
@@ -36,6 +37,14 @@ class Paths:
     def agreed_conf(self) -> Path:
         """The operator's ocserv.conf as it was agreed; slots are derived from this copy."""
         return self.lib / "ocserv.conf.agreed"
+
+    def conf(self, sha256: str) -> Path:
+        """A configuration that the controller brought, by its SHA-256; the agreed ones are kept there too."""
+        return self.lib / "confs" / f"{sha256}.conf"
+
+    def conf_word(self, sha256: str) -> Path:
+        """Who approved it, where more than one person had to."""
+        return self.lib / "confs" / f"{sha256}.json"
 
     @property
     def events(self) -> Path:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Dict, Tuple
 from xml.sax.saxutils import escape
 
-from . import derive, slots
+from . import confs, derive, slots
 from . import state as states
 from .call import Call, Result
-from .start import agreed_conf, unverified
+from .start import unverified
 
 STEP_SECONDS = 10.0
 BYE_SECONDS = 2.0
@@ -46,7 +46,7 @@ def probe(call: Call) -> Result:
     """Sign in at the slot. A login that fails is an answer, not an error."""
     number: int = call.args["slot"]
     slot = slots.running(number, call.config, states.load(call.paths), call.paths)
-    options = derive.options(agreed_conf(call.config, call.paths))
+    options = derive.options(confs.agreed(call.config, call.paths))
     address, port = call.config.slot(number).ipv4, call.config.inner_port
     if slot.adopted:
         address, port = "127.0.0.1", call.config.port

@@ -6,7 +6,7 @@ import ipaddress
 import time
 from typing import Dict, FrozenSet, List
 
-from . import locks, slots, start, steer, supervise, table
+from . import configure, confs, locks, slots, start, steer, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config, own_addresses
@@ -24,9 +24,14 @@ def restore(call: Call) -> Result:
         states.admit(call.paths, call.fence)
         state = states.load(call.paths)
         target = _target(state, call.args["to"])
-        to, started = _running(call, state, target)
+        conf = _conf(state, call.args["to"])
+        to, started = _running(call, state, target, conf=conf)
+        if conf:
+            # Before the steering forgets which one it was; both are milliseconds.
+            confs.agree(call.config, call.paths, conf)
+        reloaded = _unloaded(call, to, conf=conf)
         seen = table.read()
-        already = _is_there(state, to) and seen.present and not seen.trial_left and not started
+        already = _is_there(state, to) and seen.present and not (seen.trial_left or started or reloaded)
         applied = time.time()
         if not already:
             applied = steer.settle(call.config, call.paths, to=to, present=seen.present, distrust=_bad(state, to))
@@ -55,6 +60,22 @@ def _target(state: State, to: str) -> Place:
     return target
 
 
+def _conf(state: State, to: str) -> str:
+    """SHA-256 of the configuration that was agreed with the target, when another one is now; else ""."""
+    return state.previous_conf if to == "previous" and not state.restored else ""
+
+
+def _unloaded(call: Call, to: Place, *, conf: str) -> bool:
+    """Reload the target where another configuration was loaded into it since; whether that was needed."""
+    state = states.load(call.paths)
+    slot = state.slots.get(to.slot)
+    before = slot.before if slot else ""
+    if not before or not (confs.brought_by(state, to.slot) or conf == before):
+        return False
+    with locks.held(call.paths.run, f"slot-{to.slot}", wait=5.0):
+        return not configure.load_again(call.config, call.paths, to.slot, sha256=before)
+
+
 def _is_there(state: State, to: Place) -> bool:
     return state.committed == to and state.steady == {to.slot: 100}
 
@@ -69,7 +90,7 @@ def _mark_restored(paths: Paths, to: str) -> None:
             state.previous, state.restored = None, True
 
 
-def _running(call: Call, state: State, target: Place) -> "tuple[Place, bool]":
+def _running(call: Call, state: State, target: Place, *, conf: str) -> "tuple[Place, bool]":
     """The target where it runs, started if it must be; another slot when its own is taken."""
     slot = slots.look(target.slot, state, call.paths)
     if slot.running and slot.release == target.release:
@@ -79,7 +100,7 @@ def _running(call: Call, state: State, target: Place) -> "tuple[Place, bool]":
         return target, True
     number = target.slot if not slot.running else _free(call.config, state, call.paths)
     with locks.held(call.paths.run, f"slot-{number}", wait=5.0):
-        start.launch(call.config, call.paths, release=target.release, number=number)
+        start.launch(call.config, call.paths, release=target.release, number=number, conf=conf)
     return Place(number, target.release), True
 
 

@@ -12,7 +12,10 @@ from .errors import Refused
 from .shapes import (
     RELEASE,
     SHA256,
+    STATEMENT_MAX,
     Check,
+    approvals,
+    list_of,
     one_of,
     record,
     shaped,
@@ -27,6 +30,7 @@ from .shapes import (
 LINE_MAX = 256 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 SIZE_MAX = 2 * 1024**3
+CONF_MAX = 96 * 1024  # characters; a request with it and its statement stays below LINE_MAX
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Verb:
 
 _slot = whole(1, 3)
 _release = shaped(RELEASE)
+_sha256 = shaped(SHA256)
 
 VERBS: Dict[str, Verb] = {
     "facts": Verb({}),
@@ -67,8 +72,32 @@ VERBS: Dict[str, Verb] = {
         changes=True,
         optional={"statements": statements},
     ),
-    "check": Verb({"release": _release, "slot": _slot}),
-    "start": Verb({"release": _release, "slot": _slot}, changes=True),
+    "check": Verb({"release": _release, "slot": _slot}, optional={"conf": _sha256}),
+    "start": Verb({"release": _release, "slot": _slot}, changes=True, optional={"conf": _sha256}),
+    "configure": Verb(
+        {"conf": text(CONF_MAX), "sha256": _sha256},
+        changes=True,
+        optional={"statement": text(STATEMENT_MAX), "signatures": approvals},
+    ),
+    "agree": Verb({"conf": _sha256}, changes=True),
+    "reload": Verb({"slot": _slot, "conf": _sha256}, changes=True),
+    "inventory": Verb({}),
+    "trust": Verb({"statement": text(STATEMENT_MAX), "signatures": approvals}, changes=True),
+    "crl": Verb({"crl": text(STATEMENT_MAX)}, changes=True),
+    "upgrade_self": Verb(
+        {
+            "statement": text(STATEMENT_MAX),
+            "signatures": approvals,
+            "size": whole(1, SIZE_MAX),
+            "sha256": _sha256,
+            "source": source,
+        },
+        changes=True,
+    ),
+    "authorize": Verb(
+        {"keys": list_of(text(4096), most=16), "statement": text(STATEMENT_MAX), "signatures": approvals},
+        changes=True,
+    ),
     "probe": Verb({"slot": _slot, "user": text(256), "password": text(1024)}),
     "shift": Verb({"weights": weights, "seconds": whole(1, 86400)}, changes=True),
     "commit": Verb({"slot": _slot}, changes=True),

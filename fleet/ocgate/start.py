@@ -8,7 +8,7 @@ import ssl
 import time
 from pathlib import Path
 
-from . import derive, journal, locks, nft, slots, supervise, table
+from . import confs, counter, derive, journal, locks, nft, slots, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -26,7 +26,9 @@ def start(call: Call) -> Result:
     with locks.held(call.paths.run, f"slot-{number}", wait=2.0):
         states.admit(call.paths, call.fence)
         refuse_changed_conf(call.config, call.paths)
-        already, ready_ms = launch(call.config, call.paths, release=release, number=number)
+        counter.refuse_lower_here(call.paths, release)
+        conf = call.args.get("conf", "")
+        already, ready_ms = launch(call.config, call.paths, release=release, number=number, conf=conf)
     now = slots.look(number, states.load(call.paths), call.paths)
     return {
         "slot": number,
@@ -38,26 +40,31 @@ def start(call: Call) -> Result:
     }
 
 
-def launch(config: Config, paths: Paths, *, release: str, number: int) -> "tuple[bool, float]":
-    """Put `release` into the slot and wait until ready: (was it there already, ms to ready). Caller holds the slot."""
+def launch(config: Config, paths: Paths, *, release: str, number: int, conf: str = "") -> "tuple[bool, float]":
+    """Put `release` into the slot and wait until ready: (was it there already, ms to ready). Caller holds the slot.
+
+    `conf`: SHA-256 of the configuration to derive the slot's from; "" is the agreed one.
+    """
     state = states.load(paths)
     slot = slots.look(number, state, paths)
     began = time.monotonic()
     if (slot.running or slot.process.returning) and slot.release != release:
         raise Refused("slot_busy", f"Slot {number} runs {slot.release}; retire it before {release} can start there.")
     fresh = not slot.running and not slot.process.returning
+    if not fresh and (confs.of_slot(state, number) != conf if conf else confs.brought_by(state, number)):
+        raise Refused("slot_busy", f"Slot {number} runs {release} with another configuration; retire it first.")
     if fresh:
         if not (paths.release(release) / "sbin" / "ocserv").is_file():
             raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
-        prepare(config, paths, release=release, number=number)
+        prepare(config, paths, release=release, number=number, conf=conf)
         supervise.start(paths, number)
     _await_ready(config, paths, number=number, fresh=fresh)
     return slot.running, (time.monotonic() - began) * 1000
 
 
-def prepare(config: Config, paths: Paths, *, release: str, number: int) -> None:
+def prepare(config: Config, paths: Paths, *, release: str, number: int, conf: str = "") -> None:
     """Write the slot's configuration and what the unit will read."""
-    text = derive.derive(agreed_conf(config, paths), place_of(config, paths, number))
+    text = derive.derive(confs.usable(config, paths, conf), place_of(config, paths, number))
     slots.ensure_addresses(config)
     # /run is empty after a reboot; ocserv makes its sockets here.
     paths.slot_run(number).mkdir(parents=True, exist_ok=True)
@@ -68,7 +75,10 @@ def prepare(config: Config, paths: Paths, *, release: str, number: int) -> None:
     paths.slot_tally(number).unlink(missing_ok=True)
     with states.changing(paths) as state:
         _end_adoption(config, state, number)
-        state.slots[number] = states.SlotState(release=release, since=time.time())
+        own = conf or state.agreed_sha256
+        state.slots[number] = states.SlotState(
+            release=release, since=time.time(), conf=own, brings=own != state.agreed_sha256
+        )
         if release not in state.ran:
             state.ran.append(release)
 
@@ -87,15 +97,6 @@ def _end_adoption(config: Config, state: states.State, number: int) -> None:
 def place_of(config: Config, paths: Paths, number: int) -> derive.Place:
     """What is slot `number`'s own."""
     return derive.Place(config.slot(number), paths.slot_run(number), config.port, config.inner_port)
-
-
-def agreed_conf(config: Config, paths: Paths) -> str:
-    """The operator's configuration as agreed at enrolment; before that, as it stands."""
-    source = paths.agreed_conf if paths.agreed_conf.exists() else config.ocserv_conf
-    try:
-        return source.read_text()
-    except (OSError, UnicodeDecodeError) as failure:
-        raise Refused("check_failed", f"{source} can't be read: {failure}.") from failure
 
 
 def conf_sha256(path: Path) -> str:

@@ -39,12 +39,19 @@ class Adopted:
 
 @dataclass
 class SlotState:
-    """What slot N was started with. `steered`: it has had new clients; `distrusted`: rolled back from."""
+    """What slot N was started with. `steered`: it has had new clients; `distrusted`: rolled back from.
+
+    `conf`: SHA-256 of the operator's configuration that it runs with; "" is the agreed one. `brings`: committing this
+    slot makes that one the agreed one. `before`: what it ran with before a reload.
+    """
 
     release: str
     since: float = 0.0
     steered: bool = False
     distrusted: bool = False
+    conf: str = ""
+    brings: bool = False
+    before: str = ""
 
 
 @dataclass
@@ -67,6 +74,16 @@ class State:
     ran: List[str] = field(default_factory=list)
     adopted: Optional[Adopted] = None
     agreed_sha256: str = ""
+    # Configurations that were agreed once: going back to one needs no new approval.
+    agreed_before: List[str] = field(default_factory=list)
+    # The one that was agreed until the commit that made `previous` the previous; "" when that brought no other.
+    previous_conf: str = ""
+    # The highest counter that was ever committed, and the downgrades that were approved: digest → until when.
+    counter: int = 0
+    downgrades: Dict[str, float] = field(default_factory=dict)
+    # Serial of the last ocgate that was put in place, and when the statement was made that set the keys.
+    self_serial: int = 0
+    authorized_made: float = 0.0
     # The committed place came by `restore previous`: asking for it again must not swing back.
     restored: bool = False
 
@@ -95,6 +112,12 @@ def parse(raw: Dict[str, Any]) -> State:
         ran=[str(name) for name in raw.get("ran", [])],
         adopted=Adopted(**raw["adopted"]) if raw.get("adopted") else None,
         agreed_sha256=str(raw.get("agreed_sha256", "")),
+        agreed_before=[str(sha256) for sha256 in raw.get("agreed_before", [])],
+        previous_conf=str(raw.get("previous_conf", "")),
+        counter=int(raw.get("counter", 0)),
+        downgrades={str(digest): float(until) for digest, until in raw.get("downgrades", {}).items()},
+        self_serial=int(raw.get("self_serial", 0)),
+        authorized_made=float(raw.get("authorized_made", 0.0)),
         restored=bool(raw.get("restored", False)),
     )
 

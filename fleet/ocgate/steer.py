@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Dict, List, Optional
 
-from . import locks, nft, slots, supervise, table
+from . import confs, counter, locks, nft, slots, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -67,9 +67,11 @@ def commit(call: Call) -> Result:
         slot = _ready(number, call.config, state, call.paths)
         seen = table.read()
         there = state.committed == Place(number, slot.release) and state.steady == {number: 100}
-        if there and seen.present and not seen.trial_left:
+        if there and seen.present and not seen.trial_left and not confs.brought_by(state, number):
             return {"slot": number, "release": slot.release, "already": True}
+        counter.refuse_lower_here(call.paths, slot.release)
         settle(call.config, call.paths, to=Place(number, slot.release), present=seen.present)
+        counter.remember(call.paths, slot.release)
     return {"slot": number, "release": slot.release, "already": False}
 
 
@@ -88,13 +90,18 @@ def settle(config: Config, paths: Paths, *, to: Place, present: bool, distrust: 
         )
     with states.changing(paths) as kept:
         _settled(kept, to, distrust or [])
+        brought = confs.brought_by(kept, to.slot)
+    if brought:
+        confs.agree(config, paths, brought)
     _hand_over_unit(state, to)
     return applied
 
 
 def _settled(state: State, to: Place, distrust: List[int]) -> None:
-    if state.committed != to:
+    brought = confs.brought_by(state, to.slot)
+    if state.committed != to or brought:
         state.previous, state.restored = state.committed, False
+        state.previous_conf = state.agreed_sha256 if brought else ""
     state.committed, state.steady, state.trial = to, {to.slot: 100}, None
     _trust_again(state, state.steady)
     if to.slot in state.slots:

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Callable, Dict
 
-from . import check, departures, drain, facts, metrics, probe, restore, snapshot, stage, start, steer
+from . import (
+    authorize,
+    check,
+    configure,
+    departures,
+    drain,
+    facts,
+    inventory,
+    metrics,
+    probe,
+    repin,
+    restore,
+    selfupgrade,
+    snapshot,
+    stage,
+    start,
+    steer,
+)
 from .call import Call, Result
 
 VERBS: Dict[str, Callable[[Call], Result]] = {
@@ -12,6 +29,14 @@ VERBS: Dict[str, Callable[[Call], Result]] = {
     "stage": stage.stage,
     "check": check.check,
     "start": start.start,
+    "configure": configure.configure,
+    "agree": configure.agree,
+    "reload": configure.reload,
+    "inventory": inventory.inventory,
+    "trust": repin.repin,
+    "crl": repin.crl,
+    "upgrade_self": selfupgrade.upgrade_self,
+    "authorize": authorize.authorize,
     "probe": probe.probe,
     "shift": steer.shift,
     "commit": steer.commit,

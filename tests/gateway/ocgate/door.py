@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.gateway import Gateway
 
-CHANGING = {"stage", "start", "shift", "commit", "retire", "restore"}
+CHANGING = {"stage", "start", "shift", "commit", "retire", "restore", "configure", "agree", "reload"}
 _fences = itertools.count(1000, 100)
 
 

@@ -96,9 +96,9 @@ def test_what_is_no_secret_stays() -> None:
 
 
 def test_what_the_new_ocserv_says_of_a_configuration() -> None:
-    found = check.test_findings(1, "warning: skipping unknown option 'cgroup'\nconfig file error in line 3\n")
+    found = check.parse_test(1, "warning: skipping unknown option 'cgroup'\nconfig file error in line 3\n")
     assert [(f.level, f.code) for f in found] == [("warning", "option_unknown"), ("error", "conf_refused")]
-    assert check.test_findings(0, "note: fine\n") == []
+    assert check.parse_test(0, "note: fine\n") == []
 
 
 def test_routes_of_others_are_told_from_tunnels() -> None:
