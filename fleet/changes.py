@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals.changes import KINDS, Change
 from approvals.rights import SCOPES
-from fleet import enrolment
+from fleet import enrolment, remedies
 from fleet.models import Pool
 
 SCOPES["pool"] = Pool
@@ -13,3 +13,4 @@ ASK, CONFIRM = "fleet.enrol_gateway", "fleet.approve_gateway"
 KINDS[enrolment.ENROL] = Change(ASK, CONFIRM, apply=enrolment.confirmed, rejected=enrolment.declined)
 KINDS[enrolment.LEAVE] = Change(ASK, CONFIRM, apply=enrolment.left)
 KINDS[enrolment.HOST_KEY] = Change(ASK, CONFIRM, apply=enrolment.repinned)
+KINDS[remedies.ADOPT] = Change(ASK, CONFIRM, apply=remedies.apply_adopted)

@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from approvals import changes
 from approvals.models import User
 from approvals.people import person
+from fleet import alert_pages
 from upgrader import selectors
 
 
@@ -25,5 +26,6 @@ def house(request: HttpRequest) -> dict[str, Any]:
 
 
 def _waiting(user: User) -> int:
-    """Rollouts and changes that wait for this person."""
-    return selectors.needs_me(user).count() + len(changes.waiting_for(user))
+    """Rollouts, changes and alerts that wait for this person."""
+    waiting = selectors.needs_me(user).count() + len(changes.waiting_for(user))
+    return waiting + alert_pages.unanswered(user).count()

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from approvals import change_views as changes
 from approvals import key_views as keys
 from approvals import views as approvals
+from fleet import alert_views as alerts
 from fleet import views as fleet
 from releases import views as releases
 from upgrader.views import decisions, health, moves, overview, rollouts
@@ -27,6 +28,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/<int:release_id>/", releases.release_page, name="release"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
+    path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
+    path("alerts/<int:alert_id>/<str:action>/", alerts.alert_act, name="alert-act"),
+    path("errands/<int:errand_id>/again/", alerts.errand_again, name="errand-again"),
     path("changes/", changes.change_list, name="changes"),
     path("changes/<int:change_id>/", changes.change_page, name="change"),
     path("changes/<int:change_id>/<str:answer>/", changes.change_decide, name="change-decide"),
