@@ -71,8 +71,7 @@ def _everyone_there(lab: Lab, gateway: Gateway) -> None:
         client.vpn.stop()
         # A machine that was switched off and on has new hardware addresses here; a real one keeps them.
         batch(["neigh flush dev wan0"], client.vpn.corner.space)
-    # Who was in an outage could not sign out: ocserv would keep his session beside the new one.
-    gateway.run(["sh", "-c", END_SESSIONS, "sh", "guest1", *(client.user for client in absent)])
+    guests.end_sessions(gateway, ["guest1", *(client.user for client in absent)])
     lab.clients.connect(absent)
     everyone = sorted((client.user, 1) for client in lab.clients.all)
     wait_until(lambda: _seats(gateway) == everyone, seconds=30, what="Each user once on slot 1, and nobody else,")
@@ -80,12 +79,6 @@ def _everyone_there(lab: Lab, gateway: Gateway) -> None:
 
 def _seats(gateway: Gateway) -> list[tuple[str, int]]:
     return sorted((session["user"], session["slot"]) for session in gateway.sessions())
-
-
-END_SESSIONS = """
-exe=$(readlink "/proc/$(cat /run/ocgate/1/ocserv.pid)/exe") || exit 1
-for user; do "${exe%/sbin/*}/bin/occtl" -s /run/ocgate/1/occtl.sock disconnect user "$user" || true; done
-"""
 
 
 @pytest.fixture

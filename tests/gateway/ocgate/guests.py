@@ -41,6 +41,17 @@ def all_leave() -> None:
         _came.pop().stop()
 
 
+def end_sessions(gateway: Gateway, users: list[str]) -> None:
+    """End what slot 1 holds of these users: who was in an outage when he left could not sign out."""
+    gateway.run(["sh", "-c", END_SESSIONS, "sh", *users])
+
+
+END_SESSIONS = """
+exe=$(readlink "/proc/$(cat /run/ocgate/1/ocserv.pid)/exe") || exit 0 # nothing runs there
+for user; do "${exe%/sbin/*}/bin/occtl" -s /run/ocgate/1/occtl.sock disconnect user "$user" || true; done
+"""
+
+
 def answers(vpn: Vpn, address: str) -> bool:
     """Does `address` answer a ping through the tunnel?"""
     ping = ["ping", "-c", "1", "-W", "1", "-n", address]

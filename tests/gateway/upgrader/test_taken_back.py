@@ -102,15 +102,15 @@ def test_an_operators_edit_while_it_is_observed(fleet: RealFleet, users: Users) 
 def test_cut_off_between_shift_and_commit(fleet: RealFleet, users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dial, "CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(plan, "TRIAL_LEAST", 10)
-    fleet.arm(seconds=12)
+    fleet.arm(seconds=20)
     rollout = observed(fleet)
     with faults.cut_off(fleet.machine), Door(fleet.machine) as door:
         assert newcomer(fleet, 230) == 2
-        fleet.work_until(lambda: door.ask("facts")["trial"] is None, what="The end of the trial", seconds=20)
+        fleet.work_until(lambda: door.ask("facts")["trial"] is None, what="The end of the trial")
         assert newcomer(fleet, 231) == 1
         users.assert_unhurt()
     fleet.go(rollout, "rolled_back")
-    said = f"gw1 heard nothing from us for 12 s and went back to {OLD} by itself, as agreed; no session was touched."
+    said = f"gw1 heard nothing from us for 20 s and went back to {OLD} by itself, as agreed; no session was touched."
     assert said in fleet.page(rollout)
     users.assert_unhurt()
 

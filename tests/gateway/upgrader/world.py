@@ -22,8 +22,9 @@ from lab.fleet import Lab
 from lab.networks import batch
 from releases import services as releases
 from releases import signers
-from releases.models import Release
+from releases.models import ChannelPolicy, Release
 from tests.db.upgrader.world import NEW, OLD, Fleet
+from tests.gateway.ocgate import guests
 from upgrader import engine, run, selectors
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade
 from upgrader.states import S
@@ -49,7 +50,8 @@ class RealFleet(Fleet):
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.machine = lab.gateways[0]
-        self.pool = Pool.objects.create(name="edge")
+        self.pool = Pool.objects.create(name="edge", channel="candidate")
+        ChannelPolicy.objects.get_or_create(channel="candidate")
         sealed.seal(SSH_KEY, lab.controller_key.read_bytes())
         self.row = self.enrol()
         key = (lab.builder.signer.folder / "release-key.asc").read_text()
@@ -111,7 +113,7 @@ class RealFleet(Fleet):
         self.release = releases.take_in(folder, by=None, actor=MACHINE, now=self.now())
         return self.release
 
-    def go(self, rollout: Rollout, *states: str, seconds: float = 60) -> Rollout:
+    def go(self, rollout: Rollout, *states: str, seconds: float = 120) -> Rollout:
         """Work until the rollout is in one of the states."""
         self.work_until(lambda: self.fresh(rollout).state in states, what=f"The way to {states}", seconds=seconds)
         return rollout
@@ -126,7 +128,7 @@ class RealFleet(Fleet):
             time.sleep(PAUSE)
         raise AssertionError(f"{name} never came: {self.fresh(rollout).state}, {rollout.reason}")
 
-    def work_until(self, done: Any, *, what: str, seconds: float = 60) -> None:
+    def work_until(self, done: Any, *, what: str, seconds: float = 120) -> None:
         def look() -> bool:
             self.once()
             return bool(done())
@@ -176,6 +178,7 @@ class Users:
             client.vpn.stop()
             # A machine that was switched off and on may have new hardware addresses.
             batch(["neigh flush dev wan0"], client.vpn.corner.space)
+        guests.end_sessions(gateway, ["guest1", *(client.user for client in out)])
         self.lab.clients.connect(out)
         everyone = {client.user for client in self.lab.clients.all}
         wait_until(lambda: set(self.sessions()) == everyone, seconds=30, what="All users on the gateway")
