@@ -39,7 +39,7 @@ ASKED_IN = 0.4  # seconds of a simulated gateway's answer: what it changes happe
 STAGED_IN = 1.0  # seconds
 
 
-def until(true: Callable[[], object], *, what: str, seconds: float = 30) -> None:
+def until(true: Callable[[], object], *, what: str, seconds: float = 60) -> None:
     """Wait; AssertionError with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():

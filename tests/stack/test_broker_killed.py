@@ -21,7 +21,7 @@ IN = {"stage", "shift", "observe"}
 def test_of_the_broker(site: Site) -> None:
     hunt = Hunt(site, "broker", set(IN))
     number = hunt.begin(GOOD)
-    hunt.follow(number, to="done", seconds=90)
+    hunt.follow(number, to="done", seconds=200)
     assert answers_ping(site.dashboard.state / "valkey.sock")
     rows, record = recorded(site, number)
     assert record == rows
@@ -61,7 +61,7 @@ def test_two_workers_never_run_a_step_twice(site: Site, second: subprocess.Popen
     hunt = Hunt(site, "worker", {"stage"})
     number = hunt.begin(NEXT)
     # One of them is killed once: the next one starts while the other is at work, and leaves that one's steps alone.
-    hunt.follow(number, to="done", seconds=60)
+    hunt.follow(number, to="done", seconds=150)
     rows, record = recorded(site, number)
     assert record == rows
     assert set(rows.values()) == {1}

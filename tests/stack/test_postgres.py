@@ -30,7 +30,7 @@ def test_a_whole_rollout(env: dict[str, str], port: int) -> None:
         assert not (site.dashboard.state / "handover.sqlite3").exists()
         hunt = Hunt(site, "worker", {"shift"})
         number = hunt.begin(GOOD)
-        hunt.follow(number, to="done", seconds=60)
+        hunt.follow(number, to="done", seconds=150)
         rows, record = recorded(site, number)
         assert record == rows
         assert set(rows.values()) == {1}
