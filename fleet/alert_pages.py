@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
 
 from approvals import rights
 from approvals.models import Request, User
-from fleet import remedies
+from fleet import errands, remedies
 from fleet.diffs import counts
 from fleet.drift import KIND, PARTS
 from fleet.models import Alert, Errand, Gateway
@@ -85,10 +86,10 @@ def of_gateway(gateway: Gateway) -> list[Alert]:
     return list(gateway.alerts.filter(kind=KIND, ended_at=None).order_by("since"))
 
 
-def behind_on(gateway: Gateway) -> list[Errand]:
+def behind_on(gateway: Gateway) -> list[dict[str, Any]]:
     """What the gateway has not followed yet."""
-    open_states = [Errand.State.DUE, Errand.State.CLAIMED, Errand.State.FAILED]
-    return list(gateway.errands.filter(state__in=open_states).order_by("created_at"))
+    waiting = gateway.errands.filter(state__in=errands.NOT_DONE).order_by("created_at")
+    return [{"row": errand, "wish": errands.WORDS.get(errand.kind, errand.kind)} for errand in waiting]
 
 
 def view_of(alert: Alert, user: User) -> AlertView:

@@ -55,6 +55,18 @@ Kind = Callable[[Job, ports.Gateway], str]
 KINDS: dict[str, Kind] = {}
 """Name → what is done on the gateway; returns the sentence of what happened, raises RetryLater or GiveUp."""
 
+WORDS = {
+    "trust": "take the newest statement about who may sign",
+    "crl": "take a newer list of revoked certificates",
+    "authorize": "let the controller's new keys in",
+    "upgrade_self": "take a newer ocgate",
+    "configure": "keep a configuration",
+    "agree": "write ocserv.conf again as it was agreed",
+    "adopt_conf": "take its ocserv.conf as the agreed one",
+    "restage": "unpack a release again",
+}
+"""What a gateway is asked, for people: "It shall …"."""
+
 BESIDE = frozenset({"trust", "crl", "authorize"})
 """Kinds that touch no slot and no release: they run while the gateway is upgraded. A signer who was struck off must not
 wait for a rollout that is on hold."""

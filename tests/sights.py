@@ -6,9 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from approvals import keys
 from approvals.models import Actor, ApproverKey
+from fleet import alerts, drift
+from fleet.inventory import Login
+from fleet.models import Alert, Errand
 from tests import factories
 
 OPERATORS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqIa3bA5rLXXlGWlLaFoA3Y0TpqFLNCFCt8mwbQBGwN"
@@ -27,4 +31,40 @@ def change() -> int:
     return keys.propose(OPERATORS, by=by, actor=actor, now=timezone.now()).pk
 
 
-SIGHTS: dict[str, Callable[[], int]] = {make.__name__: make for make in (change,)}
+def alert() -> int:
+    """Two gateways drifted: an edited ocserv.conf, and other signers."""
+    people, now = factories.cast(), timezone.now()
+    for name, right in (("operator", "enrol_gateway"), ("oncall", "approve_gateway")):
+        for codename in (right, "view_pool"):
+            assign_perm(f"fleet.{codename}", people[name], factories.pool("drifted"))
+    first, second = (factories.gateway(name, on=factories.pool("drifted")) for name in ("waw-gw-01", "waw-gw-02"))
+    logins = [
+        Login("root", "192.0.2.9", now.timestamp() - 900),
+        Login("backup", "198.51.100.7", now.timestamp() - 4000, now.timestamp() - 300),
+    ]
+    before = "\n".join(("auth = certificate", *(f"dns = 192.0.2.{number}" for number in range(9)), "max-clients = 16"))
+    diff = drift.unified(
+        before, before.replace("= 16", "= 1024") + "\nconnect-script = /usr/local/sbin/let-me-in-quickly"
+    )
+    say = f"/etc/ocserv/ocserv.conf on {first.name} was edited after it was agreed. Slots that run keep theirs."
+    conf = drift.Difference("conf", say, "a" * 64, "b" * 64, diff)
+    signers = drift.unified("threshold 2\nOpenPGP 9F6A01\nOpenPGP 77BC02", "threshold 1\nOpenPGP 9F6A01")
+    say = f"Who may sign for {second.name} was changed on the host, not by a statement from here."
+    alerts.note(second, [drift.Difference("trust", say, "a" * 64, "b" * 64, signers)], now=now)
+    alerts.note(first, [conf], logins=logins, now=now)
+    columns = {
+        "kind": "crl",
+        "subject": "crl:3",
+        "state": "failed",
+        "say": f"{first.name}: no CA of it is pinned here.",
+    }
+    Errand.objects.create(gateway=first, attempts=1, due_at=now, created_at=now - timedelta(minutes=7), **columns)
+    return Alert.objects.get(gateway=first).pk
+
+
+def drifted() -> int:
+    """The gateway of that alert."""
+    return Alert.objects.get(code="conf", ended_at=None).gateway_id
+
+
+SIGHTS: dict[str, Callable[[], int]] = {make.__name__: make for make in (change, alert, drifted)}

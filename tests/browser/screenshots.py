@@ -29,7 +29,13 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
     change = site.scene("change")
+    alert = site.scene("alert")
     return made | {
+        "alert": ("operator", f"/alerts/{alert}/"),
+        "alert-oncall": ("oncall", f"/alerts/{alert}/"),
+        "alerts": ("operator", "/alerts/"),
+        "drifted-overview": ("operator", "/"),
+        "gateway-drifted": ("operator", f"/gateways/{site.scene('drifted')}/"),
         "change": ("oncall", f"/changes/{change}/"),
         "change-own": ("operator", f"/changes/{change}/"),
         "changes": ("oncall", "/changes/"),
