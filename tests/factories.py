@@ -17,6 +17,7 @@ from approvals.models import Actor, Decision, Request, User
 from fleet.models import Gateway, HostKey, Pool, Sample
 from releases.models import Release, Signature, TrustedSigner
 from tests.browser.site import PASSWORD
+from tests.unit.releases import desk
 from upgrader import plan
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Verdict, Wave
 from upgrader.states import UPGRADE_IDLE, Outcome, R, S, U, W
@@ -78,10 +79,9 @@ def cast() -> dict[str, User]:
 
 
 def release(name: str = "1.3.0-2", **columns: Any) -> Release:
-    signer, _ = TrustedSigner.objects.get_or_create(
-        fingerprint="9F6A" + "0123456789ABCDEF" * 2 + "BEEF",
-        defaults={"label": "Release desk", "public_key": "-----", "added_at": NOON},
-    )
+    tsk = desk.key("release-desk")
+    about = {"label": "Release desk", "public_key": desk.public(tsk), "added_at": NOON}
+    signer, _ = TrustedSigner.objects.get_or_create(fingerprint=desk.fingerprint(tsk), defaults=about)
     manifest = f'{{"format":1,"product":"ocserv","release":"{name}"}}'
     made = Release.objects.create(
         name=name,
@@ -100,9 +100,9 @@ def release(name: str = "1.3.0-2", **columns: Any) -> Release:
         added_at=NOON - timedelta(days=2),
         **{"channel": "production", **columns},
     )
-    Signature.objects.create(
-        release=made, name="SHA256SUMS.asc", text="-----", signer=signer, identity=signer.fingerprint, verified_at=NOON
-    )
+    text = desk.signature(tsk, made.sums.encode()).decode()
+    who = {"signer": signer, "identity": signer.fingerprint, "verified_at": NOON, "signed_at": NOON}
+    Signature.objects.create(release=made, name="SHA256SUMS.asc", text=text, **who)
     return made
 
 

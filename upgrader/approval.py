@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 from approvals import services as approvals
 from approvals.errors import Refused
 from fleet.models import Gateway
-from releases.models import Release
-from upgrader import rights
+from releases import services as releases
+from upgrader import journal, rights
+from upgrader.downgrade import downgraded
+from upgrader.journal import Change
 from upgrader.models import Rollout
 from upgrader.plan import digest
+from upgrader.states import R
 
 State = Gateway.State
 
@@ -27,14 +31,33 @@ def check_use(rollout: Rollout, *, now: datetime) -> None:
         now=now,
         has_right=lambda person: rights.may(person, "approve", rollout.pool),
     )
-    check_release(rollout)
+    check_release(rollout, now=now)
     check_gateways(rollout)
 
 
-def check_release(rollout: Rollout) -> None:
+def hold_if_unusable(rollout: Rollout, *, now: datetime) -> bool:
+    """Hold a rollout whose release may not be used any more, and say why; return whether it may not."""
+    try:
+        check_release(rollout, now=now)
+    except Refused as no:
+        hold(rollout, no.say, now=now)
+        return True
+    return False
+
+
+def hold(rollout: Rollout, say: str, *, now: datetime) -> None:
+    """Stop going on; nothing happens where there is nothing to stop, or where somebody else has just moved it."""
+    if journal.legal(rollout, R.HELD):
+        change = Change(rollout, R.HELD, say, columns={"held_from": rollout.state})
+        with contextlib.suppress(journal.LostRace):
+            journal.move([change], actor=journal.MACHINE, now=now)
+
+
+def check_release(rollout: Rollout, *, now: datetime) -> None:
+    """Raise Refused when the release may not go to this pool any more: withdrawn, its signers, its channel's policy."""
     release = rollout.release
-    if release.state != Release.State.READY:
-        raise Refused(f"{release.name} was yanked: {release.state_reason or 'no reason given'}.")
+    if why := releases.why_not_for(release, rollout.pool, now):
+        raise Refused(why)
     if release.digest != rollout.plan["release"]["digest"]:
         raise Refused(f"{release.name} is not the release that was approved: its digest differs.")
 
@@ -46,6 +69,12 @@ def check_gateways(rollout: Rollout) -> None:
     gone = [name for pk, name in planned.items() if pk not in known]
     if gone:
         raise Refused(f"{', '.join(gone)} left the pool after the plan was approved. Draft the rollout anew.")
+    down = set(downgraded(rollout.release, known.values())) - set(rollout.plan.get("downgrade", []))
+    if down:
+        raise Refused(
+            f"{', '.join(sorted(down))} has run something higher than {rollout.release.name} since the plan was made, "
+            "so this would be a downgrade that nobody approved. Draft the rollout anew."
+        )
     shut = [gateway.name for gateway in known.values() if gateway.state == State.QUARANTINED]
     if shut:
         raise Refused(f"{', '.join(shut)} is quarantined. Look at its host key, then resume.")

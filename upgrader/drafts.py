@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -13,7 +14,7 @@ from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
 from releases.models import Release
-from upgrader import services
+from upgrader import plan, services
 from upgrader.models import Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy)
@@ -45,13 +46,17 @@ class Choice:
             f"{count(users, 'user')} are on them now; they stay on the old slots until they leave."
         )
 
+    @property
+    def warning(self) -> str:
+        return plan.downgrade_say(self.plan) if self.plan else ""
+
 
 def pools(user: User) -> QuerySet[Pool]:
     """Pools on which the user may plan a rollout."""
     return pools_with(user, "submit_rollout")
 
 
-def choice(user: User, release: int, pool: int, strategy: int) -> Choice:
+def choice(user: User, *, release: int, pool: int, strategy: int, now: datetime) -> Choice:
     """Return the form with the plan that these ids give; 0 takes the first that there is."""
     releases = list(Release.objects.filter(state=Release.State.READY)[:200])
     mine, strategies = list(pools(user)[:200]), list(Strategy.objects.all()[:200])
@@ -66,7 +71,7 @@ def choice(user: User, release: int, pool: int, strategy: int) -> Choice:
     if made.release is None or made.pool is None or made.strategy is None:
         return refused(made, _missing(made))
     try:
-        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy))
+        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now))
     except Refused as refusal:
         return refused(made, refusal.say)
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 from approvals import services as approvals
 from approvals.errors import Refused
 from fleet import errands
+from releases.models import Release
 from upgrader import alive, approval, evidence, journal
 from upgrader.decide import Move, decide
 from upgrader.flow import BEGINS, RUNS_WHILE_HELD
@@ -22,6 +23,7 @@ from upgrader.states import R, S, U, W
 
 log = logging.getLogger(__name__)
 LIVE = (R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK)
+GOES_ON = frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING})  # by itself or by a word
 MOVES_A_CALL = 200  # a bound, so that a fault in decide.py can't spin
 
 
@@ -51,6 +53,9 @@ def advance(rollout_id: int, *, now: datetime) -> list[StepRun]:
             looked = look(rollout_id, now=now)
         except SpecError as unreadable:
             hold_unreadable(rollout_id, str(unreadable), now=now)
+            return opened
+        if looked.seen.state in GOES_ON and looked.rollout.release.state != Release.State.READY:
+            approval.hold_if_unusable(looked.rollout, now=now)
             return opened
         evidence.note(looked, now=now)
         step = decide(looked.seen)

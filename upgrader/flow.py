@@ -50,6 +50,9 @@ STATE_DURING: dict[str, U] = {
 RUNS_WHILE_HELD = frozenset({"observe", "drain", "restore", "snapshot"})
 """A hold stops going on; it does not stop watching, and never a rollback."""
 
+USES_RELEASE = frozenset({"preflight", "stage", "check", "start", "probe", "shift", "commit"})
+"""These bring the release further: none of them begins with one that was withdrawn."""
+
 NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
 """No answer is asked for again without end; the others give up after PATIENCE tries and hold the rollout."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
+from fleet.phrases import count, listed
 from upgrader.flow import TRIAL_LEAST
 
 
@@ -165,11 +167,17 @@ def cut_waves(spec: Spec, targets: Sequence[Target]) -> list[tuple[WaveSpec, lis
 
 
 def build(
-    *, release: Mapping[str, Any], pool: str, strategy: Mapping[str, Any], targets: Sequence[Target]
+    *,
+    release: Mapping[str, Any],
+    pool: str,
+    strategy: Mapping[str, Any],
+    targets: Sequence[Target],
+    downgrade: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the plan as data: what is shown, approved, digested and run.
 
-    `release` has name, version, digest, state_migration; `strategy` has name, version, title, spec.
+    `release` has name, version, digest, state_migration; `strategy` has name, version, title, spec; `downgrade` names
+    the gateways that have run something higher.
     """
     spec = parse_spec(strategy["spec"])
     waves = [
@@ -187,7 +195,26 @@ def build(
         "strategy": {key: strategy[key] for key in ("name", "version", "title")},
         "spec": dict(strategy["spec"]),
         "waves": waves,
+        "downgrade": list(downgrade),
     }
+
+
+def downgrade_say(plan: Mapping[str, Any]) -> str:
+    """What must not be overlooked about the plan, as a sentence; "" when it takes no gateway down."""
+    names = plan.get("downgrade", [])
+    if not names:
+        return ""
+    return (
+        f"This is a downgrade for {count(len(names), 'gateway')}: {listed(names, 12)}. They have run a release with a "
+        f"higher counter than {plan['release']['name']}, and never this one."
+    )
+
+
+def why_not_downgrade(plan: Mapping[str, Any], reason: str) -> str:
+    """Why this yes is not enough: a downgrade is approved by its name."""
+    if not plan.get("downgrade") or re.search(r"\bdowngrade\b", reason, re.IGNORECASE):
+        return ""
+    return f"{downgrade_say(plan)} Approve it with a reason that says the word downgrade, or reject it."
 
 
 def digest(plan: Mapping[str, Any]) -> str:

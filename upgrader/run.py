@@ -19,11 +19,11 @@ from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles
 from releases import services as releases
 from releases.models import Release
-from upgrader import advice, alive, flow, journal
+from upgrader import advice, alive, approval, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import StepRun
 from upgrader.plan import parse_spec
-from upgrader.states import S
+from upgrader.states import R, S
 from upgrader.steps.job import Done, Job, NotYet
 from upgrader.steps.table import STEPS
 
@@ -34,6 +34,8 @@ Opener = Callable[[GatewayRow], Gateway]
 
 def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
     """Run one step if it is due; return the step that follows, if one does. Safe to call any number of times."""
+    if not may_begin(step_id, now=clock()):
+        return []
     claimed = journal.claim(step_id, owner=alive.owner(), now=clock())
     if claimed is None:
         return []
@@ -46,6 +48,18 @@ def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
         log.info("%s", lost)
         return []
     return [follows] if follows else []
+
+
+def may_begin(step_id: int, *, now: datetime) -> bool:
+    """Whether the step may begin: not on hold, and its release not withdrawn since. The second holds the rollout."""
+    rows = StepRun.objects.select_related("upgrade__wave__rollout__release", "upgrade__wave__rollout__pool")
+    step = rows.filter(pk=step_id, state__in=[S.DUE, S.CLAIMED]).first()
+    if step is None:
+        return False
+    rollout = step.upgrade.wave.rollout
+    if rollout.state == R.HELD and step.name not in flow.RUNS_WHILE_HELD:
+        return False
+    return step.name not in flow.USES_RELEASE or not approval.hold_if_unusable(rollout, now=now)
 
 
 def attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[Settled, Done | NotYet | None]:

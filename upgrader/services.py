@@ -13,9 +13,11 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Gateway, Pool
+from releases import services as releases
 from releases.models import Release
 from upgrader import approval, engine, hint, journal, plan, rights
 from upgrader.decide import NEEDS_ROLLBACK
+from upgrader.downgrade import downgraded
 from upgrader.journal import Change, LostRace
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Wave
 from upgrader.see import look
@@ -41,7 +43,7 @@ def draft(*, release: Release, pool: Pool, strategy: Strategy, by: User, now: da
     """Compute the plan once and store it. Nothing happens until it is submitted and approved."""
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     rights.demand(actor, "submit", pool)
-    planned = plan_for(release, pool, strategy)
+    planned = plan_for(release, pool, strategy, now=now)
     with transaction.atomic():
         rollout = Rollout.objects.create(
             release=release,
@@ -72,10 +74,10 @@ def draft(*, release: Release, pool: Pool, strategy: Strategy, by: User, now: da
     return rollout
 
 
-def plan_for(release: Release, pool: Pool, strategy: Strategy) -> dict[str, Any]:
+def plan_for(release: Release, pool: Pool, strategy: Strategy, *, now: datetime) -> dict[str, Any]:
     """The plan for every gateway of the pool that does not serve the release yet. Refused when nothing is to do."""
-    if release.state != Release.State.READY:
-        raise Refused(f"{release.name} was yanked: {release.state_reason or 'no reason given'}.")
+    if why := releases.why_not_for(release, pool, now):
+        raise Refused(why)
     gateways = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release=release.name)
     targets = [plan.Target(g.pk, g.name, g.release, g.sessions, g.failure_domain) for g in gateways if g.release]
     if not targets:
@@ -96,6 +98,7 @@ def plan_for(release: Release, pool: Pool, strategy: Strategy) -> dict[str, Any]
                 "spec": strategy.spec,
             },
             targets=targets,
+            downgrade=downgraded(release, [row for row in gateways if row.release]),
         )
     except plan.SpecError as unreadable:
         raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}")
@@ -165,8 +168,10 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
     if rollout.request is None:
         raise Refused("This rollout was not submitted, so there is nothing to decide.")
     if yes:
-        approval.check_release(rollout)
+        approval.check_release(rollout, now=now)
         approval.check_gateways(rollout)
+        if why := plan.why_not_downgrade(rollout.plan, reason):
+            raise Refused(why)
     approvals.decide(
         rollout.request, by=person, yes=yes, reason=reason, digest=digest, has_right=True, now=now, actor=actor
     )

@@ -50,7 +50,8 @@ def rollout_page(request: HttpRequest, rollout_id: int) -> HttpResponse:
 def rollout_new(request: HttpRequest) -> HttpResponse:
     """Choose release, pool and strategy; see the plan; store it. The plan that is stored is computed then, once."""
     user = person(request)
-    choice = drafts.choice(user, number(request, "release"), number(request, "pool"), number(request, "strategy"))
+    ids = {name: number(request, name) for name in ("release", "pool", "strategy")}
+    choice = drafts.choice(user, **ids, now=timezone.now())
     if request.method == "POST":
         try:
             return _draft(request)

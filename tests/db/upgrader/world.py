@@ -23,12 +23,14 @@ from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_base import World
 from fleet.models import Gateway, Pool
 from fleet.ports import Gateway as Port
-from releases.models import Release, Signature, TrustedSigner
+from releases.models import ChannelPolicy, Release, Signature, TrustedSigner
+from tests.unit.releases import desk
 from upgrader import engine, run, services
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade
 from upgrader.states import S
 
 OLD, NEW = "1.1.6-3", "1.3.0-2"
+SUMS = "what its signers signed\n"
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SPEC: dict[str, Any] = {
     "waves": [{"title": "canary", "count": 1, "weights": [25, 100]}, {"title": "rest", "rest": True}],
@@ -48,6 +50,8 @@ class Fleet:
     def __init__(self, *, gateways: int = 3, users: int = 4, spec: dict[str, Any] | None = None) -> None:
         self.seconds = START.timestamp()
         self.pool = Pool.objects.create(name="eu-west")
+        # A transactional test begins without the rows that migrations make.
+        ChannelPolicy.objects.get_or_create(channel=self.pool.channel)
         self.machines: dict[str, MemoryGateway] = {}
         for number in range(1, gateways + 1):
             self.add_gateway(f"gw-{number}", users)
@@ -172,17 +176,17 @@ def make_release(name: str, version: str, *, counter: int) -> Release:
         architecture="amd64",
         digest=digest,
         manifest=manifest,
-        sums="",
+        sums=SUMS,
         bundle=f"{digest}/bundle.tar.zst",
         size=6,
         sha256=hashlib.sha256(b"bundle").hexdigest(),
         added_at=START,
         channel="production",
     )
-    signer, _ = TrustedSigner.objects.get_or_create(
-        fingerprint="A" * 40, defaults={"label": "lab", "public_key": "", "added_at": START}
-    )
-    Signature.objects.create(
-        release=release, name="SHA256SUMS.asc", text="", signer=signer, identity=signer.fingerprint, verified_at=START
-    )
+    tsk = desk.key("lab")
+    about = {"label": "lab", "public_key": desk.public(tsk), "added_at": START}
+    signer, _ = TrustedSigner.objects.get_or_create(fingerprint=desk.fingerprint(tsk), defaults=about)
+    text = desk.signature(tsk, SUMS.encode()).decode()
+    who = {"signer": signer, "identity": signer.fingerprint, "verified_at": START}
+    Signature.objects.create(release=release, name="SHA256SUMS.asc", text=text, **who)
     return release
