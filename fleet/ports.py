@@ -61,6 +61,7 @@ class SlotFacts:
     weight: int = 0
     since: float = 0.0
     restarts: int = 0
+    conf: str = ""  # SHA-256 of the operator's configuration that it runs with
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Facts:
     releases: Mapping[str, str]  # release → digest
     disk_free: int  # bytes
     conf_changed: bool
+    agreed_conf: str = ""  # SHA-256; "" from an ocgate that does not say
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -211,6 +213,16 @@ class SlotMetrics:
 
 
 @dataclass(frozen=True)
+class Configured:
+    """A configuration that the gateway keeps, against the agreed one: what differs, and how it would take effect."""
+
+    sha256: str
+    already: bool
+    changed: tuple[str, ...]
+    way: Literal["none", "reload", "restart"]
+
+
+@dataclass(frozen=True)
 class Trusted:
     """What the gateway's trust folder is now."""
 
@@ -255,8 +267,8 @@ class Gateway(Protocol):
 
     def facts(self) -> Facts: ...
     def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged: ...
-    def check(self, release: str, slot: int) -> Checked: ...
-    def start(self, release: str, slot: int, *, fence: int) -> Started: ...
+    def check(self, release: str, slot: int, *, conf: str = "") -> Checked: ...
+    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started: ...
     def probe(self, slot: int, *, user: str, password: str) -> Probed: ...
     def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted: ...
     def commit(self, slot: int, *, fence: int) -> bool:
@@ -269,6 +281,15 @@ class Gateway(Protocol):
     def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored: ...
     def snapshot(self) -> Archive: ...
     def metrics(self) -> Sequence[SlotMetrics]: ...
+    def configure(self, conf: str, *, statement: Statement | None = None, fence: int) -> Configured:
+        """Bring a configuration (its text); the verbs after it name it by its SHA-256."""
+
+    def agree(self, conf: str, *, fence: int) -> bool:
+        """Make it the agreed one and write the operator's file; return whether it was so already."""
+
+    def reload(self, slot: int, conf: str, *, fence: int) -> bool:
+        """Load it into a slot that runs, sessions stay; return whether it was so already."""
+
     def inventory(self) -> Inventory: ...
     def trust(self, statement: str, signatures: Signatures, *, fence: int) -> Trusted: ...
     def crl(self, crl: str, *, fence: int) -> Trusted: ...

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from fleet.ports import (
     Archive,
     Checked,
+    Configured,
     Drain,
     Facts,
     Finding,
@@ -77,6 +78,7 @@ def facts(raw: Json) -> Facts:
         releases={str(need(row, "release")): str(need(row, "digest")) for row in rows(raw, "releases")},
         disk_free=int(_number(need(need(raw, "disk"), "free"), "disk.free")),
         conf_changed=bool((raw.get("conf") or {}).get("changed", False)),
+        agreed_conf=str((raw.get("conf") or {}).get("agreed_sha256", "")),
         raw=raw,
     )
 
@@ -88,6 +90,14 @@ def staged(raw: Json) -> Staged:
 def checked(raw: Json) -> Checked:
     findings = tuple(flat(Finding, row) for row in rows(raw, "findings"))
     return Checked(ok=bool(need(raw, "ok")), findings=findings)
+
+
+def configured(raw: Json) -> Configured:
+    names = tuple(str(name) for name in rows(raw, "changed"))
+    way = need(raw, "way")
+    if way not in ("none", "reload", "restart"):
+        raise GatewayBug(f"The gateway's way is {way!r:.80}.", code="bad_answer")
+    return Configured(str(need(raw, "sha256")), bool(need(raw, "already")), names, way)
 
 
 def started(raw: Json) -> Started:

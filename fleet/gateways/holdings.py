@@ -57,6 +57,10 @@ class Holdings:
     self_serial: int = 0
     conf: str = CONF
     agreed: str = CONF
+    confs: dict[str, str] = field(default_factory=dict)  # SHA-256 → text of each that was brought or agreed
+    words: list[str] = field(default_factory=list)  # those that approvers signed
+    agreed_before: list[str] = field(default_factory=list)
+    previous_conf: str = ""  # agreed until the commit that brought another
     pins: Pins = field(default_factory=Pins)
     trees: dict[str, str] = field(default_factory=dict)  # release → tree
     counters: dict[str, int] = field(default_factory=dict)  # release → its manifest's counter

@@ -52,6 +52,9 @@ class Slot:
     logins: int = 0
     auth_failures: int = 0
     session_errors: int = 0
+    conf: str = ""  # SHA-256 of the configuration that it runs with; "" is the agreed one
+    brings: bool = False  # its commit makes that one the agreed one
+    before: str = ""  # what it ran with before a reload
 
 
 @dataclass

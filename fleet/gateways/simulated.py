@@ -12,9 +12,10 @@ from typing import Literal
 
 from fleet.errors import GiveUp
 from fleet.gateways import answers
+from fleet.gateways import simulated_conf as confs
 from fleet.gateways.machine import Place, Slot
+from fleet.gateways.simulated_conf import ConfVerbs
 from fleet.gateways.simulated_facts import DISK_NEEDED, conf_changed, disk_free, raw_facts, snapshot
-from fleet.gateways.simulated_trust import TrustVerbs
 from fleet.ports import (
     Archive,
     Checked,
@@ -35,7 +36,7 @@ from fleet.ports import (
 )
 
 
-class MemoryGateway(TrustVerbs):
+class MemoryGateway(ConfVerbs):
     """One simulated gateway. It lives as long as its process, or where `hold` keeps it, for all who come there."""
 
     def facts(self) -> Facts:
@@ -63,25 +64,29 @@ class MemoryGateway(TrustVerbs):
                     self._hold_release(files)
             return Staged(files.release, files.digest, version, already)
 
-    def check(self, release: str, slot: int) -> Checked:
+    def check(self, release: str, slot: int, *, conf: str = "") -> Checked:
         with self._asked():
             self._staged(release)
+            text = confs.usable(self.machine, conf)
             findings = list(self._findings(release, self.machine.slot(slot)))
+            findings += confs.findings(text, self.machine.releases[release][1])
             return Checked(ok=all(finding.level != "error" for finding in findings), findings=tuple(findings))
 
-    def start(self, release: str, slot: int, *, fence: int) -> Started:
+    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started:
         self.world.sleep(self.world.pace / 5)
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
             self._staged(release)
             place = self.machine.slot(slot)
-            if already := place.running and place.release == release:
+            if already := place.running and place.release == release and confs.runs_with(self.machine, place, conf):
                 return self._started(place, already=already)
+            confs.usable(self.machine, conf)
             if place.running:
                 raise GiveUp(f"Slot {slot} of {self.machine.name} runs {place.release}.", code="slot_busy")
             self._may_run(release, self.machine.releases[release][0])
             with self._changed(None):
                 self.machine.launch(place, release, now)
+                confs.begin(self.machine, self.machine.slot(slot), conf)
             self.machine.holdings.ran.append(release)
             return self._started(self.machine.slot(slot), already=False)
 
@@ -112,10 +117,11 @@ class MemoryGateway(TrustVerbs):
             self.machine.admit(fence)
             place = Place(slot, self.machine.running(slot).release)
             steering = self.machine.steering
-            if already := steering.committed == place and steering.trial is None:
+            brings = confs.brought_by(self.machine, self.machine.slot(slot))
+            if already := steering.committed == place and steering.trial is None and not brings:
                 return already
             with self._changed("commit"):
-                self.machine.settle(place)
+                confs.settle(self.machine, place)
                 self._remember_counter(place.release)
             return False
 
@@ -152,11 +158,17 @@ class MemoryGateway(TrustVerbs):
             target = self._target(to)
             place = self.machine.slot(target.slot)
             runs = place.running and place.release == target.release
-            already = runs and steering.trial is None and steering.committed == target
+            conf = self.machine.holdings.previous_conf if to == "previous" and not steering.restored else ""
+            loaded = confs.is_loaded(self.machine, place, conf=conf)
+            already = runs and steering.trial is None and steering.committed == target and not loaded
             if not already:
                 with self._changed("restore"):
+                    if conf:
+                        confs.agree(self.machine, conf)
                     target = target if runs else self._relaunch(target, now)
-                    self.machine.settle(target)
+                    if loaded:
+                        confs.load(self.machine, place, place.before)
+                    confs.settle(self.machine, target)
                     if to == "previous":
                         steering.previous, steering.restored = None, True
             weights = {target.slot: 100}

@@ -9,7 +9,7 @@ import tarfile
 from dataclasses import asdict
 from typing import Any
 
-from fleet.gateways.holdings import CONF_PATH
+from fleet.gateways.holdings import CONF_PATH, sha256_of
 from fleet.gateways.machine import Machine, Slot
 from fleet.ports import Archive
 
@@ -41,7 +41,12 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
             for release, (digest, version) in sorted(machine.releases.items())
         ],
         "disk": {"free": disk_free(machine), "total": DISK},
-        "conf": {"path": CONF_PATH, "changed": conf_changed(machine)},
+        "conf": {
+            "path": CONF_PATH,
+            "sha256": sha256_of(machine.holdings.conf),
+            "agreed_sha256": sha256_of(machine.holdings.agreed),
+            "changed": conf_changed(machine),
+        },
         "counter": machine.holdings.counter,
         "ocgate_sha256": machine.holdings.ocgate_sha256,
         "trust_serial": machine.holdings.pins.serial,
@@ -82,6 +87,7 @@ def _slot(machine: Machine, slot: Slot, weight: int) -> dict[str, Any]:
         "weight": weight,
         "since": slot.since,
         "restarts": slot.restarts,
+        "conf": (slot.conf or sha256_of(machine.holdings.agreed)) if slot.running else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from fleet.ports import (
     Archive,
     Authorized,
     Checked,
+    Configured,
     Drain,
     Facts,
     Probed,
@@ -70,11 +72,13 @@ class SshGateway:
         session, _ = self._borrow.take()
         return answers.staged(stage(session, files, fence=fence, progress=progress))
 
-    def check(self, release: str, slot: int) -> Checked:
-        return answers.checked(self._ask(Question("check", {"release": release, "slot": slot}, seconds=60)))
+    def check(self, release: str, slot: int, *, conf: str = "") -> Checked:
+        args = {"release": release, "slot": slot, **({"conf": conf} if conf else {})}
+        return answers.checked(self._ask(Question("check", args, seconds=60)))
 
-    def start(self, release: str, slot: int, *, fence: int) -> Started:
-        question = Question("start", {"release": release, "slot": slot}, fence=fence, seconds=90)
+    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started:
+        args = {"release": release, "slot": slot, **({"conf": conf} if conf else {})}
+        question = Question("start", args, fence=fence, seconds=90)
         return answers.started(self._ask(question))
 
     def probe(self, slot: int, *, user: str, password: str) -> Probed:
@@ -125,6 +129,19 @@ class SshGateway:
         args = {"seconds": seconds, "every": every}
         question = Question("watch", args, kind="watch", seconds=seconds + 15)
         self._ask(question, on_progress=sample)
+
+    def configure(self, conf: str, *, statement: Statement | None = None, fence: int) -> Configured:
+        args: dict[str, Any] = {"conf": conf, "sha256": hashlib.sha256(conf.encode()).hexdigest()}
+        if statement is not None:
+            args |= {"statement": statement.text, "signatures": records(statement.signatures)}
+        return answers.configured(self._ask(Question("configure", args, fence=fence, seconds=30)))
+
+    def agree(self, conf: str, *, fence: int) -> bool:
+        return answers.already(self._ask(Question("agree", {"conf": conf}, fence=fence, seconds=30)))
+
+    def reload(self, slot: int, conf: str, *, fence: int) -> bool:
+        args = {"slot": slot, "conf": conf}
+        return answers.already(self._ask(Question("reload", args, fence=fence, seconds=60)))
 
     def inventory(self) -> Inventory:
         return answers_trust.inventory(self._ask(Question("inventory", seconds=45, most=SNAPSHOT_MOST)))

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Optional, Tuple
+from typing import Dict, FrozenSet, List, Literal, Optional, Tuple
 
 from . import derive, optiondata
 
 Version = Tuple[int, ...]
 Place = Tuple[str, str]
 """Section ("" for the global part) and name of an option."""
+
+Way = Literal["none", "reload", "restart"]
 
 MOST = 2**31 - 1
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -128,8 +130,8 @@ def needs_restart(place: Place) -> bool:
     return option is None or option.restart
 
 
-def way(old: str, new: str) -> str:
-    """How the difference takes effect: "none", "reload" or "restart"."""
+def way(old: str, new: str) -> Way:
+    """How the difference takes effect."""
     places = changed(old, new)
     if not places:
         return "none"

@@ -145,6 +145,17 @@ class Channel:
         text = base64.b64encode(archive.data).decode()
         return {"archive": text, "sha256": archive.sha256, "files": list(archive.files)}
 
+    def _configure(self, request: Json, args: Json) -> Json:
+        said = Statement(args["statement"], pairs(args)) if "statement" in args else None
+        return asdict(self.peer.gateway.configure(args["conf"], statement=said, fence=args["fence"]))
+
+    def _agree(self, request: Json, args: Json) -> Json:
+        return {"agreed_sha256": args["conf"], "already": self.peer.gateway.agree(args["conf"], fence=args["fence"])}
+
+    def _reload(self, request: Json, args: Json) -> Json:
+        already = self.peer.gateway.reload(args["slot"], args["conf"], fence=args["fence"])
+        return {"slot": args["slot"], "conf": args["conf"], "already": already}
+
     def _inventory(self, request: Json, args: Json) -> Json:
         self.peer.gateway.inventory()
         return raw_inventory(self.peer.gateway.machine, self.peer.gateway.world.clock())
