@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from . import adopt, config, slots, stage, start, steer, trust, units
+from . import adopt, authorize, config, counter, policy, slots, stage, start, steer, units
 from . import state as states
 from .call import Call
 from .config import Config
 from .errors import Refused
-from .paths import Paths
+from .paths import SYSTEM, Paths
 from .run import run
 from .shapes import RELEASE
 
-PROGRAM = Path("/usr/lib/ocgate/ocgate")
+PROGRAM = SYSTEM.program
 SUDOERS = Path("/etc/sudoers.d/ocgate")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
-KEY = re.compile(
-    r"(?:ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+|rsa-sha2-512|ssh-rsa) [A-Za-z0-9+/=]+(?: [^\n]*)?"
-)
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def install(paths: Paths, wish: Wish, *, program: Path) -> int:
     """Do it all, or refuse before anything was changed."""
     _refuse_bad(wish)
     wanted = config.load(wish.config)
-    trust.read_policy(wish.trust)
+    policy.read(wish.trust)
     if not shutil.which("sudo") or not shutil.which("nft"):
         raise Refused("not_ready", "sudo and nft must be installed first (apt-get install sudo nftables).")
     _files(paths, wish, program=program)
@@ -63,8 +60,7 @@ def install(paths: Paths, wish: Wish, *, program: Path) -> int:
 def _refuse_bad(wish: Wish) -> None:
     if USER.fullmatch(wish.user) is None:
         raise Refused("bad_request", f"{wish.user!r} is no name for a system user.")
-    if KEY.fullmatch(wish.key.strip()) is None:
-        raise Refused("bad_request", "--key must be one public SSH key, as in an authorized_keys file.")
+    authorize.line(wish.key.strip(), program=PROGRAM)
 
 
 def _files(paths: Paths, wish: Wish, *, program: Path) -> None:
@@ -78,9 +74,9 @@ def _files(paths: Paths, wish: Wish, *, program: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     _copy(wish.config, paths.config)
-    for name in ("policy.json", "openpgp.gpg"):
-        if (wish.trust / name).is_file():
-            _copy(wish.trust / name, paths.trust / name)
+    for source in wish.trust.iterdir():
+        if source.name in ("policy.json", "openpgp.gpg") or policy.CA_FILE.fullmatch(source.name):
+            _copy(source, paths.trust / source.name)
     PROGRAM.parent.mkdir(parents=True, exist_ok=True)
     if program.resolve() != PROGRAM:
         shutil.copyfile(program, PROGRAM.with_name("ocgate.new"))
@@ -114,10 +110,9 @@ def _account(paths: Paths, wish: Wish) -> None:
         # "!" would be a locked account, which sshd turns away even with a key.
         run(["usermod", "--password", "*", wish.user], timeout=20)
         states.write_whole(paths.lib / "user", wish.user + "\n", mode=0o644)
-    keys = home / ".ssh" / "authorized_keys"
+    keys = authorize.file(paths)
     keys.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    line = f'restrict,command="sudo -n {PROGRAM} serve" {wish.key.strip()}\n'
-    states.write_whole(keys, line, mode=0o644)
+    states.write_whole(keys, authorize.line(wish.key.strip(), program=PROGRAM), mode=0o644)
     states.write_whole(SUDOERS, sudoers(wish.user), mode=0o440)
     checked = run(["visudo", "-cf", str(SUDOERS)], timeout=10)
     if checked.code != 0:
@@ -148,6 +143,7 @@ def _first(wanted: Config, paths: Paths, folder: Path) -> None:
     release = _placed(wanted, paths, folder.resolve())
     start.launch(wanted, paths, release=release, number=1)
     steer.settle(wanted, paths, to=states.Place(1, release), present=False)
+    counter.remember(paths, release)
 
 
 def _placed(wanted: Config, paths: Paths, folder: Path) -> str:

@@ -35,7 +35,7 @@ def receive(call: Call, bundle: Path) -> None:
     if _length(bundle) < size:
         say = f"The bundle was cut short: {_length(bundle)} of {size} bytes came. Stage again; it goes on from there."
         raise Retry("bundle_cut_short", say)
-    if _sha256(bundle) != call.args["sha256"]:
+    if sha256_of(bundle) != call.args["sha256"]:
         bundle.unlink()
         raise Refused("bundle_hash", "The bundle's SHA-256 is not the one in the signed manifest; it was thrown away.")
 
@@ -96,9 +96,13 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, "" when it can't be read."""
     digest = hashlib.sha256()
-    with path.open("rb") as source:
-        for chunk in iter(lambda: source.read(1024 * 1024), b""):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as source:
+            for chunk in iter(lambda: source.read(1024 * 1024), b""):
+                digest.update(chunk)
+    except OSError:
+        return ""
     return digest.hexdigest()

@@ -8,10 +8,11 @@ import sys
 import syslog
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, Callable, Dict, Optional
 
 from . import config as configs
-from . import schema, state
+from . import known, mask, schema, state
 from .call import Call, Result
 from .errors import Answered, Refused
 from .journal import note
@@ -71,7 +72,9 @@ def _answer(line: bytes, paths: Paths, *, reader: Reader, writer: Writer, log: L
     try:
         request = schema.parse(line)
     except Refused as refusal:
-        log.write({"refused": refusal.code, "say": refusal.say, "line": line[:200].decode("utf-8", "replace")})
+        log.write(
+            {"refused": refusal.code, "say": refusal.say, "line": mask.text(line[:200].decode("utf-8", "replace"))}
+        )
         writer.send({"id": None, "ok": False, "error": _error(refusal)})
         return True
     call: Optional[Call] = None
@@ -81,17 +84,14 @@ def _answer(line: bytes, paths: Paths, *, reader: Reader, writer: Writer, log: L
         result = _run(VERBS[request.verb], call, request)
         answer: Dict[str, Any] = {"id": request.id, "ok": True, "result": result}
     except Answered as refusal:
-        answer = {"id": request.id, "ok": False, "error": _error(refusal)}
+        answer = {"id": request.id, "ok": False, "error": _masked(_error(refusal), request, paths)}
     except BrokenPipeError:
         return False
     except Exception as bug:  # the door must answer, whatever is wrong behind it
-        print(traceback.format_exc(), file=sys.stderr)
+        print(_shown(traceback.format_exc(), request, paths), file=sys.stderr)
         say = f"ocgate failed in {request.verb}: {type(bug).__name__}: {str(bug)[:300]}."
-        answer = {
-            "id": request.id,
-            "ok": False,
-            "error": {"kind": "bug", "code": type(bug).__name__, "say": say},
-        }
+        error = {"kind": "bug", "code": type(bug).__name__, "say": say}
+        answer = {"id": request.id, "ok": False, "error": _masked(error, request, paths)}
     if request.fence is not None or not answer["ok"]:
         log.write(_entry(request, answer, ms=(time.monotonic() - began) * 1000))
     writer.send(answer)
@@ -138,6 +138,18 @@ def _entry(request: schema.Request, answer: Dict[str, Any], *, ms: float) -> Dic
 
 def _error(refusal: Answered) -> Dict[str, str]:
     return {"kind": refusal.kind, "code": refusal.code, "say": refusal.say}
+
+
+def _masked(error: Dict[str, str], request: schema.Request, paths: Paths) -> Dict[str, str]:
+    return {**error, "say": _shown(error["say"], request, paths)}
+
+
+def _shown(text: str, request: schema.Request, paths: Paths) -> str:
+    """What ocserv, openssl or a bug said may quote the operator's configuration, or the password of a probe."""
+    values = {str(request.args["password"])} if "password" in request.args else set()
+    with suppress(Answered):  # no config.json: nothing of the operator's was read
+        values |= known.secrets(configs.load(paths.config), paths)
+    return mask.text(text, values)
 
 
 def _refuse(writer: Writer, log: Log, why: str) -> None:

@@ -5,28 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import re
 import tarfile
 import time
 from typing import Dict
 
-from . import journal, slots
+from . import journal, known, mask, slots
 from . import state as states
 from .call import Call, Result
 from .run import run
 
 ARCHIVE_MAX = 3 * 1024 * 1024
 FILE_MAX = 256 * 1024
-SECRET = re.compile(
-    r"(?im)^(\s*[A-Za-z0-9_.-]*(?:secret|password|passwd|pin|psk|srk|key-pin|camouflage)[A-Za-z0-9_.-]*\s*[=:]\s*)(?!/)(\S.*)$"
-)
-INLINE = re.compile(r"(?i)((?:secret|password|passwd|cookie|webvpn|token)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&\])]+)")
-PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
 def snapshot(call: Call) -> Result:
     """The archive in base64, its hash and the names in it."""
-    files = {name: mask(text)[-FILE_MAX:] for name, text in _collect(call).items()}
+    secrets = known.secrets(call.config, call.paths)
+    files = {name: mask.text(text, secrets)[-FILE_MAX:] for name, text in _collect(call).items()}
     data = _packed(files)
     while len(data) > ARCHIVE_MAX:
         files = {name: text[-len(text) // 2 :] for name, text in files.items()}
@@ -36,13 +31,6 @@ def snapshot(call: Call) -> Result:
         "sha256": hashlib.sha256(data).hexdigest(),
         "files": sorted(files),
     }
-
-
-def mask(text: str) -> str:
-    """Take secrets out: private keys, values of options that hold one, passwords and cookies in log lines. Pure."""
-    text = PEM.sub("(private key masked)", text)
-    text = SECRET.sub(r"\1(masked)", text)
-    return INLINE.sub(r"\1(masked)", text)
 
 
 def _collect(call: Call) -> Dict[str, str]:

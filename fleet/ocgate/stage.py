@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict
 
-from . import locks, receive, shapes, trust
+from . import counter, locks, policy, receive, shapes, trust
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -23,6 +23,7 @@ GROWTH = 5
 ROOM = 16 * 1024 * 1024
 BUNDLE = "bundle.tar.zst"
 FILES = (("manifest.json", "manifest"), ("CHANGELOG.md", "changelog"), ("SHA256SUMS", "sums"))
+LISTED = frozenset({BUNDLE, "manifest.json", "CHANGELOG.md"})
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -33,6 +34,7 @@ class Manifest:
     release: str
     version: str
     digest: str
+    counter: int
 
 
 def stage(call: Call) -> Result:
@@ -40,6 +42,8 @@ def stage(call: Call) -> Result:
     name: str = call.args["release"]
     with locks.held(call.paths.run, f"stage-{name}", wait=0.5):
         manifest = _verified(call)
+        counter.allow(call.paths, call.args.get("statements", []), digest=manifest.digest)
+        counter.refuse_lower(call.paths, release=name, digest=manifest.digest, counter=manifest.counter)
         folder = call.paths.release(name)
         if folder.exists():
             return _there(folder, manifest)
@@ -95,7 +99,7 @@ def _verified(call: Call) -> Manifest:
     why = disagreement(raw, call.args, prefix=str(call.paths.release(call.args["release"])))
     if why:
         raise Refused("manifest_bad", f"The manifest does not fit: {why}.")
-    return Manifest(raw["release"], raw["version"], digest)
+    return Manifest(raw["release"], raw["version"], digest, raw["counter"])
 
 
 def parse_sums(sums: str) -> Dict[str, str]:
@@ -103,9 +107,16 @@ def parse_sums(sums: str) -> Dict[str, str]:
     listed: Dict[str, str] = {}
     for line in sums.splitlines():
         digest, _, name = line.partition("  ")
-        if not name or name in listed:
-            raise Refused("manifest_bad", "SHA256SUMS has a line that can't be read, or a name twice.")
+        if shapes.SHA256.fullmatch(digest) is None or not name:
+            raise Refused("manifest_bad", "SHA256SUMS has a line that can't be read.")
+        if name in listed:
+            raise Refused("manifest_bad", f"SHA256SUMS names {name[:60]} twice.")
         listed[name] = digest
+    if set(listed) != LISTED:
+        other = ", ".join(sorted(set(listed) ^ LISTED))[:120]
+        raise Refused(
+            "manifest_bad", f"SHA256SUMS must name {', '.join(sorted(LISTED))}, each once; it differs in {other}."
+        )
     return listed
 
 
@@ -118,9 +129,9 @@ def _hashed(listed: Dict[str, str], name: str, content: str) -> str:
 
 def _parsed(manifest: str) -> Dict[str, Any]:
     try:
-        raw = json.loads(manifest)
-    except ValueError:
-        raw = None
+        raw = json.loads(manifest, object_pairs_hook=policy.once)
+    except (ValueError, RecursionError) as failure:
+        raise Refused("manifest_bad", f"The manifest can't be read: {failure}.") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("bundle"), dict):
         raise Refused("manifest_bad", "The manifest is no JSON object with a bundle.")
     return raw
@@ -141,6 +152,8 @@ def disagreement(raw: Dict[str, Any], args: Dict[str, Any], *, prefix: str) -> s
             return f"{name} is {str(raw.get(name))[:80]!r}, not {value!r}"
     if raw["bundle"].get("sha256") != args["sha256"] or raw["bundle"].get("size") != args["size"]:
         return "the bundle's size or hash differs from the request"
+    if not isinstance(raw.get("counter"), int) or isinstance(raw["counter"], bool) or raw["counter"] < 0:
+        return f"counter is {str(raw.get('counter'))[:40]!r}, no whole number"
     return "" if isinstance(raw.get("version"), str) else "version is missing"
 
 

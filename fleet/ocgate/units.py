@@ -76,6 +76,12 @@ def enable_keep(ocgate: Path) -> None:
         time.sleep(0.05)
 
 
+def restart_keep() -> None:
+    """Let a new ocgate keep from now on. Where there is no systemd the running one goes on until the next boot."""
+    if has_systemd():
+        run(["systemctl", "try-restart", KEEP], timeout=30)
+
+
 def remove() -> None:
     """Take the units away."""
     if not has_systemd():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, snapshot, supervise, units, wire
+from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, supervise, units, wire
 from tests.unit.ocgate.values import config, paths
 
 
@@ -73,26 +73,6 @@ def test_a_log_that_grew_is_emptied_and_its_counts_stay(tmp_path: Path, monkeypa
     assert not metrics.rotate(where, 1, ours=ours)
     total = metrics.counted(where, 1, ours=ours, tally=metrics.Tally())
     assert (total.logins, total.failures, total.errors) == (5, 2, 4)
-
-
-@pytest.mark.parametrize(
-    ("text", "secret"),
-    [
-        ("camouflage_secret = hunter2\n", "hunter2"),
-        ("  radius-secret: hunter2\n", "hunter2"),
-        ("x -----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n", "hunter2"),
-        ("x -----BEGIN PRIVATE KEY-----\nhunter2\n", "hunter2"),
-        ('{"password":"hunter2"}', "hunter2"),
-        ("Cookie: webvpn=hunter2; x", "hunter2"),
-    ],
-)
-def test_secrets_are_masked(text: str, secret: str) -> None:
-    assert secret not in snapshot.mask(text)
-
-
-def test_what_is_no_secret_stays() -> None:
-    text = 'auth = "plain"\nserver-cert = /etc/ocserv/server.pem\ndpd = 90\n'
-    assert snapshot.mask(text) == text
 
 
 def test_what_the_new_ocserv_says_of_a_configuration() -> None:

@@ -1,145 +1,146 @@
-"""Signatures as gpgv reports them, with real keys: revoked, expired, SHA-1, stranger, threshold."""
+"""What is read before and after gpgv and openssl: policy, armour, packets, DER, status lines. The programs themselves
+are asked in tests/gateway/trust."""
 
 from __future__ import annotations
 
+import base64
 import json
-import subprocess
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleet.ocgate import trust
+from fleet.ocgate import der, openpgp, policy, trust
 from fleet.ocgate.errors import Refused
 
-SUMS = "00  manifest.json\n"
+FPR, OTHER = "A" * 40, "B" * 40
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+VALID = f"[GNUPG:] VALIDSIG {FPR} 2026-11-23 1 0 4 0 22 10 00 {OTHER}"
+GOOD = "[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA Anna <anna@lab.invalid>"
 
 
-class Keys:
-    """A GnuPG home with a few keys, made once."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        home.mkdir(mode=0o700)
-
-    def gpg(self, *words: str, stdin: str = "", check: bool = True) -> bytes:
-        argv = [
-            "gpg",
-            "--homedir",
-            str(self.home),
-            "--batch",
-            "--yes",
-            "--pinentry-mode",
-            "loopback",
-            "--passphrase",
-            "",
-        ]
-        return subprocess.run([*argv, *words], input=stdin.encode(), capture_output=True, check=check).stdout
-
-    def make(self, name: str, *, at: str = "", expires: str = "never") -> str:
-        clock = ["--faked-system-time", at] if at else []
-        self.gpg(*clock, "--quick-generate-key", f"{name}@lab.invalid", "ed25519", "sign", expires)
-        lines = self.gpg("--with-colons", "--list-keys", f"{name}@lab.invalid").decode().splitlines()
-        return next(line.split(":")[9] for line in lines if line.startswith("fpr"))
-
-    def sign(self, name: str, *options: str) -> dict[str, str]:
-        text = self.gpg(*options, "-u", f"{name}@lab.invalid", "--armor", "--detach-sign", stdin=SUMS).decode()
-        return {"name": f"{name}.asc", "text": text}
-
-    def revoke(self, fingerprint: str) -> None:
-        path = self.home / "openpgp-revocs.d" / f"{fingerprint}.rev"
-        self.gpg("--import", stdin=path.read_text().replace(":-----BEGIN", "-----BEGIN"))
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
-    keys = Keys(tmp_path_factory.mktemp("gpg") / "home")
-    yield keys
-    subprocess.run(["gpgconf", "--homedir", str(keys.home), "--kill", "all"], check=False)
-
-
-@pytest.fixture(scope="module")
-def names(keys: Keys) -> dict[str, str]:
-    """Fingerprints by name, pinned or not."""
-    return {name: keys.make(name) for name in ("anna", "bert", "stranger")}
-
-
-@pytest.fixture
-def pinned(keys: Keys, names: dict[str, str], tmp_path: Path) -> Path:
-    """A trust folder with everybody's key in the keyring and anna and bert in the policy."""
-    return pin(keys, tmp_path, {"threshold": 1, "openpgp": [names["anna"], names["bert"]]})
-
-
-def pin(keys: Keys, folder: Path, policy: dict[str, object]) -> Path:
-    (folder / "openpgp.gpg").write_bytes(keys.gpg("--export"))
-    (folder / "policy.json").write_text(json.dumps(policy))
-    return folder
-
-
-def refusal(folder: Path, *signatures: dict[str, str], sums: str = SUMS) -> str:
-    with pytest.raises(Refused) as refused:
-        trust.verify(sums, list(signatures), folder)
-    return refused.value.code
-
-
-def test_a_pinned_signer_is_enough(keys: Keys, names: dict[str, str], pinned: Path) -> None:
-    assert trust.verify(SUMS, [keys.sign("anna")], pinned) == [names["anna"]]
-
-
-def test_two_signatures_of_one_person_are_one(keys: Keys, names: dict[str, str], tmp_path: Path) -> None:
-    folder = pin(keys, tmp_path, {"threshold": 2, "openpgp": [names["anna"], names["bert"]]})
-    assert refusal(folder, keys.sign("anna"), keys.sign("anna")) == "signature_bad"
-    assert len(trust.verify(SUMS, [keys.sign("anna"), keys.sign("bert")], folder)) == 2
-
-
-def test_a_stranger_a_changed_text_and_no_signature_are_refused(keys: Keys, pinned: Path) -> None:
-    assert refusal(pinned, keys.sign("stranger")) == "signer_unknown"
-    assert refusal(pinned, keys.sign("anna"), sums=SUMS + "x") == "signature_bad"
-    assert refusal(pinned) == "signature_missing"
-    assert refusal(pinned, {"name": "a.asc", "text": ""}) == "signature_bad"
-
-
-def test_sha1_is_refused(keys: Keys, pinned: Path) -> None:
-    weak = keys.sign("anna", "--digest-algo", "SHA1", "--allow-weak-digest-algos")
-    assert refusal(pinned, weak) == "signature_bad"
-
-
-def test_a_revoked_and_an_expired_key_are_refused(keys: Keys, tmp_path: Path) -> None:
-    carl, dora = keys.make("carl"), keys.make("dora", at="20200101T000000", expires="1d")
-    signed = [keys.sign("carl"), keys.sign("dora", "--faked-system-time", "20200101T010000")]
-    keys.revoke(carl)
-    folder = pin(keys, tmp_path, {"threshold": 1, "openpgp": [carl, dora]})
-    for signature in signed:
-        assert refusal(folder, signature) == "signature_bad"
-
-
-def test_cms_is_refused_with_a_sentence(pinned: Path) -> None:
-    with pytest.raises(Refused, match="OpenPGP"):
-        trust.verify(SUMS, [{"name": "SHA256SUMS.p7s", "text": "MII="}], pinned)
-
-
-FPR = "A" * 40
+def approvers(*keys: tuple[str, str], needed: int = 1) -> dict[str, Any]:
+    return {"needed": needed, "keys": [{"name": name, "key": key} for name, key in keys]}
 
 
 @pytest.mark.parametrize(
-    "policy",
+    "raw",
     [
         {"threshold": 0, "openpgp": [FPR]},
         {"threshold": True, "openpgp": [FPR]},
         {"threshold": 2, "openpgp": [FPR]},
+        {"threshold": 2, "openpgp": [FPR, FPR]},
         {"threshold": 1, "openpgp": []},
         {"threshold": 1, "openpgp": ["AAAA"]},
         {"threshold": 1, "openpgp": FPR},
         {"openpgp": [FPR]},
         {"threshold": "1", "openpgp": [FPR]},
+        {"format": 3, "threshold": 1, "openpgp": [FPR]},
+        {"threshold": 1, "group": "security", "openpgp": [{"fingerprint": FPR, "group": "release"}]},
+        {"threshold": 1, "openpgp": [FPR], "cas": [{"file": "../ca.pem", "crl": "ca-1.crl"}]},
+        {"threshold": 1, "openpgp": [FPR], "approvers": approvers(("alice", KEY), ("bob", KEY))},
+        {"threshold": 1, "openpgp": [FPR], "approvers": approvers(("*", KEY))},
+        {"threshold": 1, "openpgp": [FPR], "approvers": approvers(("alice", KEY + "\n"))},
+        {"threshold": 1, "openpgp": [FPR], "approvers": approvers(("alice", KEY), needed=2)},
         [],
     ],
 )
-def test_a_policy_that_could_let_anything_through_says_no(policy: object, tmp_path: Path) -> None:
-    (tmp_path / "policy.json").write_text(json.dumps(policy))
-    with pytest.raises(Refused, match="trust policy"):
-        trust.read_policy(tmp_path)
+def test_a_policy_that_could_let_anything_through_says_no(raw: object, tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps(raw))
+    with pytest.raises(Refused, match="trust policy") as no:
+        policy.read(tmp_path)
+    assert no.value.code == "policy_bad"
 
 
 def test_a_missing_policy_says_no(tmp_path: Path) -> None:
-    assert refusal(tmp_path, {"name": "a.asc", "text": "x"}) == "signature_bad"
+    with pytest.raises(Refused, match="trust policy"):
+        trust.verify("text", [{"name": "a.asc", "text": "x"}], tmp_path)
+
+
+def test_both_formats_are_read() -> None:
+    old = policy.parse({"threshold": 1, "openpgp": [FPR.lower()]})
+    assert (dict(old.openpgp), old.serial, old.approvers.keys) == ({FPR: "release"}, 0, {})
+    rows = [{"fingerprint": FPR, "group": "release"}, {"fingerprint": OTHER, "group": "security"}]
+    ca = {"file": "ca-1.pem", "crl": "ca-1.crl", "group": "release"}
+    raw = {"format": 2, "serial": 3, "gateway": "gw", "threshold": 2, "group": "release", "openpgp": rows, "cas": [ca]}
+    new = policy.parse({**raw, "approvers": approvers(("alice", KEY))})
+    assert (new.serial, new.gateway, new.approvers.keys) == (3, "gw", {"alice": KEY})
+    assert [new.counts(group) for group in ("release", "security")] == [True, False]
+
+
+def test_the_primary_key_behind_a_good_signature_counts() -> None:
+    assert trust.judged(f"[GNUPG:] NEWSIG\n{GOOD}\n{VALID}\n", "a.asc") == OTHER
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "",
+        GOOD,
+        VALID,
+        f"{GOOD}\n{VALID}\n{VALID}",
+        f"{GOOD}\n{VALID}\n[GNUPG:] BADSIG AAAA Bert",
+        f"{GOOD}\n{VALID}\n[GNUPG:] ERRSIG AAAA 22 10 00 1 5 -",
+        f"[GNUPG:] REVKEYSIG AAAA Anna\n{VALID}",
+        f"[GNUPG:] EXPKEYSIG AAAA Anna\n{VALID}",
+        f"[GNUPG:] EXPSIG AAAA Anna\n{VALID}",
+        f"GOODSIG AAAA Anna\n{VALID}",
+    ],
+)
+def test_anything_else_that_gpgv_says_is_a_no(status: str) -> None:
+    with pytest.raises(Refused) as no:
+        trust.judged(status, "a.asc")
+    assert no.value.code == "signature_bad"
+
+
+def armoured(data: bytes, block: str = "PGP SIGNATURE", *, around: str = "{}") -> str:
+    body = base64.encodebytes(data).decode()
+    return around.format(f"-----BEGIN {block}-----\n\n{body}-----END {block}-----\n")
+
+
+SIGNATURE = bytes([0x88, 6, 4, 0, 22, 10, 0, 0])
+
+
+def test_a_signature_says_how_it_was_made() -> None:
+    made = openpgp.signatures(armoured(SIGNATURE))
+    assert [(one.kind, one.digest, one.packet) for one in made] == [(0, 10, SIGNATURE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        armoured(b""),
+        armoured(SIGNATURE, "PGP MESSAGE"),
+        armoured(SIGNATURE, around="note\n{}"),
+        armoured(SIGNATURE, around="{}more\n"),
+        armoured(SIGNATURE).replace("SIGNATURE-----\n\n", "SIGNATURE-----\nComment: x\n\n", 1),
+        armoured(SIGNATURE + bytes([0xCB, 1, 0])),  # literal data behind it
+        armoured(bytes([0x88, 6, 3, 0, 22, 10, 0, 0])),  # version 3
+        armoured(SIGNATURE[:-1]),
+        armoured(bytes([0x8B, 4, 0, 22, 10])),  # of open length
+        armoured(SIGNATURE).replace("-----END", "=AAAA\n-----END"),  # another checksum
+    ],
+)
+def test_what_is_no_detached_signature_never_reaches_gpgv(text: str) -> None:
+    with pytest.raises(openpgp.Malformed):
+        openpgp.signatures(text)
+
+
+def test_a_private_key_and_two_keys_are_no_public_key() -> None:
+    public, secret = bytes([0x98, 1, 4]), bytes([0x94, 1, 4])
+    assert openpgp.public_key(armoured(public, "PGP PUBLIC KEY BLOCK"))[1] == public
+    for wrong in (secret, public + public, b"", SIGNATURE):
+        with pytest.raises(openpgp.Malformed):
+            openpgp.public_key(armoured(wrong, "PGP PUBLIC KEY BLOCK"))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with suppress(openpgp.Malformed):
+        assert b"".join(whole for _, _, whole in openpgp.packets(data)) == data
+    with suppress(der.Malformed):
+        der.cms(data)  # nothing but Malformed comes out
