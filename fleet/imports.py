@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import yaml
 
 from approvals.errors import Refused
 from fleet.enrolment import Asked, why_not
-from fleet.gateways.scan import scan_all
+from fleet.gateways.scan import Scanned, scan_all
 from fleet.models import Gateway
 
 NEW, KNOWN, DIFFERS, REFUSED, SILENT = "new", "known", "differs", "refused", "silent"
@@ -67,20 +67,22 @@ def parse(data: bytes, name: str) -> list[Found]:
     return _without_doubles(found)
 
 
-def preview(data: bytes, name: str) -> list[Row]:
-    """Say of every host what would become of it; new ones are asked for their host keys, all at the same time."""
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def preview(data: bytes, name: str, *, tell: Callable[[int, int], None] = _silent) -> list[Row]:
+    """Say of every host what would become of it; new ones are asked for their host keys, all at the same time.
+
+    `tell` gets how many of how many have been asked.
+    """
     found = parse(data, name)
     known = {gateway.name: gateway for gateway in Gateway.objects.exclude(state=Gateway.State.LEFT)}
     rows = [_judged(host, known.get(host.asked.name)) for host in found]
     new = [row for row in rows if row.what == NEW]
-    shown = dict(
-        zip(
-            (row.asked.name for row in new),
-            scan_all([(row.asked.address, row.asked.port) for row in new]),
-            strict=True,
-        )
-    )
-    return [_scanned(row, shown) if row.what == NEW else row for row in rows]
+    scanned = scan_all([(row.asked.address, row.asked.port) for row in new], tell=tell)
+    shown = {row.asked.name: said for row, said in zip(new, scanned, strict=True)}
+    return [_scanned(row, shown[row.asked.name]) if row.what == NEW else row for row in rows]
 
 
 def _judged(host: Found, gateway: Gateway | None) -> Row:
@@ -99,8 +101,7 @@ def _judged(host: Found, gateway: Gateway | None) -> Row:
     return Row(KNOWN, host.line, host.asked, f"it is {gateway.state} already", host.groups)
 
 
-def _scanned(row: Row, shown: Mapping[str, Any]) -> Row:
-    said = shown[row.asked.name]
+def _scanned(row: Row, said: Scanned) -> Row:
     if not said.keys:
         return replace(row, what=SILENT, say=said.say)
     say = ", ".join(f"{kind} {print}" for kind, print in said.fingerprints)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from approvals import rights
 from approvals.people import person
-from fleet import alert_pages, remedies, selectors
+from fleet import alert_pages, enrol_pages, remedies, selectors
 from fleet.models import Gateway
 from fleet.slots import view_of
 
@@ -29,6 +29,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
         "most": MOST,
         "q": words,
         "pools": selectors.visible_pools(person(request)).count(),
+        "may_enrol": selectors.pools_with(person(request), "enrol_gateway").exists(),
         "drifted": alert_pages.alerts_for(person(request)).filter(ended_at=None).count(),
     }
     template = "fleet/_gateway_rows.html" if request.headers.get("HX-Request") else "fleet/gateway_list.html"
@@ -45,6 +46,7 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
         "keys": selectors.host_keys(gateway),
         "facts": gateway.facts or {},
         "quarantined": gateway.state == Gateway.State.QUARANTINED,
+        "acts": enrol_pages.acts(person(request), gateway),
         "alerts": alert_pages.of_gateway(gateway),
         "behind": alert_pages.behind_on(gateway),
         "may_ask": rights.may(person(request), remedies.RIGHT, f"pool:{gateway.pool_id}"),

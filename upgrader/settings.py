@@ -59,7 +59,7 @@ INSTALLED_APPS = [
 ]
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py).
-CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "upgrader.changes"]
+CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

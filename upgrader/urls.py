@@ -7,6 +7,8 @@ from approvals import change_views as changes
 from approvals import key_views as keys
 from approvals import views as approvals
 from fleet import alert_views as alerts
+from fleet import enrol_views as enrol
+from fleet import install_views as install
 from fleet import views as fleet
 from releases import views as releases
 from upgrader.views import decisions, health, moves, overview, rollouts
@@ -27,7 +29,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/add/", releases.release_add, name="release-add"),
     path("releases/<int:release_id>/", releases.release_page, name="release"),
     path("gateways/", fleet.gateway_list, name="gateways"),
+    path("gateways/add/", enrol.gateway_add, name="gateway-add"),
+    path("gateways/import/", enrol.gateway_import, name="gateway-import"),
     path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
+    path("gateways/<int:gateway_id>/leave/", enrol.gateway_leave, name="gateway-leave"),
+    path("gateways/<int:gateway_id>/host-key/", enrol.gateway_host_key, name="gateway-host-key"),
+    path("gateways/<int:gateway_id>/install/", install.gateway_install, name="gateway-install"),
+    path("gateways/<int:gateway_id>/install/run/", install.gateway_install_run, name="gateway-install-run"),
+    path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
+    path("kit/<str:ticket>/", login_not_required(install.kit_by_ticket), name="kit"),
     path("alerts/", alerts.alert_list, name="alerts"),
     path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert_id>/<str:action>/", alerts.alert_act, name="alert-act"),

@@ -59,6 +59,17 @@ class ConnectionLost(RetryLater):
 
 def dial(target: Target, key: paramiko.PKey) -> paramiko.Transport:
     """Connect, check the host key, authenticate. RetryLater: nobody answers; GiveUp: the answer is no."""
+    transport = reached(target)
+    try:
+        _authenticate(transport, target, key)
+    except BaseException:
+        transport.close()
+        raise
+    return transport
+
+
+def reached(target: Target) -> paramiko.Transport:
+    """Connect and check the host key; nobody is signed in yet."""
     kinds = offered(target)
     transport = paramiko.Transport(connect(target), disabled_algorithms=weak())
     transport.daemon = True
@@ -69,7 +80,6 @@ def dial(target: Target, key: paramiko.PKey) -> paramiko.Transport:
         transport.get_security_options().key_types = kinds
         negotiate(transport, target)
         check_host_key(target, transport.get_remote_server_key())
-        _authenticate(transport, target, key)
     except BaseException:
         transport.close()
         raise
@@ -119,7 +129,13 @@ def fingerprint_of(text: str) -> str:
         return "unreadable"
 
 
-def private_key(secret: bytes) -> paramiko.PKey:
+def public_line(secret: bytes) -> str:
+    """The "ssh-ed25519 AAAA…" of a private key, as an authorized_keys file has it."""
+    key = private_key(secret)
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def private_key(secret: bytes, *, name: str = 'The credential "ssh-key"') -> paramiko.PKey:
     """Read an OpenSSH or PEM private key (Ed25519 or RSA) without a passphrase. Never touches the disk."""
     kinds: Iterable[type[paramiko.PKey]] = (paramiko.Ed25519Key, paramiko.RSAKey)
     for kind in kinds:
@@ -128,7 +144,7 @@ def private_key(secret: bytes) -> paramiko.PKey:
         except (paramiko.SSHException, ValueError):
             continue
     # Neither the text nor the library's reason is shown: both may hold parts of the secret.
-    raise GiveUp('The credential "ssh-key" is no Ed25519 or RSA private key without a passphrase.', code="no_ssh_key")
+    raise GiveUp(f"{name} is no Ed25519 or RSA private key without a passphrase.", code="no_ssh_key")
 
 
 def connect(target: Target) -> socket.socket:

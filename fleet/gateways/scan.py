@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import paramiko
@@ -28,6 +29,10 @@ class Scanned:
         return [(kind, fingerprint_of(key)) for kind, key in self.keys]
 
 
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
 def scan(address: str, port: int) -> Scanned:
     """Ask a machine for its host keys of the kinds that we use; one connection a kind, nothing is sent to it."""
     found: list[tuple[str, str]] = []
@@ -42,12 +47,15 @@ def scan(address: str, port: int) -> Scanned:
     return Scanned(address, port, tuple(found), "" if found else say)
 
 
-def scan_all(places: list[tuple[str, int]]) -> list[Scanned]:
-    """Scan many machines beside each other, in their order."""
+def scan_all(places: Sequence[tuple[str, int]], *, tell: Callable[[int, int], None] = _silent) -> list[Scanned]:
+    """Scan many machines beside each other, in their order; `tell` gets how many of how many are done."""
     if not places:
         return []
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(places))) as pool:
-        return list(pool.map(lambda place: scan(*place), places))
+        asked = [pool.submit(scan, address, port) for address, port in places]
+        for done, _ in enumerate(as_completed(asked), 1):
+            tell(done, len(places))
+        return [one.result() for one in asked]
 
 
 def _shown(address: str, port: int, kind: str) -> tuple[str, str]:

@@ -131,7 +131,7 @@ def test_a_list_is_shown_and_then_asked_for(tmp_path: Path, monkeypatch: pytest.
     factories.person("ola", ("enrol_gateway",))
     shown = {"192.0.2.1": Scanned("192.0.2.1", 22, (("ssh-ed25519", KEY),))}
     silent = Scanned("192.0.2.2", 22, (), "192.0.2.2 did not answer.")
-    monkeypatch.setattr(imports, "scan_all", lambda places: [shown.get(address, silent) for address, _ in places])
+    monkeypatch.setattr(imports, "scan_all", lambda places, tell: [shown.get(address, silent) for address, _ in places])
     (tmp_path / "list.csv").write_text("name,address\nfra-gw-01,192.0.2.1\nfra-gw-02,192.0.2.2\nBad Name,x\n")
     words = ("import", str(tmp_path / "list.csv"), "--pool", "eu-west")
     assert [line.split("\t")[0] for line in manage(*words).splitlines()] == ["new", "silent", "refused"]
