@@ -14,19 +14,25 @@ from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Pool
 from fleet.ports import ReleaseFiles
-from releases import manifest, policy, repository, signers, standing, trust
+from releases import manifest, policy, repository, signers, sources, standing, storage, trust
 from releases.archive import Contents
 from releases.models import Release, Signature, TrustedSigner
 from releases.signatures import Signed
+from releases.uploads import Upload
 
 
-def take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
-    """Check the release in `folder` and keep it; the same release again gives the one that is here.
+def take_in(
+    came: Path | Upload, *, by: User | None, actor: Actor, now: datetime, tell: sources.Tell | None = None
+) -> Release:
+    """Check the release in a folder or an upload and keep it; the same release again gives the one that is here.
 
     Refused names the check that failed; nothing is kept then but the event that says so. Slow by the bundle's size.
     """
     try:
-        return _take_in(folder, by=by, actor=actor, now=now)
+        if isinstance(came, Upload):
+            return _take_in(came, came.folder, by=by, actor=actor, now=now)
+        with repository.partial() as folder:
+            return _take_in(sources.Folder(came, tell=tell), folder, by=by, actor=actor, now=now)
     except Refused as refusal:
         with transaction.atomic():
             audit.append("release.refused", subject="release:none", actor=actor, at=now, reason=refusal.say)
@@ -35,15 +41,15 @@ def take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Re
 
 def files(release: Release, *, now: datetime) -> ReleaseFiles:
     """Return what a gateway needs to take `release`. Refused when it was withdrawn, too few of its signatures count
-    today, or its bundle is gone. The gateway hashes and verifies all of it again."""
+    today, or its bundle is gone. The gateway hashes and verifies all of it again. RetryLater when a storage elsewhere
+    does not answer; slow by the bundle when it is fetched from there."""
     seen = Release.objects.get(pk=release.pk)
     facts, floor = standing.seen(seen, now=now), settings.RELEASE_THRESHOLD
     least = policy.Policy(seen.channel, threshold=floor, group="", max_age_days=0)
     if why := policy.why_not(facts, least, channel=seen.channel, floor=floor, now=now):
         raise Refused(why)
     out = {row.name for row, one in zip(standing.rows(seen), facts.vouched, strict=True) if one.bad}
-    bundle = repository.path_of(seen.bundle)
-    if (here := bundle.stat().st_size if bundle.is_file() else 0) != seen.size:
+    if (here := storage.size_of(seen.bundle)) != seen.size:
         raise Refused(
             f"The bundle of {seen.name} in the repository has {here} of {seen.size} bytes, so nothing was sent."
             " Add the release again, then resume."
@@ -56,7 +62,7 @@ def files(release: Release, *, now: datetime) -> ReleaseFiles:
         changelog=seen.changelog,
         # A gateway wants every signature good that it is sent: those that no longer count stay here.
         signatures=tuple({row.name: row.text for row in standing.rows(seen) if row.name not in out}.items()),
-        bundle=bundle,
+        bundle=storage.path_of(seen.bundle, sha256=seen.sha256),
         size=seen.size,
         sha256=seen.sha256,
     )
@@ -79,29 +85,31 @@ def yank(release: Release, *, reason: str, actor: Actor, now: datetime) -> Relea
         return Release.objects.get(pk=release.pk)
 
 
-def _take_in(folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
-    if not folder.is_dir():
-        raise Refused(f"{folder} is no folder with a release in it.")
-    with repository.receiving(folder) as received:
-        good = _verified(received, now=now)
-        said = repository.check_sums(received, folder)
-        contents = repository.check_bundle(received)
-        if known := _known(said, received.digest):
-            return _mended(known, received, actor=actor, now=now)
-        release = _release(received, said, contents, by=by, now=now)
-        try:
-            return _keep(release, received, good, actor=actor)
-        except IntegrityError:
-            # Somebody else has taken in the same at the same moment.
-            if known := _known(said, received.digest):
-                return known
+def _take_in(source: repository.Source, folder: Path, *, by: User | None, actor: Actor, now: datetime) -> Release:
+    received = repository.received(source, folder)
+    good = _verified(received, now=now)
+    said = repository.check_sums(received)
+    contents = repository.check_bundle(received)
+    if known := _known(said, received.digest):
+        return _mended(known, received, actor=actor, now=now)
+    release = _release(received, said, contents, by=by, now=now)
+    repository.send_away(received)
+    try:
+        return _keep(release, received, good, actor=actor)
+    except Exception as error:
+        known = _known(said, received.digest)
+        if known is None:
+            repository.take_back(received)
+        if known is None or not isinstance(error, IntegrityError):
             raise
+        return known  # somebody else has taken in the same at the same moment
 
 
 def _mended(known: Release, received: repository.Received, *, actor: Actor, now: datetime) -> Release:
     """A release that is here already; a bundle that was damaged in the repository is replaced by the one that came."""
     if repository.is_whole(known.bundle, known.sha256):
         return known
+    repository.send_away(received)
     with transaction.atomic():
         reason = "Its bundle in the repository was damaged or gone; it was replaced."
         audit.append("release.mended", subject=f"release:{known.pk}", actor=actor, at=now, reason=reason)

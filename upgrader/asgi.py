@@ -1,4 +1,4 @@
-"""Everything that uvicorn serves: the event stream beside Django."""
+"""Everything that uvicorn serves: Django, and beside it what streams."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ pages = get_asgi_application()
 
 # Needs Django to be set up.
 from upgrader.hub import hub  # noqa: E402
+from upgrader.receiving import is_upload, upload  # noqa: E402
 from upgrader.stream import Receive, Scope, Send, stream  # noqa: E402
 
 
@@ -27,6 +28,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await lifespan(receive, send)
     elif scope["type"] == "http" and scope["path"] == "/live/" and scope["method"] == "GET":
         await stream(scope, receive, send, hub=hub)
+    elif scope["type"] == "http" and is_upload(scope):
+        await upload(scope, receive, send, pages=pages)
     else:
         await pages(scope, receive, send)
 

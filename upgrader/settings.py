@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
@@ -60,6 +61,10 @@ INSTALLED_APPS = [
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py).
 CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes"]
+
+# The test matrix: who builds its staging gateway, and the list of known weaknesses.
+MATRIX_BENCH = os.environ.get("HANDOVER_MATRIX_BENCH", "lab.matrix.bench")
+MATRIX_FLOOR = Path(os.environ.get("HANDOVER_MATRIX_FLOOR", BASE_DIR / "releases/matrix/floor.json"))
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -139,6 +144,24 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "upgrader.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
 }
+
+# Kept releases: files below REPOSITORY, or a bucket. boto3 reads the key from AWS_ACCESS_KEY_ID and its kin itself.
+S3_BUCKET = os.environ.get("HANDOVER_S3_BUCKET", "")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "releases": {"BACKEND": "releases.storage.Files"},
+}
+if S3_BUCKET:
+    STORAGES["releases"] = {
+        "BACKEND": "releases.s3.Bucket",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": os.environ.get("HANDOVER_S3_ENDPOINT") or None,
+            "region_name": os.environ.get("HANDOVER_S3_REGION") or None,
+            "location": os.environ.get("HANDOVER_S3_PREFIX", ""),
+        },
+    }
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -10,6 +10,7 @@ from fleet import alert_views as alerts
 from fleet import enrol_views as enrol
 from fleet import install_views as install
 from fleet import views as fleet
+from releases import intake
 from releases import views as releases
 from upgrader.views import decisions, health, moves, overview, rollouts
 
@@ -26,7 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
     path("releases/", releases.release_list, name="releases"),
-    path("releases/add/", releases.release_add, name="release-add"),
+    path("releases/add/", intake.release_add, name="release-add"),
     path("releases/<int:release_id>/", releases.release_page, name="release"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/add/", enrol.gateway_add, name="gateway-add"),
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("keys/add/", keys.key_add, name="key-add"),
     path("keys/<int:key_id>/retire/", keys.key_retire, name="key-retire"),
     path("audit/", approvals.record, name="audit"),
+    path("api/releases/", intake.release_api, name="api-releases"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

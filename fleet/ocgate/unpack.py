@@ -16,6 +16,7 @@ from .run import ENV
 
 MEMBERS_MAX = 20000
 UNPACKED_MAX = 4 * 1024**3
+PADDING_MAX = 1024 * 1024
 
 
 def unpack(bundle: Path, target: Path, *, size_max: int = UNPACKED_MAX) -> None:
@@ -54,6 +55,7 @@ def _pipe(bundle: Path, target: Path, size_max: int) -> None:
     try:
         with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
             _members(archive, target, size_max)
+            _end(archive)
         if child.wait(timeout=60) != 0:
             raise Refused("archive_unsafe", "The bundle is no whole zstd stream.")
     finally:
@@ -76,6 +78,18 @@ def _members(archive: tarfile.TarFile, target: Path, size_max: int) -> None:
                 f"The bundle unpacks to more than {size_max} bytes or {MEMBERS_MAX} members.",
             )
         _write(archive, member, target)
+
+
+def _end(archive: tarfile.TarFile) -> None:
+    """Nothing but a few zeros may follow the end mark: another tar might read on, and zstd would wait for a reader."""
+    stream, padding = archive.fileobj, 0
+    while True:
+        rest = stream.read(65536) if stream is not None else b""
+        if not rest:
+            return
+        padding += len(rest)
+        if rest.strip(b"\0") or padding > PADDING_MAX:
+            raise Refused("archive_unsafe", "The bundle goes on after the archive's end; nothing was unpacked.")
 
 
 def unsafe(member: tarfile.TarInfo) -> Optional[str]:

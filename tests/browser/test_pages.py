@@ -124,11 +124,40 @@ def test_typed_reason_outlives_a_refresh(site: Site, open_as: Open) -> None:
     expect(page.locator(".log")).to_contain_text("Users report")
 
 
-def test_refused_upload_says_why(site: Site, open_as: Open, tmp_path: Path) -> None:
+def test_refused_upload_says_why_and_keeps_the_choice(site: Site, open_as: Open, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
+    site.scene("done", on="refusal")
     page = open_as("operator")
-    page.goto(f"{site.url}/releases/")
+    page.goto(f"{site.url}/releases/add/")
     page.set_input_files("#files", tmp_path / "manifest.json")
     page.get_by_role("button", name="Check and add").click()
     expect(page.locator("#notice")).to_contain_text("Nothing was done.")
     expect(page.get_by_role("button", name="Check and add")).to_be_enabled()
+    assert page.evaluate("document.getElementById('files').files.length") == 1
+
+
+def test_upload_tells_how_far_it_is(site: Site, open_as: Open, complaints: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bundle.tar.zst").write_bytes(bytes(3_000_000))
+    site.scene("done", on="upload")
+    page = open_as("operator")
+    page.goto(f"{site.url}/releases/add/")
+    page.evaluate("""() => {
+        window.said = [];
+        const say = document.getElementById("upload-say");
+        new MutationObserver(() => window.said.push(say.textContent)).observe(say, { childList: true });
+    }""")
+    page.set_input_files("#files", tmp_path / "bundle.tar.zst")
+    page.get_by_role("button", name="Check and add").click()
+    expect(page.locator("#notice")).to_contain_text("manifest.json is missing")
+    assert "All 3 MB are there. Signatures, hashes and every member are being checked." in page.evaluate("window.said")
+    assert [text for text in complaints if "422" not in text] == []
+
+
+def test_upload_without_javascript(site: Site, open_as: Open, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    site.scene("done", on="plain-upload")
+    page = open_as("operator", scripts=False)
+    page.goto(f"{site.url}/releases/add/")
+    page.set_input_files("#files", tmp_path / "manifest.json")
+    page.get_by_role("button", name="Check and add").click()
+    expect(page.locator("#notice")).to_contain_text("Nothing was done.")

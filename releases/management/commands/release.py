@@ -32,7 +32,8 @@ class Command(BaseCommand):
         try:
             match options["action"]:
                 case "add":
-                    release = services.take_in(options["folder"], by=None, actor=actor, now=now)
+                    tell = self._tell if self.stderr.isatty() else None
+                    release = services.take_in(options["folder"], by=None, actor=actor, now=now, tell=tell)
                     self.stdout.write(f"{release.name} is in the repository, digest {release.digest}.")
                 case "yank":
                     release = Release.objects.get(name=options["name"])
@@ -44,6 +45,12 @@ class Command(BaseCommand):
             raise CommandError(refusal.say) from refusal
         except Release.DoesNotExist:
             raise CommandError(f"No release is called {options['name']}.")
+
+    def _tell(self, done: int, total: int) -> None:
+        """One line that is written over, for who waits at a terminal."""
+        share = f"{done * 100 // total} % of {total // 2**20} MiB"
+        end = "; looking at every member…\n" if done == total else "\r"
+        self.stderr.write(f"Copied {share}{end}", ending="")
 
     def _list(self) -> None:
         for release in Release.objects.all():
