@@ -24,7 +24,7 @@ from lab.matrix_staging import Outset, Staging, client_certificate, expected
 from lab.openconnects import Program, programs
 from lab.requirements import missing
 from lab.spaces import Corner
-from releases.matrix.ports import BenchFailed, Pair, Side, SignIn, Usage, Wire
+from releases.matrix.ports import BenchFailed, Pair, Side, SignIn, Unfit, Usage, Wire
 
 SLOTS: dict[Side, int] = {"old": 1, "new": 2}
 TRIAL_SECONDS = 1800
@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def bench(pair: Pair, *, part: str, users: int = 2, say: Say) -> Iterator[LabBench]:
+def bench(pair: Pair, *, part: str, users: int, say: Say) -> Iterator[LabBench]:
     """Build the lab's staging gateway for a part of the matrix; everything is gone at the end."""
     if reason := missing():
         raise BenchFailed(reason)
@@ -71,17 +71,24 @@ class LabBench:
         self._wire_up({program.version: program.path for program in found})
         say(f"staging {self._pair.new.release} beside {self._pair.old.release}")
         fence = self._port.facts().fence + 1
-        self._port.stage(self._pair.new, fence=fence, progress=lambda *_: None)
-        checked = self._port.check(self._pair.new.release, SLOTS["new"])
-        findings = [f"{finding.level}: {finding.say}" for finding in checked.findings]
-        if not checked.ok:
-            raise BenchFailed(f"ocgate's check refuses {self._pair.new.release}: {'; '.join(findings)}")
-        started = self._port.start(self._pair.new.release, SLOTS["new"], fence=fence)
-        self.upgrade = {"findings": findings, "ready_ms": started.ready_ms}
+        self.upgrade = self._bring_up(fence)
         for side, slot in SLOTS.items():
             self._port.shift({slot: 100}, seconds=TRIAL_SECONDS, fence=fence)
             self._seat(side, len(self._staging.names[side]))
         self._corners["stranger", 0] = self._staging.stranger()
+
+    def _bring_up(self, fence: int) -> Mapping[str, Any]:
+        """Stage, check and start the new release; Unfit where ocgate says no to it."""
+        try:
+            self._port.stage(self._pair.new, fence=fence, progress=lambda *_: None)
+            checked = self._port.check(self._pair.new.release, SLOTS["new"])
+            findings = [f"{finding.level}: {finding.say}" for finding in checked.findings]
+            if not checked.ok:
+                raise Unfit(f"ocgate's check refuses {self._pair.new.release}.", "\n".join(findings))
+            started = self._port.start(self._pair.new.release, SLOTS["new"], fence=fence)
+        except GiveUp as no:
+            raise Unfit(str(no), self.log("new")) from no
+        return {"findings": findings, "ready_ms": started.ready_ms}
 
     def _wire_up(self, found: dict[str, str]) -> None:
         folder = self._staging.place.folder / "matrix"
@@ -156,7 +163,9 @@ class LabBench:
     def usage(self, side: Side) -> Usage:
         slot = next((slot for slot in self._port.facts().slots if slot.slot == SLOTS[side]), None)
         if slot is None or not slot.pid:
-            raise BenchFailed(f"The {side} release does not run any more.")
+            if side == "new":
+                raise Unfit("The new release does not run any more.", self.log("new"))
+            raise BenchFailed("The old release does not run any more.")
         processes = _tree(self._gateway.machine.live / "proc", slot.pid)
         return Usage(
             cpu_seconds=sum(map(_cpu_seconds, processes)),

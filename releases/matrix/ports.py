@@ -1,12 +1,12 @@
 """What a test bench does: one staging gateway with the old and the new release side by side, and clients at it. Pure.
 
-settings.MATRIX_BENCH names a callable `bench(pair, *, part, say)` whose context is a Bench; lab.matrix has one made of
-namespaces. The tests ask only through this protocol, so they do not know what the gateway is made of.
+settings.MATRIX_BENCH names an Opener; lab.matrix has one that builds a gateway in namespaces. The tests ask only
+through this protocol, so they do not know what the gateway is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -20,6 +20,14 @@ Way = Literal["password", "wrong password", "certificate", "foreign certificate"
 
 class BenchFailed(Exception):
     """The bench can't go on, in one sentence. That says nothing about the release."""
+
+
+class Unfit(Exception):
+    """The new release can't be brought up, or is down: that is a verdict on it, in one sentence."""
+
+    def __init__(self, say: str, log: str = "") -> None:
+        super().__init__(say)
+        self.say, self.log = say, log
 
 
 class NoTunnel(Exception):
@@ -147,6 +155,14 @@ class Bench(Protocol):
     def usage(self, side: Side) -> Usage: ...
     def log(self, side: Side) -> str:
         """The end of the slot's log."""
+
+
+class Opener(Protocol):
+    """Builds a bench for a part of the matrix, with so many clients on each side; it is gone when the context ends."""
+
+    def __call__(
+        self, pair: Pair, *, part: str, users: int, say: Callable[[str], None]
+    ) -> AbstractContextManager[Bench]: ...
 
 
 @dataclass(frozen=True)
