@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import List
 
-from . import locks, statement
+from . import locks, policy, statement
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -33,7 +33,8 @@ def authorize(call: Call) -> Result:
             raise Refused("statement_bad", "The keys are not those that the approvers signed for; nothing was changed.")
         statement.approved(text, call.args["signatures"], call.paths.trust, kind="authorize")
         path = file(call.paths)
-        lines = "".join(line(key, program=call.paths.program) for key in keys)
+        name = policy.read(call.paths.trust).gateway
+        lines = "".join(line(key, program=call.paths.program, gateway=name) for key in keys)
         already = path.exists() and path.read_text() == lines
         if not already:
             _refuse_older(call.paths, statement.moment(fields["made"]))
@@ -51,12 +52,17 @@ def file(paths: Paths) -> Path:
     return paths.lib / "home" / ".ssh" / "authorized_keys"
 
 
-def line(key: str, *, program: Path) -> str:
-    """One line of authorized_keys: this key may run one command. Refused when it is no public key. Pure."""
+def line(key: str, *, program: Path, gateway: str) -> str:
+    """One line of authorized_keys: this key may run one command. Refused when it is no public key. Pure.
+
+    A CA that names no principals is believed for this gateway's own name only, so that one statement does for all
+    gateways and a certificate for one of them opens no other.
+    """
     forced = f'restrict,command="sudo -n {program} serve"'
     authority = AUTHORITY.fullmatch(key)
     if authority:
-        return f"{forced},{authority[1]} {authority[2]}\n"
+        options = authority[1] if "principals=" in authority[1] else f'{authority[1]},principals="{gateway}"'
+        return f"{forced},{options} {authority[2]}\n"
     if KEY.fullmatch(key) is None:
         raise Refused("bad_request", f"{key[:60]!r} is no public SSH key, as in an authorized_keys file.")
     return f"{forced} {key}\n"
