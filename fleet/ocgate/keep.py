@@ -17,7 +17,7 @@ from .config import Config
 from .errors import Answered
 from .paths import Paths
 from .run import ENV
-from .silence import Silence
+from .stealth import Stealth
 
 LOOK_SECONDS = 2.0
 REFRESH_SECONDS = 10.0
@@ -53,7 +53,7 @@ class Keeper:
         self._monitor: Optional["subprocess.Popen[bytes]"] = None
         self._refreshed = 0.0
         self._failed_start = 0.0
-        self._silence = Silence()
+        self._stealth = Stealth()
 
     def run(self) -> None:
         """Begin as after a reboot, then watch."""
@@ -62,7 +62,7 @@ class Keeper:
             while True:
                 self._await_event(LOOK_SECONDS)
                 self._attempt("table", self._restore_table)
-                self._attempt("silence", self._stay_silent)
+                self._attempt("stealth", self._stay_silent)
                 self._attempt("committed", self._keep_committed)
                 self._attempt("learnt", self._learn)
                 self._attempt("roamers", self._end_older)
@@ -119,9 +119,9 @@ class Keeper:
     def _stay_silent(self) -> None:
         # An adopted ocserv has the port itself, or must find it free when it is started again.
         if states.load(self._paths).adopted is None:
-            self._silence.hold(self._config)
+            self._stealth.hold(self._config)
         else:
-            self._silence.release()
+            self._stealth.release()
 
     def _keep_committed(self) -> None:
         """After a reboot nothing runs: the committed slot is started, and only that."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.ocgate.config import Config
-from fleet.ocgate.silence import Silence
+from fleet.ocgate.stealth import Stealth
 from tests.unit.ocgate.values import config
 
 
@@ -22,8 +22,8 @@ def here() -> Config:
 
 
 @pytest.fixture
-def silence() -> Iterator[Silence]:
-    held = Silence()
+def stealth() -> Iterator[Stealth]:
+    held = Stealth()
     yield held
     held.release()
 
@@ -50,18 +50,18 @@ def udp(port: int) -> str:
     return "answered"
 
 
-def test_the_port_is_silent_while_it_is_held(here: Config, silence: Silence) -> None:
+def test_the_port_is_silent_while_it_is_held(here: Config, stealth: Stealth) -> None:
     assert (tcp(here.port), udp(here.port)) == ("ConnectionRefusedError", "ConnectionRefusedError")
-    silence.hold(here)
-    silence.hold(here)
+    stealth.hold(here)
+    stealth.hold(here)
     assert (tcp(here.port), udp(here.port)) == ("TimeoutError", "TimeoutError")
-    silence.release()
+    stealth.release()
     assert (tcp(here.port), udp(here.port)) == ("ConnectionRefusedError", "ConnectionRefusedError")
 
 
-def test_what_another_process_listens_on_stays_with_it(here: Config, silence: Silence) -> None:
+def test_what_another_process_listens_on_stays_with_it(here: Config, stealth: Stealth) -> None:
     with socket.create_server(("127.0.0.1", here.port)):
-        silence.hold(here)
+        stealth.hold(here)
         assert tcp(here.port) == "connected"
-    silence.hold(here)
+    stealth.hold(here)
     assert tcp(here.port) == "TimeoutError"

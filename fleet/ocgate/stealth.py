@@ -20,7 +20,7 @@ SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
 NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
 
 
-class Silence:
+class Stealth:
     """One TCP and one UDP socket on each public address, as far as nobody else listens there."""
 
     def __init__(self) -> None:
