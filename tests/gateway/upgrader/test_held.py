@@ -58,8 +58,8 @@ def test_a_wrong_host_key(fleet: RealFleet, users: Users) -> None:
     gateways.close_all()
     page = fleet.page(fleet.go(rollout, "held"))
     assert "gw1 shows the ssh-ed25519 host key SHA256:" in page
-    assert "Nothing was sent to it. Compare the fingerprint on the machine's console; if it is right, pin it:" in page
-    assert f"manage.py gateway pin gw1. Then resume. {STAY}" in page
+    assert "Nothing was sent to it. Compare the fingerprint on the machine's console: the gateway's page shows" in page
+    assert f"both, and a second person can confirm the new one. Then resume. {STAY}" in page
     assert AuditEvent.objects.filter(verb="gateway.quarantined", subject=f"gateway:{fleet.row.pk}").count() == 1
     with pytest.raises(Refused, match="gw1 is quarantined"):
         fleet.act("resume", rollout)
