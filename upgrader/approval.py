@@ -9,7 +9,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from fleet.models import Gateway
 from releases import services as releases
-from upgrader import journal, rights
+from upgrader import drifted, journal, rights
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change
 from upgrader.models import Rollout
@@ -33,6 +33,7 @@ def check_use(rollout: Rollout, *, now: datetime) -> None:
     )
     check_release(rollout, now=now)
     check_gateways(rollout)
+    drifted.check(rollout)
 
 
 def hold_if_unusable(rollout: Rollout, *, now: datetime) -> bool:

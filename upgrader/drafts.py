@@ -14,7 +14,7 @@ from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
 from releases.models import Release
-from upgrader import plan, services
+from upgrader import drifted, plan, services
 from upgrader.models import Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy)
@@ -50,13 +50,29 @@ class Choice:
     def warning(self) -> str:
         return plan.downgrade_say(self.plan) if self.plan else ""
 
+    @property
+    def drift(self) -> str:
+        """Which drift the plan goes over, or stops at; "" when there is none."""
+        if self.plan is None:
+            return ""
+        if left := drifted.of_plan(self.plan):
+            return f"{drifted.said(left)} drifted from what was agreed, so this plan can't be submitted as it is."
+        return drifted.plan_say(self.plan)
+
+    @property
+    def drifted_number(self) -> int:
+        """How many gateways of the plan drifted, whether it includes that or not."""
+        if self.plan is None:
+            return 0
+        return len({entry["id"] for entry in (*self.plan["drift"], *drifted.of_plan(self.plan))})
+
 
 def pools(user: User) -> QuerySet[Pool]:
     """Pools on which the user may plan a rollout."""
     return pools_with(user, "submit_rollout")
 
 
-def choice(user: User, *, release: int, pool: int, strategy: int, now: datetime) -> Choice:
+def choice(user: User, *, release: int, pool: int, strategy: int, now: datetime, over_drift: bool = False) -> Choice:
     """Return the form with the plan that these ids give; 0 takes the first that there is."""
     releases = list(Release.objects.filter(state=Release.State.READY)[:200])
     mine, strategies = list(pools(user)[:200]), list(Strategy.objects.all()[:200])
@@ -71,7 +87,9 @@ def choice(user: User, *, release: int, pool: int, strategy: int, now: datetime)
     if made.release is None or made.pool is None or made.strategy is None:
         return refused(made, _missing(made))
     try:
-        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now))
+        return replace(
+            made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now, over_drift=over_drift)
+        )
     except Refused as refusal:
         return refused(made, refusal.say)
 

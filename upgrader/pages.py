@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from approvals.models import User
 from approvals.story import tell
-from upgrader import selectors
+from upgrader import drifted, selectors
 from upgrader.actions import Offer, offers
 from upgrader.models import Rollout
 from upgrader.picture import Picture, WaveRow
+from upgrader.plan import downgrade_say
 from upgrader.states import R, U, W
 from upgrader.why import why
 
@@ -38,9 +40,15 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "all_rows": rows is seen.gateways,
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
+        "warnings": [] if seen.state in FINISHED else warnings(rollout.plan),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
     }
+
+
+def warnings(plan: Mapping[str, Any]) -> list[str]:
+    """What must not be overlooked about a plan."""
+    return [say for say in (downgrade_say(plan), drifted.plan_say(plan)) if say]
 
 
 def names(seen: Picture) -> dict[str, str]:

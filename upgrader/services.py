@@ -15,7 +15,7 @@ from approvals.models import Actor, User
 from fleet.models import Gateway, Pool
 from releases import services as releases
 from releases.models import Release
-from upgrader import approval, engine, hint, journal, plan, rights
+from upgrader import approval, drifted, engine, hint, journal, plan, rights
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change, LostRace
@@ -39,11 +39,13 @@ STATE_WORDS = {
 }
 
 
-def draft(*, release: Release, pool: Pool, strategy: Strategy, by: User, now: datetime) -> Rollout:
+def draft(
+    *, release: Release, pool: Pool, strategy: Strategy, by: User, now: datetime, over_drift: bool = False
+) -> Rollout:
     """Compute the plan once and store it. Nothing happens until it is submitted and approved."""
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     rights.demand(actor, "submit", pool)
-    planned = plan_for(release, pool, strategy, now=now)
+    planned = plan_for(release, pool, strategy, now=now, over_drift=over_drift)
     with transaction.atomic():
         rollout = Rollout.objects.create(
             release=release,
@@ -74,16 +76,22 @@ def draft(*, release: Release, pool: Pool, strategy: Strategy, by: User, now: da
     return rollout
 
 
-def plan_for(release: Release, pool: Pool, strategy: Strategy, *, now: datetime) -> dict[str, Any]:
-    """The plan for every gateway of the pool that does not serve the release yet. Refused when nothing is to do."""
+def plan_for(
+    release: Release, pool: Pool, strategy: Strategy, *, now: datetime, over_drift: bool = False
+) -> dict[str, Any]:
+    """The plan for every gateway of the pool that does not serve the release yet. Refused when nothing is to do.
+
+    `over_drift`: name the drift that stands on them now, so that the rollout may start over exactly that.
+    """
     if why := releases.why_not_for(release, pool, now):
         raise Refused(why)
     gateways = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release=release.name)
     targets = [plan.Target(g.pk, g.name, g.release, g.sessions, g.failure_domain) for g in gateways if g.release]
     if not targets:
         raise Refused(f"No reachable gateway of {pool.name} needs {release.name}.")
+    standing = drifted.standing([target.id for target in targets]) if over_drift else []
     try:
-        return plan.build(
+        return {"drift": standing} | plan.build(
             release={
                 "name": release.name,
                 "version": release.version,
@@ -144,6 +152,7 @@ def hint_all(opened: Sequence[StepRun], rollout_id: int) -> None:
 def submit(rollout: Rollout, *, actor: Actor, seen_version: int, now: datetime) -> None:
     """Ask for approval of exactly this plan."""
     person = check_asked(rollout, "submit", actor=actor, seen_version=seen_version)
+    drifted.check(rollout)
     request = approvals.ask(
         kind=KIND,
         subject=f"rollout:{rollout.pk}",
@@ -170,6 +179,7 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
     if yes:
         approval.check_release(rollout, now=now)
         approval.check_gateways(rollout)
+        drifted.check(rollout)
         if why := plan.why_not_downgrade(rollout.plan, reason):
             raise Refused(why)
     approvals.decide(

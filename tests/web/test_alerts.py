@@ -181,3 +181,15 @@ def test_a_refused_errand_is_seen_and_asked_again(browse: Browse, gateway: Gatew
     assert browse("operator").post(path).status_code == 302
     assert browse("operator").post(path).status_code == 409
     assert Errand.objects.get().state == "due"
+
+
+def test_a_plan_says_which_drift_it_goes_over(browse: Browse, gateway: Gateway) -> None:
+    drifted(gateway, KEYS)
+    what, how = f.release(), f.strategy()
+    fields = {"release": what.pk, "pool": gateway.pool_id, "strategy": how.pk}
+    plain = browse("operator").get("/rollouts/new/", fields).content.decode()
+    assert "Include the drift of 1 gateway" in plain
+    assert "can&#x27;t be submitted as it is" in plain
+    page = browse("operator").post("/rollouts/new/", {**fields, "drift": "1"}, follow=True)
+    assert "This goes over the drift of 1 gateway: fra-gw-01" in page.content.decode()
+    assert_clean(page)

@@ -51,7 +51,7 @@ def rollout_new(request: HttpRequest) -> HttpResponse:
     """Choose release, pool and strategy; see the plan; store it. The plan that is stored is computed then, once."""
     user = person(request)
     ids = {name: number(request, name) for name in ("release", "pool", "strategy")}
-    choice = drafts.choice(user, **ids, now=timezone.now())
+    choice = drafts.choice(user, **ids, now=timezone.now(), over_drift=_over_drift(request))
     if request.method == "POST":
         try:
             return _draft(request)
@@ -70,8 +70,13 @@ def _draft(request: HttpRequest) -> HttpResponse:
         strategy=get_object_or_404(Strategy, pk=number(request, "strategy")),
         by=user,
         now=timezone.now(),
+        over_drift=_over_drift(request),
     )
     return redirect("rollout", rollout_id=rollout.pk)
+
+
+def _over_drift(request: HttpRequest) -> bool:
+    return "1" in (request.POST.get("drift"), request.GET.get("drift"))
 
 
 @require_safe
