@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import badness
+from lab import badness, contents
 from lab.bundle import Recipe, publish
 from lab.changes import built_at, shortened
 from lab.commands import Say, text
@@ -19,7 +19,7 @@ from lab.suites import Suite
 
 SUITES = ("bookworm", "trixie", "sid")
 # Part of each cache entry's key: raise it when the recipe below changes what comes out.
-RECIPE = "1"
+RECIPE = "2"
 PROGRAMS = {"usr/sbin/ocserv": "sbin", "usr/sbin/ocserv-worker": "sbin", "usr/bin/occtl": "bin"}
 
 
@@ -117,20 +117,22 @@ def _emptied(folder: Path) -> Path:
 
 def _unpack(packages: list[Path], tree: Path) -> None:
     """Unpack ocserv whole and of the others the libraries, newest of each package."""
-    names = {path.name.split("_")[0] for path in packages}
-    for name in sorted(names):
-        if name == "ocserv" or name.startswith(("lib", "zlib")):
-            text(["dpkg-deb", "--extract", str(newest(packages, name)), str(tree)])
+    names = sorted({path.name.split("_")[0] for path in packages})
+    chosen = [newest(packages, name) for name in names if name == "ocserv" or name.startswith(("lib", "zlib"))]
+    for path in chosen:
+        text(["dpkg-deb", "--extract", str(path), str(tree)])
+    contents.note(chosen, tree)
 
 
 def _assemble(package: Path, tree: Path, release: str) -> None:
-    """Lay out sbin/, bin/ and lib/ of a release folder from an unpacked package tree."""
+    """Lay out sbin/, bin/, lib/ and share/ of a release folder from an unpacked package tree."""
     prefix = Recipe(release, "0.0.0", "", "", "").prefix
-    programs = [package / source for source in PROGRAMS]
-    for name, library in closure(programs, package).items():
-        copy(library, tree / "lib" / name, mode=0o755)
-    for source, folder in PROGRAMS.items():
-        target = tree / folder / Path(source).name
-        copy(package / source, target, mode=0o755)
-        if is_elf(target):
-            relocate(target, prefix)
+    programs = {f"{folder}/{Path(source).name}": package / source for source, folder in PROGRAMS.items()}
+    libraries = closure(list(programs.values()), package)
+    sources = {**programs, **{f"lib/{name}": library for name, library in libraries.items()}}
+    for name, source in sources.items():
+        copy(source, tree / name, mode=0o755)
+    for name in programs:
+        if is_elf(tree / name):
+            relocate(tree / name, prefix)
+    contents.describe(package, tree, sources)
