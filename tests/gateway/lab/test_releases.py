@@ -66,12 +66,12 @@ def test_packing_again_gives_the_same_bytes(releases: list[Release]) -> None:
     assert pack(releases[0].tree) == (releases[0].folder / "bundle.tar.zst").read_bytes()
 
 
-def test_members_stay_in_three_folders_and_are_plain_files(releases: list[Release], tmp_path: Path) -> None:
+def test_members_stay_in_four_folders_and_are_plain_files(releases: list[Release], tmp_path: Path) -> None:
     for made in releases:
         (tmp_path / "tar").write_bytes(run(["zstd", "-dc", str(made.folder / "bundle.tar.zst")]))
         with tarfile.open(tmp_path / "tar") as archive:
             members = archive.getmembers()
-        assert {member.name.split("/")[0] for member in members} == {"bin", "lib", "sbin"}
+        assert {member.name.split("/")[0] for member in members} == {"bin", "lib", "sbin", "share"}
         assert all(member.isreg() or member.isdir() for member in members)
         assert not any(member.mode & 0o7022 for member in members)
 
