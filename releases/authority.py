@@ -99,6 +99,11 @@ def due(crl_pem: str) -> datetime | None:
     return min((at for at in found if at), default=None)
 
 
+def until(text: str) -> datetime | None:
+    """When the first of the CA's certificates expires."""
+    return min((one.not_valid_after_utc for one in certificates(text)), default=None)
+
+
 def stale(crl_pem: str, label: str, *, now: datetime) -> str:
     """Why the CRLs say nothing today, or ""."""
     until = due(crl_pem)

@@ -62,6 +62,11 @@ def fingerprint(armoured: str) -> str:
     return str(Cert.from_bytes(armoured.encode()).fingerprint).upper()
 
 
+def expires(armoured: str) -> datetime | None:
+    """When a key that was read before expires; None is never."""
+    return Cert.from_bytes(armoured.encode()).expiration
+
+
 def renewed(old: str, new: str) -> str:
     """Return `old` with all that `new` knows of the same key, armoured; a revocation once seen stays."""
     return str(Cert.from_bytes(old.encode()).merge(Cert.from_bytes(new.encode())))

@@ -16,7 +16,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.phrases import count
 from releases import authority, policy, signers, standing, statements
-from releases.models import ChannelPolicy, Release, TrustedSigner
+from releases.models import ChannelPolicy, Release, TrustedSigner, TrustStatement
 
 TRUST, RENEW, DISTRUST = "signer.trust", "signer.renew", "signer.distrust"
 CA_TRUST, POLICY = "ca.trust", "policy.change"
@@ -92,13 +92,36 @@ def take_crl(signer: TrustedSigner, crl: str, *, by: User | None, actor: Actor, 
 
     `by` is None for root at the machine itself. Return whether it was news.
     """
-    if by is not None and not rights.may(by, "releases.propose_trust", rights.EVERYTHING):
-        raise Refused("You may not do this: you lack the right releases.propose_trust.")
+    if by is not None:
+        _demand(by)
     with transaction.atomic():
         news = signers.take_crl(signer, crl, actor=actor, now=now)
         if news:
             statements.send_crl(signer.pk, actor=actor, now=now)
     return news
+
+
+def sign_statement(row: TrustStatement, data: bytes, *, by: User, actor: Actor, now: datetime) -> TrustStatement:
+    """Add a signer's signature over a trust statement, whoever of those with the right brings it."""
+    _demand(by)
+    kind = "p7s" if b"-----BEGIN PGP" not in data else "asc"
+    return statements.sign(row, data, kind=kind, actor=actor, now=now)
+
+
+def send_statement(row: TrustStatement, *, by: User, actor: Actor, now: datetime) -> int:
+    """Send a signed statement to the gateways that came since and trust an older one."""
+    _demand(by)
+    return statements.send_again(row, actor=actor, now=now)
+
+
+def draw_statement(*, by: User, actor: Actor, now: datetime) -> TrustStatement:
+    """Draw the trust statement anew: keys of approvers and lists of revoked certificates change without a vote here."""
+    _demand(by)
+    with transaction.atomic():
+        drawn = statements.draw(before=signers.known(), actor=actor, now=now)
+    if drawn is None:
+        raise Refused("Gateways were told exactly this already; there is nothing new to sign.")
+    return drawn
 
 
 def apply_trust(applied: Applied) -> None:
@@ -144,6 +167,11 @@ def _check_policy(wanted: policy.Policy) -> None:
         )
     if not 0 <= wanted.max_age_days <= 3650 or set(wanted.matrix) - set(policy.PARTS):
         raise Refused("A signature's age is 0 (any) to 3650 days, and the tests are static, functional and stress.")
+
+
+def _demand(by: User) -> None:
+    if not rights.may(by, "releases.propose_trust", rights.EVERYTHING):
+        raise Refused("You may not do this: you lack the right releases.propose_trust.")
 
 
 def _reason(why: str) -> str:

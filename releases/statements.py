@@ -28,6 +28,7 @@ from releases.signatures import Signed, Signer
 
 State = TrustStatement.State
 GOOD_FOR = timedelta(days=90)
+_NOT_OURS = (Gateway.State.LEFT, Gateway.State.PROPOSED)
 _ABOUT = ("serial", "made", "expires")  # differ between two statements that say the same
 
 
@@ -70,6 +71,22 @@ def sign(statement: TrustStatement, data: bytes, *, kind: str, actor: Actor, now
         row.save()
         audit.append("trust.signed", subject=subject(row), actor=actor, at=now, details=details)
         return row
+
+
+def older(statement: TrustStatement) -> list[Gateway]:
+    """Gateways that said themselves that they trust an older serial, and that nothing is on its way to."""
+    asked = errands.behind(subject(statement)).values("gateway")
+    rows = Gateway.objects.filter(inventory__trust__serial__lt=statement.serial).exclude(pk__in=asked)
+    return list(rows.exclude(state__in=_NOT_OURS).order_by("name"))
+
+
+def send_again(statement: TrustStatement, *, actor: Actor, now: datetime) -> int:
+    """Send it to those that trust an older one and were not asked; return to how many."""
+    with transaction.atomic():
+        if statement.state != State.SENT:
+            raise Refused(f"The trust statement {statement.serial} was not sent yet: it waits for signatures.")
+        about, args = subject(statement), {"statement": statement.pk}
+        return errands.send(older(statement), "trust", subject=about, args=args, now=now, actor=actor)
 
 
 def subject(statement: TrustStatement) -> str:
@@ -147,4 +164,4 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _gateways() -> list[Gateway]:
-    return list(Gateway.objects.exclude(state__in=[Gateway.State.LEFT, Gateway.State.PROPOSED]))
+    return list(Gateway.objects.exclude(state__in=_NOT_OURS))

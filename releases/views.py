@@ -1,9 +1,9 @@
-"""Releases: what may run, and who signed it. Adding one: intake.py."""
+"""The list of releases. Adding one: intake.py; one of them: release_views.py; who may sign: signer_views.py."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from approvals import people
@@ -21,16 +21,3 @@ def release_list(request: HttpRequest) -> HttpResponse:
         "may_add": user.has_perm("releases.add_release"),
     }
     return render(request, "releases/release_list.html", context)
-
-
-@require_safe
-def release_page(request: HttpRequest, release_id: int) -> HttpResponse:
-    """One release: what it is, who signed it, what changed."""
-    user = people.person(request)
-    release = get_object_or_404(selectors.releases_for(user), pk=release_id)
-    context = {
-        "release": release,
-        "signatures": release.signatures.select_related("signer").order_by("verified_at"),
-        "serving": selectors.serving(user, [release.name]).get(release.name, 0),
-    }
-    return render(request, "releases/release_page.html", context)

@@ -11,6 +11,8 @@ from fleet import enrol_views as enrol
 from fleet import install_views as install
 from fleet import views as fleet
 from releases import intake
+from releases import release_views as release
+from releases import signer_views as signers
 from releases import views as releases
 from upgrader.views import decisions, health, moves, overview, rollouts
 
@@ -28,7 +30,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
     path("releases/", releases.release_list, name="releases"),
     path("releases/add/", intake.release_add, name="release-add"),
-    path("releases/<int:release_id>/", releases.release_page, name="release"),
+    path("releases/<int:release_id>/", release.release_page, name="release"),
+    path("releases/<int:release_id>/pass/", release.release_pass, name="release-pass"),
+    path("releases/<int:release_id>/withdraw/", release.release_yank, name="release-yank"),
+    path("releases/<int:release_id>/compare/", release.release_choose, name="release-choose"),
+    path("releases/<int:release_id>/compare/<int:other_id>/", release.release_compare, name="release-compare"),
+    path("signers/", signers.signer_list, name="signers"),
+    path("signers/add/", signers.signer_add, name="signer-add"),
+    path("signers/<int:signer_id>/strike/", signers.signer_strike, name="signer-strike"),
+    path("signers/<int:signer_id>/crl/", signers.signer_crl, name="signer-crl"),
+    path("signers/trust/draw/", signers.trust_draw, name="trust-draw"),
+    path("signers/trust/<int:serial>/", signers.trust_text, name="trust-text"),
+    path("signers/trust/<int:serial>/sign/", signers.trust_sign, name="trust-sign"),
+    path("signers/trust/<int:serial>/send/", signers.trust_send, name="trust-send"),
+    path("signers/channels/<str:channel>/", signers.channel_policy, name="channel-policy"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/add/", enrol.gateway_add, name="gateway-add"),
     path("gateways/import/", enrol.gateway_import, name="gateway-import"),
