@@ -33,7 +33,13 @@ REASONS: Tuple[Tuple[str, str], ...] = (
     ("EE certificate key too weak", "the certificate's key is too weak"),
 )
 _ARMOUR = re.compile(r"-----BEGIN (?P<kind>CMS|PKCS7)-----\n(?P<body>[A-Za-z0-9+/=\n]+)-----END (?P=kind)-----\n")
-STRANGER = ("unable to get local issuer", "self-signed certificate", "unable to get issuer")
+# The last is a CA that only bears the same name.
+STRANGER = (
+    "unable to get local issuer",
+    "self-signed certificate",
+    "unable to get issuer",
+    "certificate signature failure",
+)
 
 
 def signer(text: str, signature: Dict[str, str], policy: Policy, trust: Path) -> Tuple[str, str]:
