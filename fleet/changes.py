@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals.changes import KINDS, Change
 from approvals.rights import SCOPES
-from fleet import enrolment, remedies
+from fleet import enrolment, errands, remedies, rotation
 from fleet.models import Pool
 
 SCOPES["pool"] = Pool
@@ -14,3 +14,8 @@ KINDS[enrolment.ENROL] = Change(ASK, CONFIRM, apply=enrolment.confirmed, rejecte
 KINDS[enrolment.LEAVE] = Change(ASK, CONFIRM, apply=enrolment.left)
 KINDS[enrolment.HOST_KEY] = Change(ASK, CONFIRM, apply=enrolment.repinned)
 KINDS[remedies.ADOPT] = Change(ASK, CONFIRM, apply=remedies.apply_adopted)
+
+errands.KINDS |= {"agree": remedies.put_conf_back, "adopt_conf": remedies.adopt_conf}
+KINDS[rotation.BEGIN] = Change(ASK, CONFIRM, apply=rotation.begun)
+KINDS[rotation.SWITCH] = Change(ASK, CONFIRM, apply=rotation.switched)
+errands.KINDS["authorize"] = rotation.authorize

@@ -10,7 +10,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from approvals.models import User
-from fleet.models import Gateway, Pool, PoolGroupObjectPermission, PoolUserObjectPermission
+from fleet import sealed
+from fleet.errors import GiveUp
+from fleet.gateways.dial import public_line
+from fleet.models import Credential, Errand, Gateway, Pool, PoolGroupObjectPermission, PoolUserObjectPermission
 from fleet.slots import GatewayView, view_of
 
 TROUBLE = (Gateway.State.UNREACHABLE, Gateway.State.QUARANTINED)
@@ -64,3 +67,26 @@ def fingerprint(key: str) -> str:
     except ValueError:
         return "unreadable"
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def credential(name: str) -> dict[str, Any]:
+    """One SSH credential as pages show it: since when, its public fingerprint; {} when there is none."""
+    row = Credential.objects.filter(name=name).first()
+    if row is None:
+        return {}
+    try:
+        public = public_line(sealed.unseal(name)).split()[1]
+    except (sealed.Unreadable, GiveUp) as unreadable:
+        return {"made_at": row.made_at, "trouble": str(unreadable)}
+    return {"made_at": row.made_at, "fingerprint": fingerprint(public)}
+
+
+def other_credentials(shown: tuple[str, ...]) -> QuerySet[Credential]:
+    """What else is sealed, by name; the secrets stay where they are."""
+    return Credential.objects.exclude(name__in=shown).defer("sealed").order_by("name")
+
+
+def latest_errands(gateways: list[int], subject: str) -> dict[int, Errand]:
+    """The newest errand of each gateway whose subject begins so."""
+    rows = Errand.objects.filter(gateway__in=gateways, subject__startswith=subject).order_by("created_at")
+    return {errand.gateway_id: errand for errand in rows}
