@@ -48,6 +48,7 @@ class ReleaseFiles:
     sha256: str
     statements: tuple[Statement, ...] = ()  # of kind "downgrade"
     tree: str = ""  # of what the bundle unpacks to
+    mend: bool = False  # put back what differs in a release that is there already
 
 
 @dataclass(frozen=True)
@@ -267,8 +268,10 @@ class Gateway(Protocol):
 
     def facts(self) -> Facts: ...
     def stage(self, files: ReleaseFiles, *, fence: int, progress: Progress) -> Staged: ...
-    def check(self, release: str, slot: int, *, conf: str = "") -> Checked: ...
-    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started: ...
+    def check(self, release: str, slot: int, *, conf: str = "", over: str = "") -> Checked:
+        """`over`: SHA-256 of the edited ocserv.conf on the host that may stand; `start` takes it too."""
+
+    def start(self, release: str, slot: int, *, conf: str = "", over: str = "", fence: int) -> Started: ...
     def probe(self, slot: int, *, user: str, password: str) -> Probed: ...
     def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted: ...
     def commit(self, slot: int, *, fence: int) -> bool:
@@ -286,6 +289,9 @@ class Gateway(Protocol):
 
     def agree(self, conf: str, *, fence: int) -> bool:
         """Make it the agreed one and write the operator's file; return whether it was so already."""
+
+    def adopt_conf(self, sha256: str, *, fence: int) -> bool:
+        """Make the file that is on the host the agreed one, if it is this one; return whether it was so already."""
 
     def reload(self, slot: int, conf: str, *, fence: int) -> bool:
         """Load it into a slot that runs, sessions stay; return whether it was so already."""

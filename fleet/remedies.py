@@ -15,7 +15,7 @@ from approvals import audit, changes, rights
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet import agreements, alerts, errands
+from fleet import agreements, alerts, errands, ports
 from fleet.drift import PARTS, trees_of
 from fleet.models import Alert, Errand
 
@@ -159,6 +159,20 @@ def put_back(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -
         errands.send([alert.gateway], kind, subject=subject(alert), args=args, now=now, actor=actor)
         about, details = f"gateway:{alert.gateway_id}", {"alert": alert.pk, "code": alert.code}
         audit.append("drift.put_back", subject=about, actor=actor, at=now, reason=why, details=details)
+
+
+def put_conf_back(job: errands.Job, gateway: ports.Gateway) -> str:
+    """The errand `agree`: the operator's file is written again as it was agreed."""
+    already = gateway.agree(job.args["conf"], fence=job.fence)
+    job.agreed("agreed", job.args["conf"])
+    return f"ocserv.conf on {job.gateway.name} {'was as agreed already' if already else 'is as agreed again'}."
+
+
+def adopt_conf(job: errands.Job, gateway: ports.Gateway) -> str:
+    """The errand `adopt_conf`: what is on the host becomes the agreed one, if it is still what people looked at."""
+    gateway.adopt_conf(job.args["sha256"], fence=job.fence)
+    job.agreed("agreed", job.args["sha256"])
+    return f"{job.gateway.name} takes its ocserv.conf for the agreed one now."
 
 
 def _errand(alert: Alert) -> tuple[str, dict[str, Any]]:

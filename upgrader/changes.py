@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fleet import errands
 from fleet.enrolment import BUSY
 from fleet.models import Gateway
+from upgrader import restage
 from upgrader.models import Upgrade
 
 
@@ -14,3 +16,4 @@ def busy_with_rollout(gateway: Gateway) -> str:
 
 
 BUSY.append(busy_with_rollout)
+errands.KINDS["restage"] = restage.restage

@@ -19,7 +19,7 @@ from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles
 from releases import services as releases
 from releases.models import Release
-from upgrader import advice, alive, approval, flow, journal
+from upgrader import advice, alive, approval, drifted, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import StepRun
 from upgrader.plan import parse_spec
@@ -128,6 +128,7 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         version=release.version,
         digest=release.digest,
         from_release=upgrade.from_release,
+        over=drifted.over(rollout.plan, upgrade.gateway_id),
         from_slot=upgrade.from_slot or 0,
         to_slot=upgrade.to_slot or 0,
         fence=claimed.fence,

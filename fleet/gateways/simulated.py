@@ -13,6 +13,7 @@ from typing import Literal
 from fleet.errors import GiveUp
 from fleet.gateways import answers
 from fleet.gateways import simulated_conf as confs
+from fleet.gateways.holdings import sha256_of
 from fleet.gateways.machine import Place, Slot
 from fleet.gateways.simulated_conf import ConfVerbs
 from fleet.gateways.simulated_facts import DISK_NEEDED, conf_changed, disk_free, raw_facts, snapshot
@@ -50,7 +51,7 @@ class MemoryGateway(ConfVerbs):
             self._may_stage(files, known)
             self._may_go_down(files)
         version = str(json.loads(files.manifest)["version"])
-        if known:
+        if known and not files.mend:
             return Staged(files.release, files.digest, version, already=True)
         for part in range(1, 11):
             # Outside the lock: a restore never waits for a stage.
@@ -58,21 +59,21 @@ class MemoryGateway(ConfVerbs):
             progress("bundle", files.size * part // 10, files.size)
         with self._asked(changes=True):
             self.machine.admit(fence)
-            if not (already := files.release in self.machine.releases):  # else somebody was faster
+            if not (already := files.release in self.machine.releases and not files.mend):  # else somebody was faster
                 with self._changed("stage"):
                     self.machine.releases[files.release] = (files.digest, version)
                     self._hold_release(files)
             return Staged(files.release, files.digest, version, already)
 
-    def check(self, release: str, slot: int, *, conf: str = "") -> Checked:
+    def check(self, release: str, slot: int, *, conf: str = "", over: str = "") -> Checked:
         with self._asked():
             self._staged(release)
             text = confs.usable(self.machine, conf)
-            findings = list(self._findings(release, self.machine.slot(slot)))
+            findings = list(self._findings(release, self.machine.slot(slot), over=over))
             findings += confs.findings(text, self.machine.releases[release][1])
             return Checked(ok=all(finding.level != "error" for finding in findings), findings=tuple(findings))
 
-    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started:
+    def start(self, release: str, slot: int, *, conf: str = "", over: str = "", fence: int) -> Started:
         self.world.sleep(self.world.pace / 5)
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
@@ -243,11 +244,11 @@ class MemoryGateway(ConfVerbs):
             say = f"Slot {slot} of {name} has {users} users; {cut_at_most} may be cut. It goes on."
             raise GiveUp(say, code="has_sessions")
 
-    def _findings(self, release: str, slot: Slot) -> Iterator[Finding]:
+    def _findings(self, release: str, slot: Slot, *, over: str) -> Iterator[Finding]:
         name = self.machine.name
         if slot.running and slot.release != release:
             yield Finding("error", "slot_busy", f"Slot {slot.number} of {name} runs {slot.release}.")
-        if conf_changed(self.machine):
+        if conf_changed(self.machine) and sha256_of(self.machine.holdings.conf) != over:
             yield Finding("error", "conf_changed", f"ocserv.conf on {name} was edited after it was agreed.")
         if disk_free(self.machine) < DISK_NEEDED:
             yield Finding("error", "not_enough_disk", f"{name} has less than {DISK_NEEDED // 1_000_000} MB free.")

@@ -119,6 +119,21 @@ class ConfVerbs(TrustVerbs):
                     held.words.append(sha256)
             return done
 
+    def adopt_conf(self, sha256: str, *, fence: int) -> bool:
+        with self._asked(changes=True):
+            self.machine.admit(fence)
+            held = self.machine.holdings
+            if sha256_of(held.conf) != sha256:
+                raise GiveUp(f"ocserv.conf on {self.machine.name} is another one by now.", code="conf_differs")
+            if held.agreed == held.conf:
+                return True
+            if sha256 not in (*held.agreed_before, *held.words):
+                refuse_beyond(self.machine, held.conf)
+            with self._changed("adopt_conf"):
+                held.confs[sha256] = held.conf
+                agree(self.machine, sha256)
+            return False
+
     def agree(self, conf: str, *, fence: int) -> bool:
         with self._asked(changes=True):
             self.machine.admit(fence)

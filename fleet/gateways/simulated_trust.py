@@ -160,6 +160,7 @@ class TrustVerbs(Simulated):
             raise GiveUp(say, code="downgrade")
 
     def _hold_release(self, files: ReleaseFiles) -> None:
+        self.machine.holdings.trees.pop(files.release, None)
         if files.tree:
             self.machine.holdings.trees[files.release] = files.tree
 

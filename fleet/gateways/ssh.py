@@ -72,12 +72,12 @@ class SshGateway:
         session, _ = self._borrow.take()
         return answers.staged(stage(session, files, fence=fence, progress=progress))
 
-    def check(self, release: str, slot: int, *, conf: str = "") -> Checked:
-        args = {"release": release, "slot": slot, **({"conf": conf} if conf else {})}
+    def check(self, release: str, slot: int, *, conf: str = "", over: str = "") -> Checked:
+        args = {"release": release, "slot": slot, **given(conf=conf, over=over)}
         return answers.checked(self._ask(Question("check", args, seconds=60)))
 
-    def start(self, release: str, slot: int, *, conf: str = "", fence: int) -> Started:
-        args = {"release": release, "slot": slot, **({"conf": conf} if conf else {})}
+    def start(self, release: str, slot: int, *, conf: str = "", over: str = "", fence: int) -> Started:
+        args = {"release": release, "slot": slot, **given(conf=conf, over=over)}
         question = Question("start", args, fence=fence, seconds=90)
         return answers.started(self._ask(question))
 
@@ -138,6 +138,9 @@ class SshGateway:
 
     def agree(self, conf: str, *, fence: int) -> bool:
         return answers.already(self._ask(Question("agree", {"conf": conf}, fence=fence, seconds=30)))
+
+    def adopt_conf(self, sha256: str, *, fence: int) -> bool:
+        return answers.already(self._ask(Question("adopt_conf", {"sha256": sha256}, fence=fence, seconds=30)))
 
     def reload(self, slot: int, conf: str, *, fence: int) -> bool:
         args = {"slot": slot, "conf": conf}
@@ -207,6 +210,7 @@ def stage_args(files: ReleaseFiles) -> Json:
     said = [{"text": said.text, "signatures": records(said.signatures)} for said in files.statements]
     return {
         **({"statements": said} if said else {}),
+        **({"mend": 1} if files.mend else {}),
         "release": files.release,
         "manifest": files.manifest,
         "sums": files.sums,
@@ -216,6 +220,11 @@ def stage_args(files: ReleaseFiles) -> Json:
         "sha256": files.sha256,
         "source": {"kind": "ssh"},
     }
+
+
+def given(**fields: str) -> Json:
+    """Optional fields that have a value."""
+    return {name: value for name, value in fields.items() if value}
 
 
 def records(signatures: Signatures) -> list[dict[str, str]]:

@@ -50,7 +50,7 @@ def _programs(folder: Path) -> List[Finding]:
 
 def _configuration(call: Call, folder: Path, number: int) -> List[Finding]:
     try:
-        start.refuse_changed_conf(call.config, call.paths)
+        start.refuse_changed_conf(call.config, call.paths, over=call.args.get("over", ""))
         source = confs.usable(call.config, call.paths, call.args.get("conf", ""))
         text = derive.derive(source, start.place_of(call.config, call.paths, number))
     except Refused as refusal:

@@ -70,16 +70,19 @@ VERBS: Dict[str, Verb] = {
             "source": source,
         },
         changes=True,
-        optional={"statements": statements},
+        optional={"statements": statements, "mend": whole(0, 1)},
     ),
-    "check": Verb({"release": _release, "slot": _slot}, optional={"conf": _sha256}),
-    "start": Verb({"release": _release, "slot": _slot}, changes=True, optional={"conf": _sha256}),
+    "check": Verb({"release": _release, "slot": _slot}, optional={"conf": _sha256, "over": _sha256}),
+    "start": Verb({"release": _release, "slot": _slot}, changes=True, optional={"conf": _sha256, "over": _sha256}),
     "configure": Verb(
         {"conf": text(CONF_MAX), "sha256": _sha256},
         changes=True,
         optional={"statement": text(STATEMENT_MAX), "signatures": approvals},
     ),
     "agree": Verb({"conf": _sha256}, changes=True),
+    "adopt_conf": Verb(
+        {"sha256": _sha256}, changes=True, optional={"statement": text(STATEMENT_MAX), "signatures": approvals}
+    ),
     "reload": Verb({"slot": _slot, "conf": _sha256}, changes=True),
     "inventory": Verb({}),
     "trust": Verb({"statement": text(STATEMENT_MAX), "signatures": approvals}, changes=True),

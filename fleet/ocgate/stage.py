@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict
 
-from . import counter, locks, policy, receive, shapes, trust
+from . import counter, locks, mend, policy, receive, shapes, trust
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -45,7 +45,7 @@ def stage(call: Call) -> Result:
         counter.allow(call.paths, call.args.get("statements", []), digest=manifest.digest)
         counter.refuse_lower(call.paths, release=name, digest=manifest.digest, counter=manifest.counter)
         folder = call.paths.release(name)
-        if folder.exists():
+        if folder.exists() and not call.args.get("mend"):
             return _there(folder, manifest)
         bundle = call.paths.incoming / f"{name}-{call.args['sha256'][:16]}.tar.zst"
         try:
@@ -183,7 +183,11 @@ def _unpack(call: Call, bundle: Path, folder: Path) -> None:
         ):
             (partial / name).write_bytes(call.args[field].encode())
         os.sync()
-        os.replace(partial, folder)
+        if folder.exists():
+            mend.mend(partial, folder)
+            shutil.rmtree(partial)
+        else:
+            os.replace(partial, folder)
     except (OSError, Refused):
         shutil.rmtree(partial, ignore_errors=True)
         raise

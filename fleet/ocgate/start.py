@@ -25,7 +25,7 @@ def start(call: Call) -> Result:
     call.config.slot(number)
     with locks.held(call.paths.run, f"slot-{number}", wait=2.0):
         states.admit(call.paths, call.fence)
-        refuse_changed_conf(call.config, call.paths)
+        refuse_changed_conf(call.config, call.paths, over=call.args.get("over", ""))
         counter.refuse_lower_here(call.paths, release)
         conf = call.args.get("conf", "")
         already, ready_ms = launch(call.config, call.paths, release=release, number=number, conf=conf)
@@ -107,10 +107,13 @@ def conf_sha256(path: Path) -> str:
         return ""
 
 
-def refuse_changed_conf(config: Config, paths: Paths) -> None:
-    """An edit on the host is drift: nothing new starts from it until a person has agreed."""
+def refuse_changed_conf(config: Config, paths: Paths, *, over: str = "") -> None:
+    """An edit on the host is drift: nothing new starts beside it until a person has agreed, or lets exactly it stand.
+
+    `over`: SHA-256 of the edited file that may stand. Slots are derived from the agreed one all the same.
+    """
     agreed = states.load(paths).agreed_sha256
-    if agreed and conf_sha256(config.ocserv_conf) != agreed:
+    if agreed and conf_sha256(config.ocserv_conf) not in (agreed, over):
         say = (
             f"{config.ocserv_conf} was changed on the host since it was agreed. Nothing was started, nobody was moved."
         )

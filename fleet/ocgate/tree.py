@@ -41,11 +41,12 @@ def of_folder(folder: Path) -> str:
         for name in folders + files:
             path = os.path.relpath(os.path.join(at, name), str(folder))
             if path not in PAPERS:
-                lines.append(_line_of(folder / path, path))
+                lines.append(line_of(folder / path, path))
     return digest(lines)
 
 
-def _line_of(place: Path, path: str) -> str:
+def line_of(place: Path, path: str) -> str:
+    """The line of one member as it lies in a folder."""
     seen = place.lstat()
     if stat.S_ISLNK(seen.st_mode):
         return line(path, LINK, LINK_MODE, os.readlink(str(place)))

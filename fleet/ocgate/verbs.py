@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Dict
 
 from . import (
+    adoptconf,
     authorize,
     check,
     configure,
@@ -31,6 +32,7 @@ VERBS: Dict[str, Callable[[Call], Result]] = {
     "start": start.start,
     "configure": configure.configure,
     "agree": configure.agree,
+    "adopt_conf": adoptconf.adopt_conf,
     "reload": configure.reload,
     "inventory": inventory.inventory,
     "trust": repin.repin,

@@ -20,6 +20,7 @@ class Job:
     version: str
     digest: str
     from_release: str
+    over: str  # SHA-256 of the edited ocserv.conf that the plan lets stand there; "" for none
     from_slot: int
     to_slot: int
     fence: int

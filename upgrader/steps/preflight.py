@@ -28,10 +28,10 @@ def as_planned(job: Job, facts: Facts) -> SlotRelease:
             " Draft the rollout anew.",
             code="not_as_planned",
         )
-    if facts.conf_changed:
+    if facts.conf_changed and (facts.raw.get("conf") or {}).get("sha256") != job.over:
         raise GiveUp(
             f"ocserv.conf on {job.gateway} was edited after it was agreed. Nothing was changed there."
-            " Put the agreed file back, then resume.",
+            " Put the agreed file back or adopt this one, then resume.",
             code="conf_changed",
         )
     if facts.trial is not None and ours(job, facts) is None:
