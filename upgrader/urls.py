@@ -15,6 +15,7 @@ from releases import intake
 from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
+from releases.matrix import views as tests
 from upgrader.views import decisions, health, moves, overview, rollouts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -31,6 +32,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
     path("releases/", releases.release_list, name="releases"),
     path("releases/add/", intake.release_add, name="release-add"),
+    path("releases/matrix/", tests.matrix, name="matrix"),
+    path("releases/matrix/cells/<int:cell_id>/", tests.matrix_cell, name="matrix-cell"),
+    path("releases/matrix/cells/<int:cell_id>/chart/", tests.matrix_chart, name="matrix-chart"),
     path("releases/<int:release_id>/", release.release_page, name="release"),
     path("releases/<int:release_id>/pass/", release.release_pass, name="release-pass"),
     path("releases/<int:release_id>/withdraw/", release.release_yank, name="release-yank"),
