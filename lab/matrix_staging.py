@@ -40,7 +40,8 @@ def extra_conf(index: int, *, bans: bool) -> str:
     lines += [f"route = {ROUTE6.format(index=index)}"]
     if bans:
         lines += [f"max-ban-score = {BAN_SCORE}", "ban-reset-time = 300"]
-        lines += ["ban-points-wrong-password = 10", "ban-points-connection = 1"]
+        # Unset, a ban lasts 5 s. The name is the old one of ban-time, which all versions know.
+        lines += ["ban-points-wrong-password = 10", "ban-points-connection = 1", "min-reauth-time = 300"]
     return "\n".join(lines) + "\n"
 
 
