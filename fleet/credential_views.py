@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import people, rights
 from approvals.errors import Refused
 from approvals.models import User
-from fleet import rotation, selectors
+from fleet import enrol_pages, rotation, selectors
 from fleet.models import KeyRotation
 
 ASK, CONFIRM = "fleet.enrol_gateway", "fleet.approve_gateway"
@@ -115,6 +115,5 @@ def _demand(person: User) -> None:
 
 
 def _demand_look(person: User) -> None:
-    looks = person.has_perm("approvals.view_auditevent")
-    if not looks and not any(rights.may(person, right, rights.EVERYTHING) for right in (ASK, CONFIRM)):
+    if not enrol_pages.sees_credentials(person):
         raise PermissionDenied

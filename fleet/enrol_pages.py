@@ -41,6 +41,14 @@ def acts(person: User, gateway: Gateway) -> Acts:
     )
 
 
+def sees_credentials(person: User) -> bool:
+    """Who may ask for or confirm gateways everywhere, and who reads the record, sees which credentials there are."""
+    over_all = (
+        rights.may(person, right, rights.EVERYTHING) for right in ("fleet.enrol_gateway", "fleet.approve_gateway")
+    )
+    return person.has_perm("approvals.view_auditevent") or any(over_all)
+
+
 def _about(request: Request, gateway: Gateway) -> bool:
     if request.subject == f"gateway:{gateway.pk}":
         return True

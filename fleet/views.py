@@ -30,6 +30,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
         "q": words,
         "pools": selectors.visible_pools(person(request)).count(),
         "may_enrol": selectors.pools_with(person(request), "enrol_gateway").exists(),
+        "sees_credentials": enrol_pages.sees_credentials(person(request)),
         "drifted": alert_pages.alerts_for(person(request)).filter(ended_at=None).count(),
     }
     template = "fleet/_gateway_rows.html" if request.headers.get("HX-Request") else "fleet/gateway_list.html"

@@ -32,7 +32,18 @@ ROUTES: dict[str, dict[str, int]] = {
     "/releases/{release}/pass/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/signers/": {**SEES, "stranger": 403},
     "/gateways/": {**SEES, "stranger": 200},
+    "/gateways/add/": {**SEES, "stranger": 200},
+    "/gateways/import/": {**SEES, "stranger": 200},
     "/gateways/{gateway}/": {**SEES, "stranger": 404},
+    "/gateways/{gateway}/install/": {**SEES, "stranger": 404},
+    "/gateways/{gateway}/install/run/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/gateways/{gateway}/uninstall/run/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/gateways/{gateway}/leave/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/gateways/{gateway}/host-key/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/credentials/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
+    "/credentials/rotate/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/credentials/1/sign/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/statements/1/both/": {"operator": 403, "oncall": 403, "auditor": 404, "stranger": 403},
     "/keys/": {**SEES, "stranger": 200},
     "/keys/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/changes/": {**SEES, "stranger": 200},
@@ -40,7 +51,7 @@ ROUTES: dict[str, dict[str, int]] = {
     "/audit/?verify=1&verb=rollout.": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/api/rollouts/{rollout}/": {**SEES, "stranger": 404},
 }
-OPEN = {"/sign-in/": 200, "/livez": 200, "/readyz": 200, "/sign-out/": 405, "/nowhere/": 404}
+OPEN = {"/sign-in/": 200, "/livez": 200, "/readyz": 200, "/sign-out/": 405, "/nowhere/": 404, "/kit/forged/": 410}
 
 
 @pytest.mark.parametrize("who", ["operator", "oncall", "auditor", "stranger"])
