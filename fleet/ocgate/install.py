@@ -60,7 +60,7 @@ def install(paths: Paths, wish: Wish, *, program: Path) -> int:
 def _refuse_bad(wish: Wish) -> None:
     if USER.fullmatch(wish.user) is None:
         raise Refused("bad_request", f"{wish.user!r} is no name for a system user.")
-    authorize.line(wish.key.strip(), program=PROGRAM)
+    _line(wish)
 
 
 def _files(paths: Paths, wish: Wish, *, program: Path) -> None:
@@ -112,12 +112,17 @@ def _account(paths: Paths, wish: Wish) -> None:
         states.write_whole(paths.lib / "user", wish.user + "\n", mode=0o644)
     keys = authorize.file(paths)
     keys.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    states.write_whole(keys, authorize.line(wish.key.strip(), program=PROGRAM), mode=0o644)
+    states.write_whole(keys, _line(wish), mode=0o644)
     states.write_whole(SUDOERS, sudoers(wish.user), mode=0o440)
     checked = run(["visudo", "-cf", str(SUDOERS)], timeout=10)
     if checked.code != 0:
         SUDOERS.unlink()
         raise Refused("not_ready", f"sudo refuses our rule: {checked.last_line[:200]}.")
+
+
+def _line(wish: Wish) -> str:
+    """The controller's line of authorized_keys."""
+    return authorize.line(wish.key.strip(), program=PROGRAM, gateway=policy.read(wish.trust).gateway)
 
 
 def sudoers(user: str) -> str:
