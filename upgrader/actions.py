@@ -64,7 +64,9 @@ def offers(seen: Picture, now: datetime) -> list[Offer]:
             tone=TONES.get(action, "plain"),
             shown=visible(seen, action),
             decision=action in DECISIONS or (action == "promote" and no_pass(seen)),
-            needs_reason=action in ("reject", "roll_back") or (action == "promote" and no_pass(seen)),
+            needs_reason=action in ("reject", "roll_back")
+            or (action == "promote" and no_pass(seen))
+            or (action == "approve" and bool(seen.downgrade)),
         )
         for action in order
     ]

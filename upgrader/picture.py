@@ -199,6 +199,7 @@ class Picture:
     at_once: int = 1
     drain_hours: float = 24.0
     state_migration: bool = False
+    downgrade: str = ""  # plan.downgrade_say
     held_from: str = ""
     decide_until: datetime | None = None
     request_state: str = ""

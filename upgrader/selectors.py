@@ -16,6 +16,7 @@ from fleet.selectors import pools_with, rights, visible_pools
 from fleet.slots import slot_views
 from upgrader.models import Rollout, StepRun, Upgrade, Verdict
 from upgrader.picture import GatewayRow, Judged, Picture, Step, WaveRow
+from upgrader.plan import downgrade_say
 from upgrader.states import ACTION_PERMISSION, ROLLOUT_OVER, Outcome, R, S, U, W
 
 CLOSE_UP = 50  # gateways of one page that are read with their facts and steps
@@ -102,6 +103,7 @@ def picture(rollout: Rollout, user: User, *, close_up: int = 0) -> Picture:
         at_once=int(spec.get("at_once", 1)),
         drain_hours=float(spec.get("drain", {}).get("deadline_hours", 24)),
         state_migration=rollout.release.state_migration,
+        downgrade=downgrade_say(plan),
         held_from=rollout.held_from,
         decide_until=request.expires_at if request and request.state == Request.State.OPEN else None,
         request_state=request.state if request else "",

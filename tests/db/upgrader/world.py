@@ -115,6 +115,17 @@ class Fleet:
                 run.run_step(step_id, opener=self.opener, clock=self.now)
         raise AssertionError("the work of one moment has no end")
 
+    def due_step(self, name: str, seconds: int = 300) -> StepRun:
+        """Let time pass until a step of this name is due; leave it undone."""
+        for _ in range(20 * seconds):
+            ids = engine.tick(now=self.now())
+            if found := StepRun.objects.filter(pk__in=ids, name=name).first():
+                return found
+            for step_id in ids[:1]:
+                run.run_step(step_id, opener=self.opener, clock=self.now)
+            self.seconds += 0 if ids else 1
+        raise AssertionError(f"{name} never came")
+
     def turn(self, seconds: float) -> None:
         """Let time pass, second by second."""
         for _ in range(int(seconds)):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from asn1crypto import cms as asn1
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given, settings, strategies
 
 from approvals.errors import Refused
@@ -69,7 +69,7 @@ def test_both_kinds_count_together() -> None:
 @pytest.mark.parametrize(
     "purpose", [company.MAIL, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]
 )
-def test_another_certificate_of_the_same_ca(purpose: company.ObjectIdentifier) -> None:
+def test_another_certificate_of_the_same_ca(purpose: ObjectIdentifier) -> None:
     other = company.person("Li", purposes=[purpose])
     assert "whose certificate is not for signing code (codeSigning)" in say(company.signature(other, SUMS))
 
