@@ -63,7 +63,7 @@ class S(StrEnum):
 class Outcome(StrEnum):
     """A verdict. Only PASS promotes by itself."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    PASS = "pass"  # nosec B105 # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     NO_EVIDENCE = "no_evidence"

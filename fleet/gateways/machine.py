@@ -274,7 +274,7 @@ class Machine:
         after = self.faults.bad_logins_after.get(slot.release)
         if after is None or slot.logins < after:
             return False
-        return random.Random(login).random() < self.faults.bad_login_share  # noqa: S311 - a simulation
+        return random.Random(login).random() < self.faults.bad_login_share  # nosec B311 # noqa: S311 - a simulation
 
     def _death(self, slot: Slot) -> float:
         seconds = self.faults.dies_after.get(slot.release) if slot.running else None

@@ -13,7 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Dict, Tuple
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
 
 from . import confs, derive, slots
 from . import state as states

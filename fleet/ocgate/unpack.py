@@ -51,7 +51,7 @@ def _pipe(bundle: Path, target: Path, size_max: int) -> None:
         stderr=subprocess.DEVNULL,
         env=ENV,
     )
-    assert child.stdout is not None
+    assert child.stdout is not None  # nosec B101 # tells the type checker what PIPE means
     try:
         with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
             _members(archive, target, size_max)
@@ -132,7 +132,7 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> N
         path.symlink_to(member.linkname)
         return
     source = archive.extractfile(member)
-    assert source is not None
+    assert source is not None  # nosec B101 # for the type checker: a regular file has one
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out, source:
         shutil.copyfileobj(source, out, 1024 * 1024)

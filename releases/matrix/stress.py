@@ -69,7 +69,7 @@ Taken = Mapping[Side, Samples]
 def measure(bench: Bench, load: Load, say: Say) -> Taken:
     """Run all rounds; slow."""
     taken: dict[Side, Samples] = {side: Samples(processes=bench.usage(side).processes) for side in SIDES}
-    dice = random.Random(0)  # noqa: S311  # an order, no secret
+    dice = random.Random(0)  # nosec B311 # noqa: S311 - an order, no secret
     with ThreadPoolExecutor(max_workers=load.users) as threads:
         for number in range(1, load.rounds + 1):
             say(f"round {number} of {load.rounds}, {load.users} users on each side", number - 1, load.rounds)
