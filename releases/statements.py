@@ -18,7 +18,8 @@ from django.db.models import Max
 
 from approvals import audit
 from approvals.errors import Refused
-from approvals.models import Actor, ApproverKey
+from approvals.models import Actor
+from approvals.statement import named
 from fleet import errands
 from fleet.models import Gateway
 from fleet.ocgate.statement import canonical
@@ -117,6 +118,7 @@ def _verified(name: str, data: bytes, row: TrustStatement, *, now: datetime) -> 
 
 def _content(serial: int, *, now: datetime) -> dict[str, Any]:
     active = [signer for signer in signers.known() if signer.active]
+    approvers = [{"name": name, "key": key.public_key} for name, key in named().items()]
     least = ChannelPolicy.objects.order_by("threshold").values_list("threshold", flat=True).first() or 1
     return {
         "format": 1,
@@ -128,20 +130,10 @@ def _content(serial: int, *, now: datetime) -> dict[str, Any]:
         "group": "",
         "openpgp": [{"group": one.group, "key": one.public_key} for one in active if one.kind == "openpgp"],
         "cas": [{"group": one.group, "pem": one.public_key, "crl": one.crl} for one in active if one.kind == "ca"],
-        "approvers": {"needed": 1, "keys": _approvers()},
+        "approvers": {"needed": 1, "keys": approvers},
         "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}",
     }
-
-
-def _approvers() -> list[dict[str, str]]:
-    """Active keys by their owners' names; a second key of somebody is name-2: each key counts once."""
-    rows, found, seen = ApproverKey.objects.filter(active=True, user__is_active=True), [], dict[str, int]()
-    for key in rows.select_related("user").order_by("user__username", "pk"):
-        name = key.user.username
-        seen[name] = seen.get(name, 0) + 1
-        found.append({"name": name if seen[name] == 1 else f"{name}-{seen[name]}", "key": key.public_key})
-    return found
 
 
 def _old(before: Sequence[Signer]) -> dict[str, Any]:
