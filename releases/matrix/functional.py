@@ -27,7 +27,11 @@ def password(bench: Bench) -> Outcome:
 
 def certificate(bench: Bench) -> Outcome:
     """A client with a certificate and no password gets in; one that another authority vouches for does not."""
-    let_in = _in_and_out(bench, SignIn(way="certificate"))
+    try:
+        let_in = _in_and_out(bench, SignIn(way="certificate"))
+    except NoTunnel as refused:
+        log = f"{refused.log}\n--- the server's log\n{bench.log('new')}"
+        return red(f"A client with a good certificate was refused: {refused.say}", log)
     try:
         bench.sign_in(SignIn(way="foreign certificate", seat=1)).close()
     except NoTunnel as refused:

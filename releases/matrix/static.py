@@ -112,7 +112,7 @@ def symbols(seen: Subject, found: Sequence[Binary]) -> Outcome:
     say = f"{len(found)} files need nothing that is not in the release, but Linux {least}"
     if unknown:
         return unclear(f"{say}. {_some('What these gateways run is not known', unknown)}")
-    return green(f"{say}: all {len(seen.hosts)} gateways have that.")
+    return green(f"{say}: all {len(seen.hosts)} gateways have that." if seen.hosts else f"{say}.")
 
 
 def configuration(seen: Subject, _: Sequence[Binary]) -> Outcome:
