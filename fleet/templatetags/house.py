@@ -32,7 +32,7 @@ def _strokes(name: str) -> str:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon, inline, in the colour of the text; the word beside it says the same, so it is hidden from readers."""
-    strokes = mark_safe(_strokes(name))  # nosec B308,B703 # noqa: S308 - from our own file, see above
+    strokes = mark_safe(_strokes(name))  # nosec B308, B703 # noqa: S308 - from our own file, see above
     return format_html(
         '<svg class="icon" viewBox="0 0 24 24" width="16" height="16" aria-hidden="true" focusable="false">{}</svg>',
         strokes,
