@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,12 +21,12 @@ NOW = factories.NOON
 
 
 @pytest.fixture(autouse=True)
-def people() -> Iterator[dict[str, User]]:
+def people() -> dict[str, User]:
     """Who may pass a release on, and who may agree to a red test."""
     cast = factories.cast()
     for name, codename in (("operator", "pass_release"), ("oncall", "approve_release")):
         cast[name].user_permissions.add(Permission.objects.get(codename=codename))
-    yield cast
+    return cast
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 
-from tests.unit.releases import desk
+from approvals.models import Request, User
+from releases.models import Signature, TrustedSigner
+from tests.unit.releases import company, desk
 
 pytestmark = pytest.mark.django_db
 LI = desk.key("li")
@@ -55,3 +58,55 @@ def test_unknown_names_are_errors() -> None:
         run("release", "yank", "x", "--reason", "y")
     with pytest.raises(CommandError, match="No signer has the fingerprint x"):
         run("signer", "drop", "x", "--reason", "y")
+
+
+class TestAfterTheFirstSetUp:
+    """A release is here: from now on the command only proposes."""
+
+    @pytest.fixture(autouse=True)
+    def _over(self, tmp_path: Path) -> None:
+        add_signer(tmp_path)
+        run("release", "add", desk.release(tmp_path / "in", LI))
+        (tmp_path / "kim.asc").write_text(desk.public(desk.key("kim")))
+        ola = User.objects.create(username="ola")
+        ola.user_permissions.add(Permission.objects.get(codename="propose_trust"))
+
+    def test_nobody_is_trusted_on_roots_word(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="The first set-up is over"):
+            run("signer", "add", tmp_path / "kim.asc", "--label", "Kim")
+        with pytest.raises(CommandError, match="The first set-up is over"):
+            run("signer", "drop", desk.fingerprint(LI), "--reason", "left")
+        assert [(row.label, row.active) for row in TrustedSigner.objects.all()] == [("Li", True)]
+
+    def test_it_proposes_in_somebodys_name(self, tmp_path: Path) -> None:
+        words = ("--by", "ola", "--reason", "joins")
+        said = run("signer", "add", tmp_path / "kim.asc", "--label", "Kim", *words)
+        waits = f"change {Request.objects.get().pk} waits for another person.\n"
+        assert said == f"Trust the signer Kim in the group release: {waits}"
+        assert "Strike Li off" in run("signer", "drop", desk.fingerprint(LI), *words)
+        assert TrustedSigner.objects.count() == 1
+
+    def test_the_same_again_changes_nothing(self, tmp_path: Path) -> None:
+        assert add_signer(tmp_path).startswith("Signatures of Li count from now on")
+        assert not Request.objects.exists()
+
+    def test_only_a_ca_has_a_list_of_revoked_certificates(self, tmp_path: Path) -> None:
+        (tmp_path / "crl.pem").write_text(company.crl())
+        with pytest.raises(CommandError, match="Li is a person's key"):
+            run("signer", "crl", desk.fingerprint(LI), tmp_path / "crl.pem")
+
+
+def test_a_ca_from_the_command_line_signs_a_release(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(company.authority().pem)
+    (tmp_path / "crl.pem").write_text(company.crl())
+    run("signer", "add", tmp_path / "ca.pem", "--label", "Code CA", "--crl", tmp_path / "crl.pem", "--group", "company")
+    folder = desk.release(tmp_path / "in")
+    sums = (folder / "SHA256SUMS").read_bytes()
+    (folder / "SHA256SUMS.p7s").write_bytes(company.signature(company.person("Li"), sums, form="DER"))
+    run("release", "add", folder)
+    kept = Signature.objects.get()
+    assert (kept.identity, kept.signer.group, kept.name) == ("CN=Li,O=Example", "company", "SHA256SUMS.p7s")
+    (tmp_path / "newer.pem").write_text(company.crl(until=company.START + 60 * company.DAY))
+    fingerprint = TrustedSigner.objects.get().fingerprint
+    assert run("signer", "crl", fingerprint, tmp_path / "newer.pem") == "The list is taken; gateways follow.\n"
+    assert run("signer", "crl", fingerprint, tmp_path / "newer.pem") == "This list is here already.\n"
