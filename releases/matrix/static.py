@@ -105,7 +105,7 @@ def symbols(seen: Subject, found: Sequence[Binary]) -> Outcome:
         return red(_some("Missing", lacking), "\n".join(lacking))
     oldest = max((one.kernel for one in found), default=())
     least = ".".join(map(str, oldest)) or "any"
-    old = [host.name for host in seen.hosts if _kernel(host.kernel) < oldest]
+    old = [host.name for host in seen.hosts if () < _kernel(host.kernel) < oldest]
     if old:
         return red(f"Its libc needs Linux {least}; {_some('older', old)}")
     unknown = [host.name for host in seen.hosts if not _kernel(host.kernel)]
