@@ -43,8 +43,8 @@ def refuse_lower(paths: Paths, *, release: str, digest: str, counter: int) -> No
 
 def refuse_lower_here(paths: Paths, release: str) -> None:
     """The same for a release that was unpacked here."""
-    if release == "adopted":
-        return
+    if not paths.release(release).is_dir():
+        return  # adopted, or nothing that could start
     try:
         digest = hashlib.sha256((paths.release(release) / "manifest.json").read_bytes()).hexdigest()
     except OSError:

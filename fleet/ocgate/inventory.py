@@ -26,7 +26,8 @@ from .state import State
 LOGINS_MOST = 50
 DIFF_MOST = 64 * 1024
 _AT = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)([+-]\d\d):?(\d\d)"
-_LOGIN = re.compile(rf"(\S+)\s+\S+\s+(\S+)\s+{_AT}\s+(?:-\s+{_AT}|(still|gone|-\s+\S+)).*")
+# ocserv writes its users there too, with the tunnel for a terminal: they are no logins on the host.
+_LOGIN = re.compile(rf"(\S+)\s+(?:pts/|tty|console|ssh|:)\S*\s+(\S+)\s+{_AT}\s+(?:-\s+{_AT}|(still|gone|-\s+\S+)).*")
 
 
 def inventory(call: Call) -> Result:
@@ -41,7 +42,7 @@ def inventory(call: Call) -> Result:
         "slots": [_slot(slot, state, paths) for slot in slots.every(call.config, state, paths) if slot.running],
         "authorized_keys_sha256": receive.sha256_of(authorize.file(paths)),
         "counter": counter.highest(state, paths),
-        "logins": logins(run(["last", "-w", "-i", "-n", "60", "--time-format", "iso"], timeout=5).out),
+        "logins": logins(run(["last", "-w", "-i", "-n", "5000", "--time-format", "iso"], timeout=5).out),
     }
 
 

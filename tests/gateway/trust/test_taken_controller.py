@@ -184,8 +184,9 @@ def test_he_reads_no_secret_of_the_operator(taken: Taken) -> None:
     key = gateway.run(["sh", "-c", "sed -n 2p /etc/ocserv/server.key"]).strip()
     for text in (*said, log):
         assert [secret for secret in (*SECRETS, key, gateway.probe.password) if secret in text] == []
-    assert "camouflage_secret = (masked-1)" in said[1]
+    assert "+camouflage_secret = " in said[1]
     assert "something went wrong with (masked) here" in said[2]
+    assert "radius[config=/etc/radcli.conf,groupconfig=true]" in said[1]
 
 
 def heard(taken: Taken, verb: str) -> str:

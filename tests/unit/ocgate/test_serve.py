@@ -11,6 +11,7 @@ import pytest
 
 from fleet.ocgate import schema, serve, verbs
 from fleet.ocgate.call import Call, Result
+from fleet.ocgate.errors import Refused
 from tests.unit.ocgate.values import CONFIG, paths
 
 
@@ -79,3 +80,19 @@ def test_a_password_is_not_logged(tmp_path: Path) -> None:
     spoken(tmp_path, request("probe", slot=3, user="ann", password="hunter2"))
     assert "hunter2" not in paths(tmp_path).log.read_text()
     assert logged(tmp_path)[0]["verb"] == "probe"
+
+
+def test_what_is_said_and_logged_carries_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = tmp_path / "ocserv.conf"
+    conf.write_text("camouflage_secret = correct-horse\n")
+
+    def quoting(call: Call) -> Result:
+        raise Refused("start_failed", f"ocserv ended: bad value correct-horse, {call.args['password']} was tried.")
+
+    monkeypatch.setitem(verbs.VERBS, "probe", quoting)
+    monkeypatch.setitem(CONFIG, "ocserv_conf", str(conf))
+    wrong = b'{"v":2,"id":"1","verb":"probe","args":{"slot":1,"user":"probe","password":"hunter2 and more"},"x":1}\n'
+    said = spoken(tmp_path, request("probe", slot=1, user="probe", password="pass word, long"), wrong)[1]  # noqa: S106
+    assert said[0]["error"]["say"] == "ocserv ended: bad value (masked), (masked) was tried."
+    text = paths(tmp_path).log.read_text() + json.dumps(said)
+    assert [secret for secret in ("correct-horse", "pass word", "hunter2") if secret in text] == []
