@@ -14,6 +14,7 @@ def trust(job: errands.Job, gateway: ports.Gateway) -> str:
         raise GiveUp("The trust statement is gone. Draw a new one at Signers.", code="statement_gone")
     signatures = [(signature["name"], signature["text"]) for signature in row.signatures]
     pinned = gateway.trust(row.text, signatures, fence=job.fence)
+    job.agreed("trust", pinned.sha256)
     return f"{job.gateway.name} {'trusted so already' if pinned.already else 'trusts so now'}: serial {pinned.serial}."
 
 
@@ -23,4 +24,5 @@ def crl(job: errands.Job, gateway: ports.Gateway) -> str:
     if row is None or not row.crl:
         raise GiveUp("The CA's list of revoked certificates is gone. Upload one at Signers.", code="crl_gone")
     pinned = gateway.crl(row.crl, fence=job.fence)
+    job.agreed("trust", pinned.sha256)
     return f"{job.gateway.name} {'had the list already' if pinned.already else 'has the newer list'} of {row.label}."
