@@ -15,10 +15,10 @@ from pytest_django import Settings
 
 from approvals import audit
 from approvals.models import AuditEvent, User
-from releases import archive
+from releases import archive, signers
 from releases.models import Release, TrustedSigner
-from tests.db.releases.cast import NOW, kept, refused, take_in, trust
-from tests.unit.releases import desk
+from tests.db.releases.cast import NOW, OLA, kept, refused, take_in, trust
+from tests.unit.releases import company, desk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("li")]
 LI, KIM, EVE = desk.key("li"), desk.key("kim"), desk.key("eve")
@@ -209,6 +209,25 @@ def test_any_flipped_bit_is_refused(tmp_path: Path, repository: Path, name: str,
     bit = int(where * len(good) * 8)
     bad = bytearray(good)
     bad[bit // 8] ^= 1 << bit % 8
+    (folder / name).write_bytes(bad)
+    try:
+        assert refused(folder, repository)
+    finally:
+        (folder / name).write_bytes(good)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=strategies.sampled_from((*FILES[:4], "SHA256SUMS.p7s")), where=strategies.floats(0, 1, exclude_max=True))
+def test_any_flipped_bit_is_refused_under_a_ca(tmp_path: Path, repository: Path, name: str, where: float) -> None:
+    folder = tmp_path / "in"
+    if not folder.exists():
+        ca = signers.read(company.authority().pem, label="Code CA", crl=company.crl(), now=NOW)
+        signers.trust(ca, actor=OLA, now=NOW)
+        sums = (desk.release(folder) / "SHA256SUMS").read_bytes()
+        (folder / "SHA256SUMS.p7s").write_bytes(company.signature(company.person(), sums, form="DER"))
+    good = (folder / name).read_bytes()
+    bad = bytearray(good)
+    bad[int(where * len(good))] ^= 1 << int(where * len(good) * 8) % 8
     (folder / name).write_bytes(bad)
     try:
         assert refused(folder, repository)

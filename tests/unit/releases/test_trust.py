@@ -176,6 +176,26 @@ def test_signatures_by_gpg(gpg: Path, options: list[str], answer: str) -> None:
         assert verified(sig, signers=[old]) == [fingerprint]
 
 
+def test_one_signer_under_two_key_ids_is_one(gpg: Path) -> None:
+    listed = run_gpg(gpg, "--with-colons", "--list-keys").decode().splitlines()
+    primary = next(line.split(":")[9] for line in listed if line.startswith("fpr:"))
+    run_gpg(gpg, "--quick-add-key", primary, "rsa2048", "sign", "never")
+    listed = run_gpg(gpg, "--with-colons", "--list-keys").decode().splitlines()
+    both = [line.split(":")[9] for line in listed if line.startswith("fpr:")]
+    sigs = [run_gpg(gpg, "--local-user", f"{one}!", "--detach-sign", data=SUMS) for one in both]
+    assert len({Sig.from_bytes(sig).issuer_fingerprint for sig in sigs}) == 2
+    fingerprint, key = openpgp.public_key(run_gpg(gpg, "--export").decode(), now=NOW)
+    old = Signer(fingerprint, "Old", key, active=True)
+    assert verified(*sigs, signers=[old]) == [fingerprint]
+    assert "signatures of 1 trusted signers, but needs 2" in say(*sigs, signers=[old], threshold=2)
+
+
+def test_a_signature_from_the_future_is_refused(gpg: Path) -> None:
+    sig = run_gpg(gpg, "--faked-system-time", "20400101T000000!", "--detach-sign", data=SUMS)
+    fingerprint, key = openpgp.public_key(run_gpg(gpg, "--export").decode(), now=NOW)
+    assert "does not fit" in say(sig, signers=[Signer(fingerprint, "Old", key, active=True)])
+
+
 class TestPublicKey:
     def test_reads_one(self) -> None:
         assert openpgp.public_key(desk.public(LI), now=NOW)[0] == desk.fingerprint(LI)
