@@ -77,10 +77,9 @@ def picture(rollout: Rollout, user: User, *, close_up: int = 0) -> Picture:
     near = _close_up(waves, rows, close_up)
     _read_close(rows, near)
     verdicts = {v.wave_id: v for v in Verdict.objects.filter(wave__rollout=rollout).order_by("at", "final")}
-    plan = rollout.plan
+    plan, request = rollout.plan, rollout.request
     spec = plan.get("spec", {})
     planned = {wave["number"]: wave for wave in plan.get("waves", [])}
-    request = rollout.request
     return Picture(
         id=rollout.pk,
         state=R(rollout.state),
