@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fleet.bundles import Download
 from fleet.inventory import Inventory
 
 Weights = Mapping[int, int]
@@ -48,6 +49,7 @@ class ReleaseFiles:
     sha256: str
     statements: tuple[Statement, ...] = ()  # of kind "downgrade"
     tree: str = ""  # of what the bundle unpacks to
+    download: Download | None = None  # None: the bundle's bytes are sent
     mend: bool = False  # put back what differs in a release that is there already
 
 

@@ -9,6 +9,7 @@ import threading
 import warnings
 from types import FrameType
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "upgrader.settings")
@@ -17,9 +18,13 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 pages = get_asgi_application()
 
 # Needs Django to be set up.
+from upgrader.download import Desk, download, is_download  # noqa: E402
 from upgrader.hub import hub  # noqa: E402
 from upgrader.receiving import is_upload, upload  # noqa: E402
 from upgrader.stream import Receive, Scope, Send, stream  # noqa: E402
+from upgrader.turns import Turns  # noqa: E402
+
+desk = Desk(Turns(settings.DOWNLOAD_RATE))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,6 +33,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await lifespan(receive, send)
     elif scope["type"] == "http" and scope["path"] == "/live/" and scope["method"] == "GET":
         await stream(scope, receive, send, hub=hub)
+    elif scope["type"] == "http" and is_download(scope):
+        await download(scope, receive, send, desk=desk)
     elif scope["type"] == "http" and is_upload(scope):
         await upload(scope, receive, send, pages=pages)
     else:

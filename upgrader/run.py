@@ -17,6 +17,7 @@ from fleet.errors import GiveUp, RetryLater
 from fleet.models import Gateway as GatewayRow
 from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles
+from releases import downloads
 from releases import services as releases
 from releases.models import Release
 from upgrader import advice, alive, approval, drifted, flow, journal
@@ -142,16 +143,16 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         earlier=claimed.step.result,
         now=clock(),
         probe=probe_account(upgrade.gateway),
-        files=lambda: files_of(release, now=clock()),
+        files=lambda: files_of(release, upgrade.gateway, now=clock()),
         progress=progress,
         keep=keep_archive,
     )
 
 
-def files_of(release: Release, *, now: datetime) -> ReleaseFiles:
-    """What the gateway is sent; a release that may no longer be sent stops the step."""
+def files_of(release: Release, gateway: GatewayRow, *, now: datetime) -> ReleaseFiles:
+    """What the gateway is sent, or fetches if it calls in; a release that may no longer be sent stops the step."""
     try:
-        return releases.files(release, now=now)
+        return downloads.offered(releases.files(release, now=now), release, gateway, now=now)
     except Refused as no:
         raise GiveUp(no.say, code="release_refused")
 

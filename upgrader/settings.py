@@ -163,6 +163,11 @@ if S3_BUCKET:
         },
     }
 
+# Where gateways that call in download bundles from, "https://handover.example.org"; empty: all get them over SSH.
+DOWNLOAD_URL = os.environ.get("HANDOVER_DOWNLOAD_URL", "").rstrip("/")
+DOWNLOAD_RATE = int(os.environ.get("HANDOVER_DOWNLOAD_RATE", "0"))  # bytes a second for all downloads; 0: no limit
+TICKET_MINUTES = int(os.environ.get("HANDOVER_TICKET_MINUTES", "15"))
+
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True

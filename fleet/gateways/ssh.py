@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fleet.bundles import source
 from fleet.errors import GiveUp
 from fleet.gateways import answers, answers_trust
 from fleet.gateways.answers import GatewayBug
@@ -218,7 +219,7 @@ def stage_args(files: ReleaseFiles) -> Json:
         "signatures": records(files.signatures),
         "size": files.size,
         "sha256": files.sha256,
-        "source": {"kind": "ssh"},
+        "source": source(files.download),
     }
 
 

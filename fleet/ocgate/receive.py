@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -15,6 +16,7 @@ from .errors import Refused, Retry
 from .run import ENV
 
 STALLED_SECONDS = 20
+TELL_SECONDS = 2.0
 CURL_STALLED, CURL_WRITE_FAILED = 28, 23
 CURL_NO_RANGE = (33, 36)
 
@@ -70,17 +72,36 @@ def _by_curl(call: Call, bundle: Path, size: int) -> None:
     config = f'url = "{source["url"]}"\nheader = "Authorization: Bearer {source["ticket"]}"\n'
     call.progress("downloading", done=_length(bundle), total=size)
     argv = curl_line(bundle, size=size, rate=int(source["rate"]))
-    done = subprocess.run(argv, input=config.encode(), capture_output=True, env=ENV, check=False)
-    if done.returncode in CURL_NO_RANGE:
+    code = _watched(call, argv, config.encode(), bundle)
+    if code in CURL_NO_RANGE:
         bundle.unlink(missing_ok=True)
-    if done.returncode == CURL_STALLED:
+    if code == CURL_STALLED:
         say = f"The download stalled for {STALLED_SECONDS} s at {_length(bundle)} of {size} bytes; the part is kept."
         raise Retry("download_stalled", say)
-    if done.returncode == CURL_WRITE_FAILED:
+    if code == CURL_WRITE_FAILED:
         raise OSError(errno.ENOSPC, "No space left on device")
-    if done.returncode != 0:
-        say = f"The download ended early (curl {done.returncode}) at {_length(bundle)} of {size} bytes."
+    if code != 0:
+        say = f"The download ended early (curl {code}) at {_length(bundle)} of {size} bytes."
         raise Retry("bundle_cut_short", say)
+
+
+def _watched(call: Call, argv: List[str], config: bytes, bundle: Path) -> int:
+    """Run curl and tell how far it is: the controller takes long silence for a worker that died. Its exit code."""
+    quiet = subprocess.DEVNULL
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, env=ENV)
+    try:
+        assert child.stdin is not None  # nosec B101 # tells the type checker what PIPE means
+        with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+            stdin.write(config)
+        while True:
+            try:
+                return child.wait(TELL_SECONDS)
+            except subprocess.TimeoutExpired:
+                call.progress("downloading", done=_length(bundle), total=call.args["size"])
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
 
 
 def curl_line(bundle: Path, *, size: int, rate: int) -> List[str]:
