@@ -60,7 +60,8 @@ def matrix_chart(request: HttpRequest, cell_id: int) -> HttpResponse:
 def grid(user: User, page: str | None) -> dict[str, Any]:
     """The context of _matrix_now.html."""
     ran = MatrixRun.objects.filter(release=OuterRef("pk"))
-    chosen = Paginator(release_selectors.releases_for(user).filter(Exists(ran)), COLUMNS).get_page(page)
+    tested = release_selectors.releases_for(user).filter(Exists(ran)).order_by("-counter", "name")
+    chosen = Paginator(tested, COLUMNS).get_page(page)
     columns = selectors.columns(chosen.object_list)
     open_ = [_open(run) for run in selectors.under_way(chosen.object_list)]
     return {

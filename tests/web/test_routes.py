@@ -28,6 +28,7 @@ ROUTES: dict[str, dict[str, int]] = {
     "/releases/add/": {"operator": 200, "oncall": 403, "auditor": 403, "stranger": 403},
     "/api/releases/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/releases/{release}/": {**SEES, "stranger": 404},
+    "/releases/matrix/": {**SEES, "stranger": 200},
     "/releases/{release}/compare/{release}/": {**SEES, "stranger": 404},
     "/releases/{release}/pass/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/signers/": {**SEES, "stranger": 403},
