@@ -44,9 +44,12 @@ def look(gateway: Gateway, *, opener: Opener, now: datetime) -> None:
 
 def agreed_for(gateway: Gateway, known: Mapping[str, Agreement], there: Inventory) -> Agreed:
     """Everything that should be on the gateway now."""
+    noted = trees_of(_shown(known, "release"))
     kept = Release.objects.filter(name__in=[held.release for held in there.releases])
+    if gateway.adapter == Gateway.Adapter.MEMORY:
+        kept = kept.exclude(name__in=noted)  # it was made with a release that has the name only
     releases = {name: (tree, digest) for name, tree, digest in kept.values_list("name", "tree", "digest")}
-    trees = trees_of(_shown(known, "release")) | {name: tree for name, (tree, _) in releases.items() if tree}
+    trees = noted | {name: tree for name, (tree, _) in releases.items() if tree}
     open_kinds = gateway.errands.filter(state__in=[Errand.State.DUE, Errand.State.CLAIMED]).values_list(
         "kind", flat=True
     )
@@ -75,6 +78,8 @@ def _committed(gateway: Gateway, noted: Agreement | None) -> str:
     last = over.select_related("wave__rollout__release").first()
     if last is None or (noted and noted.at > last.since):
         return noted.value if noted else ""
+    if gateway.facts_at is None or gateway.facts_at < last.since:
+        return ""  # what we know of it is from before
     return last.from_release if last.state == U.ROLLED_BACK else last.wave.rollout.release.name
 
 

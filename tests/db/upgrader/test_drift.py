@@ -93,6 +93,7 @@ def test_a_changed_file_of_a_release_and_a_strange_ocgate_are_two_alerts(fleet: 
 
 
 def test_the_tree_that_intake_computed_counts_from_the_start(fleet: Fleet) -> None:
+    Gateway.objects.update(adapter="ssh")
     digest = fleet.machines["gw-1"].machine.releases[OLD][0]
     Release.objects.filter(pk=fleet.release.pk).update(name=OLD, digest=digest, tree="d" * 64)
     look(fleet)
@@ -107,7 +108,10 @@ def test_a_gateway_that_goes_where_a_rollout_sends_it_has_not_drifted(fleet: Fle
     look(fleet, first)
     assert opened(first) == {}
     fleet.machines[first].restore("previous", fence=10_000)
-    Gateway.objects.filter(name=first).update(release=OLD)
+    Gateway.objects.filter(name=first).update(release=OLD, facts_at=fleet.now() - timedelta(hours=1))
+    look(fleet, first)
+    assert opened(first) == {}  # the row's facts are from before the commit
+    Gateway.objects.filter(name=first).update(facts_at=fleet.now())
     look(fleet, first)
     assert opened(first)["version"].say == f"{first} serves {OLD}; what was rolled out to it last is {NEW}."
 
