@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--user", default="ocgate")
     make.add_argument("--key", required=True, help="the controller's public SSH key")
     make.add_argument("--config", required=True, type=Path)
-    make.add_argument("--trust", required=True, type=Path, help="folder with policy.json and openpgp.gpg")
+    make.add_argument("--trust", required=True, type=Path, help="folder with policy.json, openpgp.gpg, ca-N.pem")
     first = make.add_mutually_exclusive_group()
     first.add_argument(
         "--adopt", action="store_true", help="the ocserv that runs here now becomes slot 1; nobody is cut"
