@@ -18,6 +18,7 @@ from releases import authority, channels, openpgp, policy, proposals, standing, 
 from releases.models import Release, TrustedSigner, TrustStatement
 
 WAYS = ("release", "product", "version", "counter", "architecture", "source", "built", "state_migration")
+MADE = {"builder": "Built by", "source": "Built from", "revision": "At revision", "place": "Built at"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def release_context(release: Release, user: User, *, now: datetime) -> dict[str,
         "may_pass": rights.may(user, channels.ASK, rights.EVERYTHING),
         "may_yank": rights.may(user, "releases.yank_release", rights.EVERYTHING),
         "libraries": libraries,
+        "made": [(MADE.get(name, name), value) for name, value in release.provenance.items()],
         "others": Release.objects.filter(product=release.product).exclude(pk=release.pk)[:50],
     }
 

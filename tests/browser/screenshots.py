@@ -30,6 +30,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
     change = site.scene("change")
     alert = site.scene("alert")
+    candidate = site.scene("trust")
     return made | {
         "alert": ("operator", f"/alerts/{alert}/"),
         "alert-oncall": ("oncall", f"/alerts/{alert}/"),
@@ -48,6 +49,9 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "rollouts": ("operator", "/rollouts/"),
         "rollout-new": ("operator", "/rollouts/new/"),
         "releases": ("operator", "/releases/"),
+        "release-candidate": ("operator", f"/releases/{candidate}/"),
+        "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
+        "signers": ("operator", "/signers/"),
         "release": ("operator", "/releases/1/"),
         "gateways": ("oncall", "/gateways/"),
         "gateway": ("oncall", "/gateways/1/"),
