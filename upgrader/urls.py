@@ -11,6 +11,7 @@ from fleet import credential_views as credentials
 from fleet import enrol_views as enrol
 from fleet import install_views as install
 from fleet import views as fleet
+from releases import config_views as configs
 from releases import intake
 from releases import release_views as release
 from releases import signer_views as signers
@@ -49,6 +50,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("signers/trust/<int:serial>/sign/", signers.trust_sign, name="trust-sign"),
     path("signers/trust/<int:serial>/send/", signers.trust_send, name="trust-send"),
     path("signers/channels/<str:channel>/", signers.channel_policy, name="channel-policy"),
+    path("configs/", configs.config_list, name="configs"),
+    path("configs/add/", configs.config_add, name="config-add"),
+    path("configs/<int:config_id>/", configs.config_page, name="config"),
+    path("configs/<int:config_id>/statement/", configs.config_statement, name="config-statement"),
+    path("configs/<int:config_id>/sign/", configs.config_sign, name="config-sign"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/add/", enrol.gateway_add, name="gateway-add"),
     path("gateways/import/", enrol.gateway_import, name="gateway-import"),

@@ -28,7 +28,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     """Name → (who looks, path)."""
     ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
-    change = site.scene("change")
+    change, config = site.scene("change"), site.scene("config")
     alert = site.scene("alert")
     candidate = site.scene("trust")
     return made | {
@@ -40,6 +40,8 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "change": ("oncall", f"/changes/{change}/"),
         "change-own": ("operator", f"/changes/{change}/"),
         "changes": ("oncall", "/changes/"),
+        "configs": ("operator", "/configs/"),
+        "config": ("oncall", f"/configs/{config}/"),
         "keys": ("oncall", "/keys/"),
         "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
         "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
