@@ -6,11 +6,11 @@ What is compared are pairs of one moment; verdict.py says how sure the differenc
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from releases.matrix.ports import Bench, NoTunnel, Outcome, Side, SignIn, Tunnel, Usage
@@ -91,11 +91,13 @@ class _Round:
         for side in (side for _ in range(self._load.bursts) for side in self._turn()):
             self._burst(side)
         idle = {side: self._settled(side) for side in SIDES}
-        with ExitStack() as stack:
-            tunnels = self._paced(stack)
+        tunnels = self._paced()
+        try:
             time.sleep(self._load.hold)
             held = {side: self._bench.usage(side) for side in SIDES}
             self._traffic(tunnels)
+        finally:
+            self._leave([tunnel for side in SIDES for tunnel in tunnels[side].values()])
         for side in SIDES:
             samples, users = self._taken[side], max(1, len(tunnels[side]))
             after = self._settled(side)
@@ -124,9 +126,12 @@ class _Round:
         tunnels = [tunnel for tunnel in (self._counted(side, one.result()) for one in asked) if tunnel]
         took = max((tunnel.ready_ms for tunnel in tunnels), default=1000 * (time.monotonic() - began))
         self._taken[side].burst_ms.append(took)
+        self._leave(tunnels)
+
+    def _leave(self, tunnels: Sequence[Tunnel]) -> None:
         list(self._threads.map(lambda tunnel: tunnel.close(), tunnels))
 
-    def _paced(self, stack: ExitStack) -> dict[Side, dict[int, Tunnel]]:
+    def _paced(self) -> dict[Side, dict[int, Tunnel]]:
         """The users of both sides, one after the other at the given rate, in pairs of random order."""
         tunnels: dict[Side, dict[int, Tunnel]] = {side: {} for side in SIDES}
         order = [(side, seat) for seat in range(self._load.users) for side in self._turn()]
@@ -137,7 +142,6 @@ class _Round:
         for side, seat, one in asked:
             if tunnel := self._counted(side, one.result()):
                 tunnels[side][seat] = tunnel
-                stack.callback(self._threads.submit, tunnel.close)
         for seat in set(tunnels["old"]) & set(tunnels["new"]):
             for side in SIDES:
                 self._taken[side].login_ms.append(tunnels[side][seat].ready_ms)
@@ -194,8 +198,10 @@ _WORD = {Verdict.GREEN: "within", Verdict.RED: "beyond", Verdict.UNCLEAR: "not c
 def _ratio(name: str, new: Sequence[float], old: Sequence[float], *, most: float, confidence: float) -> Outcome:
     seen = ratio(new, old, confidence=confidence)
     verdict = seen.against(most)
-    between = f"{_times(seen.low)} to {_times(seen.high)} times what the old release needs"
+    between = f"{seen.low:.2f} to {seen.high:.2f} times what the old release needs"
     say = f"{name} {between}: {_WORD[verdict]} the {most:g} that are allowed ({len(new)} pairs)."
+    if math.isinf(seen.high):
+        say = f"{len(new)} pairs are too few for a verdict."
     return Outcome(verdict, say, _numbers(seen, most, new, old, kind="ratio"))
 
 
@@ -207,6 +213,8 @@ def _growth(what: str, taken: Taken, column: str, *, most: float, confidence: fl
     verdict = seen.against(most)
     between = f"{_number(seen.low)} to {_number(seen.high)} {what} more kept for each login than by the old release"
     say = f"{between}: {_WORD[verdict]} the {_number(most)} that are allowed ({len(new)} rounds)."
+    if math.isinf(seen.high):
+        say = f"{len(new)} rounds are too few for a verdict."
     return Outcome(verdict, say, {**_numbers(seen, most, new, old, kind="growth"), "x": logins})
 
 
@@ -228,15 +236,8 @@ def _numbers(
 
 def _finite(numbers: Mapping[str, object]) -> dict[str, object]:
     """JSON knows no infinity: an open end is null."""
-    return {
-        name: None if isinstance(value, float) and abs(value) == float("inf") else value
-        for name, value in numbers.items()
-    }
-
-
-def _times(value: float) -> str:
-    return "any" if value == float("inf") else f"{value:.2f}"
+    return {name: None if isinstance(value, float) and math.isinf(value) else value for name, value in numbers.items()}
 
 
 def _number(value: float) -> str:
-    return "any number of" if abs(value) == float("inf") else f"{value:,.2f}" if abs(value) < 10 else f"{value:,.0f}"
+    return f"{value:,.2f}" if abs(value) < 10 else f"{value:,.0f}"
