@@ -22,8 +22,6 @@ from tests.gateway.trust.company import CODE, Company, sign
 from tests.gateway.trust.host import Json, hashed, statement
 from tests.gateway.trust.people import Approver, Keys
 
-# The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 LOW, MIDDLE, HIGH = "1.1.6-3", "1.3.0-2", "1.5.0-1"
 SECRETS = ("correct-horse-battery", "radius-shared-9x7", "hunter2-proxy")
 CONF = (
@@ -90,13 +88,12 @@ READ = frozenset({"facts", "inventory", "snapshot", "check", "probe", "drain", "
 
 
 @pytest.fixture(scope="module")
-def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taken]:
+def taken(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taken]:
     folder = tmp_path_factory.mktemp("taken")
     keys = Keys(folder / "gnupg")
     keys.make("mallory")
-    with Lab(gateways=1, users=1, say=lambda _: None) as lab:
-        company, himself = Company(folder / "company"), Approver(folder, "approver")
-        yield Taken(lab, lab.gateways[0], keys, company, himself, itertools.count(1000))
+    company, himself = Company(folder / "company"), Approver(folder, "approver")
+    yield Taken(lab, lab.gateways[0], keys, company, himself, itertools.count(1000))
     keys.stop()
 
 
