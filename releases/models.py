@@ -139,6 +139,24 @@ class Signature(models.Model):
         return f"{self.release_id} by {self.signer_id}"
 
 
+class Downgrade(models.Model):
+    """The word *downgrade* over one release's digest, for approvers to sign with their own keys: gateways that have run
+    something higher take the release only with it. Written by releases/downgrades.py alone."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="downgrades")
+    text = models.TextField()  # canonical JSON, exactly what is signed
+    signatures = models.JSONField(default=list)  # [{"name": "alice.sig", "text": armoured SSHSIG}]
+    drawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    drawn_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-drawn_at"]
+
+    def __str__(self) -> str:
+        return f"downgrade to {self.release_id}"
+
+
 class ConfigRevision(models.Model):
     """One version of the operator's ocserv.conf, for a pool or for one gateway. The text may hold secrets, so it is
     kept sealed (fleet.sealed, name "config:<id>"); `masked` is what people are shown."""

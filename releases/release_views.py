@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import people, rights
 from approvals.errors import Refused
-from releases import channels, selectors, services, showing
+from releases import channels, downgrades, selectors, services, showing
 from releases.models import Release
 
 YANK = "releases.yank_release"
@@ -81,3 +81,39 @@ def _reason(request: HttpRequest) -> str:
 def release_page(request: HttpRequest, release_id: int) -> HttpResponse:
     """One release: what it is, how far it has come, who stands behind it, what changed."""
     return page(request, _seen(request, release_id))
+
+
+@require_POST
+def downgrade_draw(request: HttpRequest, release_id: int) -> HttpResponse:
+    """Draw the statement that approvers sign so that gateways take something lower."""
+    release = _seen(request, release_id)
+    try:
+        downgrades.draw(release, by=people.person(request), actor=people.actor(request), now=timezone.now())
+    except Refused as refusal:
+        return page(request, release, refusal=refusal.say, status=409)
+    return redirect("release", release.pk)
+
+
+@require_safe
+def downgrade_text(request: HttpRequest, release_id: int) -> HttpResponse:
+    """The statement's exact bytes."""
+    row = downgrades.latest(_seen(request, release_id), now=timezone.now())
+    if row is None:
+        raise Http404("No downgrade was asked for.")
+    headers = {"Content-Disposition": 'attachment; filename="statement.json"'}
+    return HttpResponse(row.text, content_type="application/octet-stream", headers=headers)
+
+
+@require_POST
+def downgrade_sign(request: HttpRequest, release_id: int) -> HttpResponse:
+    """Add an approver's signature; whoever brings it, the signature says whose it is."""
+    release = _seen(request, release_id)
+    row = downgrades.latest(release, now=timezone.now())
+    try:
+        if row is None:
+            raise Refused("No downgrade was asked for, or its statement expired. Draw one.")
+        signature = str(request.POST.get("signature", "")).replace("\r\n", "\n")
+        downgrades.sign(row, signature, actor=people.actor(request), now=timezone.now())
+    except Refused as refusal:
+        return page(request, release, refusal=refusal.say, status=409)
+    return redirect("release", release.pk)

@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Pool
 from fleet.ports import ReleaseFiles
-from releases import manifest, policy, repository, signers, sources, standing, storage, trust
+from releases import downgrades, manifest, policy, repository, signers, sources, standing, storage, trust
 from releases.archive import Contents
 from releases.models import Release, Signature, TrustedSigner
 from releases.signatures import Signed
@@ -65,6 +65,8 @@ def files(release: Release, *, now: datetime) -> ReleaseFiles:
         bundle=storage.path_of(seen.bundle, sha256=seen.sha256),
         size=seen.size,
         sha256=seen.sha256,
+        statements=downgrades.signed(seen, now=now),
+        tree=seen.tree,
     )
 
 

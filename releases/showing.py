@@ -14,7 +14,7 @@ from approvals import rights
 from approvals.models import User
 from fleet import errands
 from fleet.selectors import visible_pools
-from releases import authority, channels, openpgp, policy, proposals, standing, statements
+from releases import authority, channels, downgrades, openpgp, policy, proposals, standing, statements
 from releases.models import Release, TrustedSigner, TrustStatement
 
 WAYS = ("release", "product", "version", "counter", "architecture", "source", "built", "state_migration")
@@ -108,6 +108,8 @@ def release_context(release: Release, user: User, *, now: datetime) -> dict[str,
         "why_not_next": channels.why_not_next(release, now=now) if to and ready else "",
         "gaps": channels.open_gaps(release, to) if to and ready else [],
         "may_pass": rights.may(user, channels.ASK, rights.EVERYTHING),
+        "lower": ready and downgrades.is_lower(release),
+        "downgrade": downgrades.latest(release, now=now) if ready else None,
         "may_yank": rights.may(user, "releases.yank_release", rights.EVERYTHING),
         "libraries": libraries,
         "made": [(MADE.get(name, name), value) for name, value in release.provenance.items()],

@@ -122,3 +122,19 @@ def test_a_downgrade_is_named_before_it_is_approved(browse: Browse, people: dict
     assert b"This is a downgrade for 1 gateway: fra-gw-01." in page.content
     assert b"Reason, with the word downgrade" in page.content
     assert_clean(page)
+
+
+def test_the_word_downgrade_is_drawn_to_be_signed(browse: Browse, release: Release) -> None:
+    path = f"/releases/{release.pk}/"
+    assert b"Take gateways down" not in browse("operator").get(path).content
+    assert browse("operator").post(f"{path}downgrade/").status_code == 409
+    factories.release("1.4.0-1", counter=1_004_000)
+    assert b"Draw the statement to sign" in browse("operator").get(path).content
+    assert browse("oncall").post(f"{path}downgrade/").status_code == 409
+    assert browse("operator").get(f"{path}downgrade/statement.json").status_code == 404
+    assert browse("operator").post(f"{path}downgrade/").status_code == 302
+    text = browse("oncall").get(f"{path}downgrade/statement.json").content
+    assert release.digest.encode() in text
+    page = browse("oncall").post(f"{path}downgrade/sign/", {"signature": "hello"})
+    assert (page.status_code, b"Nobody has a key for statements yet" in page.content) == (409, True)
+    assert_clean(page)
