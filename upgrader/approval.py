@@ -8,6 +8,7 @@ from datetime import datetime
 from approvals import services as approvals
 from approvals.errors import Refused
 from fleet.models import Gateway
+from releases import configs
 from releases import services as releases
 from upgrader import drifted, journal, rights
 from upgrader.downgrade import downgraded
@@ -32,6 +33,7 @@ def check_use(rollout: Rollout, *, now: datetime) -> None:
         has_right=lambda person: rights.may(person, "approve", rollout.pool),
     )
     check_release(rollout, now=now)
+    check_config(rollout)
     check_gateways(rollout)
     drifted.check(rollout)
 
@@ -61,6 +63,17 @@ def check_release(rollout: Rollout, *, now: datetime) -> None:
         raise Refused(why)
     if release.digest != rollout.plan["release"]["digest"]:
         raise Refused(f"{release.name} is not the release that was approved: its digest differs.")
+
+
+def check_config(rollout: Rollout) -> None:
+    """Raise Refused when the configuration that goes along is not agreed any more, or not the one of the plan."""
+    planned, row = rollout.plan.get("config"), rollout.config
+    if planned is None:
+        return
+    if row is None or (row.pk, row.sha256) != (planned["id"], planned["sha256"]):
+        raise Refused("The configuration of this rollout is not the one that was approved. Draft the rollout anew.")
+    if why := configs.why_not(row):
+        raise Refused(why)
 
 
 def check_gateways(rollout: Rollout) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,11 +14,11 @@ from approvals.models import User
 from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
-from releases.models import Release
+from releases.models import ConfigRevision, Release
 from upgrader import drifted, plan, services
 from upgrader.models import Strategy
 
-Row = TypeVar("Row", Release, Pool, Strategy)
+Row = TypeVar("Row", Release, Pool, Strategy, ConfigRevision)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Choice:
     release: Release | None
     pool: Pool | None
     strategy: Strategy | None
+    configs: list[ConfigRevision] = field(default_factory=list)
+    config: ConfigRevision | None = None
     plan: dict[str, Any] | None = None
     refusal: str = ""
 
@@ -41,10 +44,12 @@ class Choice:
         waves = self.plan["waves"]
         gateways = [gateway for wave in waves for gateway in wave["gateways"]]
         users = sum(gateway["sessions"] for gateway in gateways)
-        return (
-            f"{count(len(gateways), 'gateway')} go to {self.release.name} in {count(len(waves), 'wave')}. "
-            f"{count(users, 'user')} are on them now; they stay on the old slots until they leave."
-        )
+        go = f"{count(len(gateways), 'gateway')} go to {self.release.name} in {count(len(waves), 'wave')}."
+        if self.plan.get("config", {}).get("way") == "reload":
+            go = f"{count(len(gateways), 'gateway')} stay on {self.release.name}, in {count(len(waves), 'wave')}."
+            return f"{go} {count(users, 'user')} are on them now; their sessions stay. {plan.config_say(self.plan)}"
+        stay = f"{count(users, 'user')} are on them now; they stay on the old slots until they leave."
+        return f"{go} {stay} {plan.config_say(self.plan)}".rstrip()
 
     @property
     def warning(self) -> str:
@@ -72,26 +77,38 @@ def pools(user: User) -> QuerySet[Pool]:
     return pools_with(user, "submit_rollout")
 
 
-def choice(user: User, *, release: int, pool: int, strategy: int, now: datetime, over_drift: bool = False) -> Choice:
-    """Return the form with the plan that these ids give; 0 takes the first that there is."""
+def choice(user: User, ids: Mapping[str, int], *, now: datetime, over_drift: bool = False) -> Choice:
+    """Return the form with the plan that these ids (release, pool, strategy, config) give.
+
+    0 takes the first that there is, and of configurations none.
+    """
     releases = list(Release.objects.filter(state=Release.State.READY)[:200])
     mine, strategies = list(pools(user)[:200]), list(Strategy.objects.all()[:200])
     made = Choice(
         releases=releases,
         pools=mine,
         strategies=strategies,
-        release=_picked(releases, release),
-        pool=_picked(mine, pool),
-        strategy=_picked(strategies, strategy),
+        release=_picked(releases, ids["release"]),
+        pool=(pool := _picked(mine, ids["pool"])),
+        strategy=_picked(strategies, ids["strategy"]),
+        configs=(agreed := _configs(pool)),
+        config=_picked(agreed, ids["config"]) if ids["config"] else None,
     )
     if made.release is None or made.pool is None or made.strategy is None:
         return refused(made, _missing(made))
+    if ids["config"] and made.config is None:
+        return refused(made, f"No agreed configuration of {made.pool.name} has this number. Choose another.")
     try:
-        return replace(
-            made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now, over_drift=over_drift)
-        )
+        also = services.Also(over_drift=over_drift, config=made.config)
+        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now, **also))
     except Refused as refusal:
         return refused(made, refusal.say)
+
+
+def _configs(pool: Pool | None) -> list[ConfigRevision]:
+    """Agreed configurations of the pool, newest first."""
+    rows = ConfigRevision.objects.filter(pool=pool, state=ConfigRevision.State.AGREED)
+    return list(rows[:50]) if pool else []
 
 
 def refused(made: Choice, say: str) -> Choice:

@@ -29,6 +29,23 @@ AFTER: dict[str, Next] = {
     "snapshot": Next(U.ROLLED_BACK, "drain"),
 }
 
+WAYS: dict[str, dict[str, Next]] = {
+    "": AFTER,
+    # A configuration goes along: into the idle slot, with the release or alone.
+    "restart": {**AFTER, "stage": Next(None, "configure"), "configure": Next(None, "check")},
+    # The slot that serves reads it again: no slot is taken, none drains.
+    "reload": {
+        **AFTER,
+        "preflight": Next(None, "configure"),
+        "configure": Next(None, "check"),
+        "check": Next(None, "reload"),
+        "reload": Next(U.OBSERVING, "observe"),
+        "commit": Next(U.DONE, ""),
+        "snapshot": Next(U.ROLLED_BACK, ""),
+    },
+}
+"""Way of the plan's configuration ("" without one) → what follows which step."""
+
 BEGINS: dict[U, str] = {
     U.UPGRADING: "preflight",
     U.COMMITTING: "commit",
@@ -37,7 +54,7 @@ BEGINS: dict[U, str] = {
 """The first step of a state that an upgrade is moved to. A wave's second stage begins with `shift` instead."""
 
 STATE_DURING: dict[str, U] = {
-    **dict.fromkeys(("preflight", "stage", "check", "start", "probe", "shift"), U.UPGRADING),
+    **dict.fromkeys(("preflight", "stage", "configure", "check", "start", "probe", "shift", "reload"), U.UPGRADING),
     "observe": U.OBSERVING,
     "commit": U.COMMITTING,
     "drain": U.DRAINING,
@@ -50,7 +67,7 @@ STATE_DURING: dict[str, U] = {
 RUNS_WHILE_HELD = frozenset({"observe", "drain", "restore", "snapshot"})
 """A hold stops going on; it does not stop watching, and never a rollback."""
 
-USES_RELEASE = frozenset({"preflight", "stage", "check", "start", "probe", "shift", "commit"})
+USES_RELEASE = frozenset({"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit"})
 """These bring the release further: none of them begins with one that was withdrawn."""
 
 NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
@@ -62,6 +79,7 @@ RETRY_SECONDS = (1, 2, 4, 8, 15, 30)
 LEASE_SECONDS: dict[str, int] = {
     "check": 70,
     "start": 100,
+    "reload": 70,
     "retire": 100,
     "snapshot": 100,
     "shift": 20,
@@ -81,9 +99,9 @@ def retry_after(attempts: int) -> int:
     return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
 
 
-def after(step: str, state: U) -> Next:
+def after(step: str, state: U, way: str = "") -> Next:
     """Return what follows `step`. Draining and retiring the *bad* slot after a rollback changes no state."""
-    follows = AFTER.get(step, Next(None, ""))
+    follows = WAYS[way].get(step, Next(None, ""))
     if step == "retire" and state is not U.DRAINING:
         return Next(None, "")
     return follows

@@ -224,7 +224,8 @@ def follow(claimed: Claim, settled: Settled, *, now: datetime) -> StepRun | None
         if legal(upgrade, U.FAILED):
             write(Change(upgrade, U.FAILED, settled.error), now)
         return None
-    follows = flow.after(claimed.step.name, U(upgrade.state))
+    way = str((claimed.upgrade.wave.rollout.plan.get("config") or {}).get("way", ""))
+    follows = flow.after(claimed.step.name, U(upgrade.state), way)
     if follows.state is not None:
         write(Change(upgrade, follows.state, str(settled.result.get("say", ""))), now)
         upgrade.state = follows.state

@@ -173,18 +173,21 @@ def build(
     strategy: Mapping[str, Any],
     targets: Sequence[Target],
     downgrade: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the plan as data: what is shown, approved, digested and run.
 
     `release` has name, version, digest, state_migration; `strategy` has name, version, title, spec; `downgrade` names
-    the gateways that have run something higher.
+    the gateways that have run something higher; `config` has id, number, sha256, changed, way, beyond.
     """
     spec = parse_spec(strategy["spec"])
+    # A reload reaches all newcomers of a gateway at once: there are no shares.
+    whole_only = config is not None and config["way"] == "reload"
     waves = [
         {
             "number": number,
             "title": rule.title,
-            "weights": list(rule.weights),
+            "weights": [100] if whole_only else list(rule.weights),
             "gateways": [{"id": t.id, "name": t.name, "from": t.release, "sessions": t.sessions} for t in taken],
         }
         for number, (rule, taken) in enumerate(cut_waves(spec, targets), start=1)
@@ -196,7 +199,22 @@ def build(
         "spec": dict(strategy["spec"]),
         "waves": waves,
         "downgrade": list(downgrade),
+        **({"config": dict(config)} if config else {}),
     }
+
+
+def config_say(plan: Mapping[str, Any]) -> str:
+    """What the plan does to the configuration, and which way it goes; "" when it takes none along."""
+    config = plan.get("config")
+    if not config:
+        return ""
+    changed = listed(config["changed"], 8) if config["changed"] else "no option"
+    how = {
+        "reload": "ocserv reads it again in the slot that serves: sessions stay, and a reload takes it back.",
+        "restart": "It goes into the free slot, as a release does; users stay on the old slot until they leave.",
+        "none": "Only comments or layout differ.",
+    }
+    return f"Configuration {config['number']} goes along and changes {changed}. {how[config['way']]}"
 
 
 def downgrade_say(plan: Mapping[str, Any]) -> str:

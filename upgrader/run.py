@@ -16,16 +16,17 @@ from fleet import services as fleet
 from fleet.errors import GiveUp, RetryLater
 from fleet.models import Gateway as GatewayRow
 from fleet.models import Sample
-from fleet.ports import Gateway, ReleaseFiles
+from fleet.ports import Gateway, ReleaseFiles, Statement
+from releases import configs, downloads
 from releases import downloads
 from releases import services as releases
 from releases.models import Release
 from upgrader import advice, alive, approval, drifted, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
-from upgrader.models import StepRun
+from upgrader.models import Rollout, StepRun
 from upgrader.plan import parse_spec
 from upgrader.states import R, S
-from upgrader.steps.job import Done, Job, NotYet
+from upgrader.steps.job import Config, Done, Job, NotYet
 from upgrader.steps.table import STEPS
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,23 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         files=lambda: files_of(release, upgrade.gateway, now=clock()),
         progress=progress,
         keep=keep_archive,
+        config=config_of(rollout),
     )
+
+
+def config_of(rollout: Rollout) -> Config | None:
+    """The configuration that the plan takes along; its text is unsealed only by the step that brings it."""
+    planned = rollout.plan.get("config")
+
+    def text() -> tuple[str, Statement | None]:
+        if rollout.config is None or rollout.config.sha256 != planned["sha256"]:
+            raise GiveUp("The configuration of the plan is gone. Draft the rollout anew.", code="config_gone")
+        try:
+            return configs.bring(rollout.config)
+        except Refused as no:
+            raise GiveUp(no.say, code="config_refused")
+
+    return Config(planned["number"], planned["sha256"], planned["way"], text) if planned else None
 
 
 def files_of(release: Release, gateway: GatewayRow, *, now: datetime) -> ReleaseFiles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
@@ -12,10 +12,10 @@ from approvals import audit
 from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, User
-from fleet.models import Gateway, Pool
+from fleet.models import Pool
 from releases import services as releases
-from releases.models import Release
-from upgrader import approval, drifted, engine, hint, journal, plan, rights
+from releases.models import ConfigRevision, Release
+from upgrader import approval, drifted, engine, going, hint, journal, plan, rights
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change, LostRace
@@ -39,18 +39,27 @@ STATE_WORDS = {
 }
 
 
+class Also(TypedDict, total=False):
+    """What a plan may have besides. `over_drift`: name the drift that stands on the gateways now, so that the rollout
+    may start over exactly that. `config`: a configuration that goes along."""
+
+    over_drift: bool
+    config: ConfigRevision | None
+
+
 def draft(
-    *, release: Release, pool: Pool, strategy: Strategy, by: User, now: datetime, over_drift: bool = False
+    *, release: Release, pool: Pool, strategy: Strategy, by: User, now: datetime, **also: Unpack[Also]
 ) -> Rollout:
     """Compute the plan once and store it. Nothing happens until it is submitted and approved."""
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     rights.demand(actor, "submit", pool)
-    planned = plan_for(release, pool, strategy, now=now, over_drift=over_drift)
+    planned = plan_for(release, pool, strategy, now=now, **also)
     with transaction.atomic():
         rollout = Rollout.objects.create(
             release=release,
             strategy=strategy,
             pool=pool,
+            config=also.get("config"),
             plan=planned,
             digest=plan.digest(planned),
             since=now,
@@ -77,19 +86,15 @@ def draft(
 
 
 def plan_for(
-    release: Release, pool: Pool, strategy: Strategy, *, now: datetime, over_drift: bool = False
+    release: Release, pool: Pool, strategy: Strategy, *, now: datetime, **also: Unpack[Also]
 ) -> dict[str, Any]:
-    """The plan for every gateway of the pool that does not serve the release yet. Refused when nothing is to do.
-
-    `over_drift`: name the drift that stands on them now, so that the rollout may start over exactly that.
-    """
+    """The plan for every gateway of the pool that does not serve this yet. Refused when nothing is to do."""
     if why := releases.why_not_for(release, pool, now):
         raise Refused(why)
-    gateways = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release=release.name)
-    targets = [plan.Target(g.pk, g.name, g.release, g.sessions, g.failure_domain) for g in gateways if g.release]
-    if not targets:
-        raise Refused(f"No reachable gateway of {pool.name} needs {release.name}.")
-    standing = drifted.standing([target.id for target in targets]) if over_drift else []
+    config = also.get("config")
+    gateways = going.gateways(release, pool, config)
+    targets = [plan.Target(g.pk, g.name, g.release, g.sessions, g.failure_domain) for g in gateways]
+    standing = drifted.standing([target.id for target in targets]) if also.get("over_drift") else []
     try:
         return {"drift": standing} | plan.build(
             release={
@@ -106,7 +111,8 @@ def plan_for(
                 "spec": strategy.spec,
             },
             targets=targets,
-            downgrade=downgraded(release, [row for row in gateways if row.release]),
+            downgrade=downgraded(release, gateways),
+            config=going.config(release, gateways, config) if config else None,
         )
     except plan.SpecError as unreadable:
         raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}")

@@ -59,10 +59,12 @@ OUTCOME: dict[Outcome, Word] = {
 STEP_SAYS: dict[str, str] = {
     "preflight": "looks at the gateway",
     "stage": "takes the release",
+    "configure": "takes the configuration",
     "check": "checks the release in its slot",
     "start": "starts the new slot",
     "probe": "logs in on the new slot",
     "shift": "steers new clients",
+    "reload": "reads the new configuration",
     "observe": "is being watched",
     "commit": "makes the new release permanent",
     "drain": "empties the old slot",

@@ -6,7 +6,7 @@ from upgrader.steps.job import Done, Job, Outcome
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
-    checked = gateway.check(job.release, job.to_slot, over=job.over)
+    checked = gateway.check(job.release, job.to_slot, over=job.over, conf=job.conf)
     notes = [f"{finding.level}: {finding.say}" for finding in checked.findings]
     if not checked.ok:
         errors = [finding.say for finding in checked.findings if finding.level == "error"]

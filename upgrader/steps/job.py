@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fleet.ports import Gateway, Progress, ReleaseFiles
+from fleet.ports import Gateway, Progress, ReleaseFiles, Statement
 from upgrader.plan import Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    """The configuration that goes along. `text` unseals it, with the approvers' statement where there is one."""
+
+    number: int
+    sha256: str
+    way: str  # "restart": in the idle slot; "reload": in the slot that serves
+    text: Callable[[], tuple[str, Statement | None]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,16 @@ class Job:
     files: Callable[[], ReleaseFiles]
     progress: Progress
     keep: Callable[[str, bytes], str]  # (name, archive) → path for the record
+    config: Config | None = None
+
+    @property
+    def conf(self) -> str:
+        """SHA-256 of the configuration that goes along; "" for none."""
+        return self.config.sha256 if self.config else ""
+
+    @property
+    def reloads(self) -> bool:
+        return self.config is not None and self.config.way == "reload"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ def lost(job: Job, facts: Facts, *, waited: float) -> str:
     slot = next((slot for slot in facts.slots if slot.slot == job.to_slot), None)
     runs = slot is not None and slot.release == job.release and slot.state not in ("idle", "failed")
     steered = facts.trial is not None or bool(dict(facts.weights).get(job.to_slot))
-    if runs and steered:
+    other = slot is not None and bool(job.conf) and slot.conf != job.conf
+    if runs and steered and not other:
         return ""
     if rebooted(job, facts, waited=waited):
         return (
@@ -23,6 +24,9 @@ def lost(job: Job, facts: Facts, *, waited: float) -> str:
         )
     if not runs:
         return f"{job.release} ended by itself in slot {job.to_slot} of {job.gateway}, and sessions there with it."
+    if other:
+        say = f"Slot {job.to_slot} of {job.gateway} no longer runs with the new configuration"
+        return f"{say}: somebody put the old one back, or it was started anew."
     if job.trial_until is not None and job.now >= job.trial_until:
         return (
             f"{job.gateway} heard nothing from us for {job.spec.trial_seconds} s and went back to {job.from_release} by"

@@ -27,7 +27,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             job.spec.poll_seconds, sentence, result={**job.earlier, "misses": 0, "lost": sentence}, facts=facts.raw
         )
     columns: dict[str, Any] = {}
-    if job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2):
+    if not job.reloads and is_due(job):
         share = dict(facts.weights).get(job.to_slot, 0)
         gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
@@ -47,6 +47,11 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         samples=taken,
         facts=facts.raw,
     )
+
+
+def is_due(job: Job) -> bool:
+    """Whether the trial must be renewed now. A reload has none: the slot takes all newcomers as before."""
+    return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2)
 
 
 def samples(job: Job, gateway: Gateway) -> tuple[SampleOf, ...]:

@@ -32,12 +32,25 @@ def run(job: Job, gateway: Gateway) -> Outcome:
 
 
 def is_committed(job: Job, facts: Facts) -> bool:
-    return facts.committed is not None and facts.committed.release == job.release
+    if facts.committed is None:
+        return False
+    if job.reloads:
+        return facts.agreed_conf == job.conf
+    # The release alone says nothing where only the configuration is new.
+    return facts.committed.release == job.release and (not job.conf or facts.committed.slot == job.to_slot)
 
 
 def verified(job: Job, facts: Facts) -> None:
     """The old release is committed, runs, and takes all new clients; else ask again."""
     if facts.committed is None or facts.committed.release != job.from_release:
         raise RetryLater(f"{job.gateway} does not say yet that it is back on {job.from_release}.", code="not_back")
+    if job.conf and conf_of(facts) == job.conf:
+        raise RetryLater(f"{job.gateway} does not say yet that the old configuration is back.", code="not_back")
     if dict(facts.weights).get(facts.committed.slot, 0) != 100:
         raise RetryLater(f"{job.gateway} still sends new users elsewhere.", code="not_back")
+
+
+def conf_of(facts: Facts) -> str:
+    """SHA-256 of the configuration that the committed slot runs with."""
+    committed = facts.committed.slot if facts.committed else 0
+    return next((slot.conf for slot in facts.slots if slot.slot == committed), "")

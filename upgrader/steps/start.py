@@ -5,7 +5,7 @@ from upgrader.steps.job import Done, Job, Outcome
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
-    started = gateway.start(job.release, job.to_slot, over=job.over, fence=job.fence)
+    started = gateway.start(job.release, job.to_slot, over=job.over, conf=job.conf, fence=job.fence)
     return Done(
         f"{job.release} runs in slot {started.slot} of {job.gateway}, ready after {started.ready_ms} ms.",
         result={"pid": started.pid, "ready_ms": started.ready_ms, "already": started.already},

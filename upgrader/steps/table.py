@@ -3,10 +3,12 @@
 from upgrader.steps import (
     check,
     commit,
+    configure,
     drain,
     observe,
     preflight,
     probe,
+    reload,
     restore,
     retire,
     shift,
@@ -19,8 +21,10 @@ from upgrader.steps.job import Step
 STEPS: dict[str, Step] = {
     "preflight": preflight.run,
     "stage": stage.run,
+    "configure": configure.run,
     "check": check.run,
     "start": start.run,
+    "reload": reload.run,
     "probe": probe.run,
     "shift": shift.run,
     "observe": observe.run,

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from approvals.errors import Refused
 from approvals.people import person
 from fleet.models import Pool
-from releases.models import Release
+from releases.models import ConfigRevision, Release
 from upgrader import chart_data, charts, drafts, pages, selectors, services
 from upgrader.api import as_json
 from upgrader.models import Strategy
@@ -50,8 +50,8 @@ def rollout_page(request: HttpRequest, rollout_id: int) -> HttpResponse:
 def rollout_new(request: HttpRequest) -> HttpResponse:
     """Choose release, pool and strategy; see the plan; store it. The plan that is stored is computed then, once."""
     user = person(request)
-    ids = {name: number(request, name) for name in ("release", "pool", "strategy")}
-    choice = drafts.choice(user, **ids, now=timezone.now(), over_drift=_over_drift(request))
+    ids = {name: number(request, name) for name in ("release", "pool", "strategy", "config")}
+    choice = drafts.choice(user, ids, now=timezone.now(), over_drift=_over_drift(request))
     if request.method == "POST":
         try:
             return _draft(request)
@@ -71,8 +71,15 @@ def _draft(request: HttpRequest) -> HttpResponse:
         by=user,
         now=timezone.now(),
         over_drift=_over_drift(request),
+        config=_config(request),
     )
     return redirect("rollout", rollout_id=rollout.pk)
+
+
+def _config(request: HttpRequest) -> ConfigRevision | None:
+    """The configuration that goes along; whether it may, the plan says."""
+    pk = number(request, "config")
+    return get_object_or_404(ConfigRevision, pk=pk) if pk else None
 
 
 def _over_drift(request: HttpRequest) -> bool:

@@ -21,8 +21,11 @@ VERB = {
     "probe": "probe",
     "check": "check",
     **{name: name for name in ("stage", "start", "shift", "commit", "drain", "retire", "restore", "snapshot")},
+    "configure": "configure",
+    "reload": "reload",
 }
-FORWARD = [name for name in STEPS if name not in ("restore", "snapshot")]
+# Those of a configuration are asked in test_config.py.
+FORWARD = [name for name in STEPS if name not in ("restore", "snapshot", "configure", "reload")]
 # One gateway, once each; two shares of new clients are two shifts.
 ONCE = {"stage": 1, "start": 1, "shift": 2, "commit": 1, "retire": 1}
 

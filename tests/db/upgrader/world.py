@@ -18,12 +18,14 @@ from guardian.shortcuts import assign_perm
 from approvals.models import Actor, User
 from fleet import sealed
 from fleet.gateways.crowd import Crowd
+from fleet.gateways.holdings import CONF
 from fleet.gateways.machine import Machine, Place
 from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_base import World
 from fleet.models import Gateway, Pool
 from fleet.ports import Gateway as Port
-from releases.models import ChannelPolicy, Release, Signature, TrustedSigner
+from releases import configs
+from releases.models import ChannelPolicy, ConfigRevision, Release, Signature, TrustedSigner
 from tests.unit.releases import desk
 from upgrader import engine, run, services
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade
@@ -86,12 +88,23 @@ class Fleet:
     def who(self, user: User) -> Actor:
         return Actor(kind="person", name=user.username, user_id=user.pk)
 
-    def draft(self) -> Rollout:
-        return services.draft(release=self.release, pool=self.pool, strategy=self.strategy, by=self.ola, now=self.now())
+    def draft(self, config: ConfigRevision | None = None) -> Rollout:
+        wanted: dict[str, Any] = {"release": self.release, "pool": self.pool, "strategy": self.strategy}
+        return services.draft(**wanted, by=self.ola, now=self.now(), config=config)
 
-    def started(self) -> Rollout:
+    def agreed(self, text: str) -> ConfigRevision:
+        """A configuration that ola proposed; the first is what the gateways have."""
+        assign_perm("propose_config", self.ola, self.pool)
+        for row in Gateway.objects.filter(pool=self.pool):
+            Gateway.objects.filter(pk=row.pk).update(facts=dict(self.machines[row.name].facts().raw))
+        place, about = configs.Place(self.pool), {"by": self.ola, "actor": self.who(self.ola), "now": self.now()}
+        if configs.agreed_for(place) is None:
+            configs.propose(place, CONF, note="as it is", **about)
+        return configs.propose(place, text, note="because", **about)
+
+    def started(self, config: ConfigRevision | None = None) -> Rollout:
         """A rollout that was submitted by ola and approved by cal."""
-        rollout = self.draft()
+        rollout = self.draft(config)
         services.submit(rollout, actor=self.who(self.ola), seen_version=0, now=self.now())
         rollout.refresh_from_db()
         services.decide(rollout, yes=True, reason="", digest=rollout.digest, actor=self.who(self.cal), now=self.now())

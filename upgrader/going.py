@@ -1,0 +1,35 @@
+"""Which gateways a plan is for, and what it says of the configuration that goes along. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from approvals.errors import Refused
+from fleet.models import Gateway, Pool
+from releases import confdiff, configs
+from releases.models import ConfigRevision, Release
+
+
+def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> list[Gateway]:
+    """Gateways of the pool that do not serve the release, or not with this configuration. Refused for none."""
+    rows = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release="")
+    if config is None:
+        found = list(rows.exclude(release=release.name))
+        what = release.name
+    else:
+        if config.pool_id != pool.pk:
+            raise Refused(f"Configuration {config.number} belongs to another pool than {pool.name}.")
+        if why := configs.why_not(config):
+            raise Refused(why)
+        mine = rows.filter(pk=config.gateway_id) if config.gateway_id else rows
+        found = [row for row in mine if row.release != release.name or confdiff.agreed_sha(row) != config.sha256]
+        what = f"{release.name} with configuration {config.number}"
+    if not found:
+        raise Refused(f"No reachable gateway of {pool.name} needs {what}.")
+    return found
+
+
+def config(release: Release, rows: Sequence[Gateway], revision: ConfigRevision) -> Mapping[str, Any]:
+    """The plan's entry. Several gateways go one way: the one that suits them all."""
+    return configs.planned(revision, rows, new_release=any(row.release != release.name for row in rows))
