@@ -212,5 +212,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("HANDOVER_LOG", "INFO")},
-    "loggers": {"paramiko": {"level": "WARNING"}},
+    "loggers": {"paramiko": {"level": "WARNING"}, "paramiko.scan": {"level": "CRITICAL"}},
 }

@@ -11,6 +11,7 @@ import paramiko
 from fleet.errors import Unfinished
 from fleet.gateways.dial import HOST_KEY_TYPES, NEGOTIATE_SECONDS, Target, connect, fingerprint_of, negotiate, weak
 
+LOG = "paramiko.scan"  # settings.LOGGING keeps it quiet: a kind of key that a machine lacks is no error of anybody
 AT_ONCE = 16  # machines that are scanned at the same time
 
 
@@ -62,6 +63,7 @@ def _shown(address: str, port: int, kind: str) -> tuple[str, str]:
     target = Target(address, address, port, "", ((kind, ""),))
     transport = paramiko.Transport(connect(target), disabled_algorithms=weak())
     transport.daemon = True
+    transport.set_log_channel(LOG)
     transport.banner_timeout = transport.handshake_timeout = NEGOTIATE_SECONDS
     try:
         transport.get_security_options().key_types = list(HOST_KEY_TYPES[kind])
