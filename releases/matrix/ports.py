@@ -139,9 +139,12 @@ class Bench(Protocol):
 
     place: str
     programs: tuple[str, ...]  # versions of openconnect, oldest first
-    versions: Mapping[str, str]  # of what takes part, for the record
     expected: Pushed  # what the gateway's configuration says a client must be told
     upgrade: Mapping[str, Any]  # how the new release came up: {"findings": [sentences], "ready_ms": n}
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What takes part, for the record."""
 
     def sign_in(self, wish: SignIn) -> Tunnel: ...
     def wire(self, tunnel: Tunnel, pattern: bytes) -> AbstractContextManager[list[Wire]]:

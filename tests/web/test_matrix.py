@@ -17,6 +17,7 @@ from tests import factories
 from tests.web.conftest import assert_clean
 
 Browse = Callable[[str], Client]
+Cells = dict[str, tuple[str, dict[str, Any]]]
 TEST = Actor.machine("test")
 RATIO = {"kind": "ratio", "low": 1.9, "middle": 2.0, "high": 2.1, "most": 1.25, "new": [80.0] * 24, "old": [40.0] * 24}
 GROWTH = {"kind": "growth", "x": [16, 32, 48], "new": [8e6, 9e6, 10e6], "old": [8e6, 8e6, 8e6]}
@@ -28,7 +29,7 @@ def release(people: dict[str, User]) -> Release:
     return factories.release("1.3.0-2")
 
 
-def ran(release: Release, part: str = "stress", old: str = "1.1.6-3", **cells: tuple[str, dict[str, Any]]) -> MatrixRun:
+def ran(release: Release, cells: Cells, *, part: str = "stress", old: str = "1.1.6-3") -> MatrixRun:
     now = timezone.now()
     run = journal.begin(release, part=part, upgraded_from=old, actor=TEST, now=now)
     for test, (verdict, numbers) in cells.items():
@@ -38,9 +39,9 @@ def ran(release: Release, part: str = "stress", old: str = "1.1.6-3", **cells: t
 
 
 def test_grid_has_releases_and_tests(browse: Browse, release: Release) -> None:
-    ran(release, speed=("green", {}))
-    ran(release, speed=("red", RATIO))
-    ran(release, part="static", old="", hardening=("unclear", {}))
+    ran(release, {"speed": ("green", {})})
+    ran(release, {"speed": ("red", RATIO)})
+    ran(release, {"hardening": ("unclear", {})}, part="static", old="")
     page = browse("auditor").get("/releases/matrix/")
     text = page.content.decode()
     assert_clean(page)
@@ -78,7 +79,7 @@ def test_failed_run_is_no_verdict(browse: Browse, release: Release) -> None:
 @pytest.mark.parametrize(("numbers", "kind"), [(RATIO, "% up to here"), (GROWTH, "MiB")])
 def test_cell_has_its_curve(browse: Browse, release: Release, numbers: dict[str, Any], kind: str) -> None:
     test = "memory growth" if "x" in numbers else "time to log in"
-    cell = ran(release, **{test: ("red", numbers)}).cells.get()
+    cell = ran(release, {test: ("red", numbers)}).cells.get()
     page = browse("oncall").get(f"/releases/matrix/cells/{cell.pk}/")
     assert_clean(page)
     assert f'data-chart="/releases/matrix/cells/{cell.pk}/chart/"' in page.content.decode()
@@ -90,7 +91,7 @@ def test_cell_has_its_curve(browse: Browse, release: Release, numbers: dict[str,
 
 
 def test_cell_without_measurements_has_no_chart(browse: Browse, release: Release) -> None:
-    cell = ran(release, password=("green", {"ready_ms": 41.2})).cells.get()
+    cell = ran(release, {"password": ("green", {"ready_ms": 41.2})}).cells.get()
     page = browse("oncall").get(f"/releases/matrix/cells/{cell.pk}/").content.decode()
     assert "data-chart" not in page
     assert "41.2" in page
@@ -98,7 +99,7 @@ def test_cell_without_measurements_has_no_chart(browse: Browse, release: Release
 
 
 def test_strangers_see_nothing(browse: Browse, release: Release) -> None:
-    cell = ran(release, password=("red", RATIO)).cells.get()
+    cell = ran(release, {"password": ("red", RATIO)}).cells.get()
     assert b"1.3.0-2" not in browse("stranger").get("/releases/matrix/").content
     for path in ("", "chart/"):
         assert browse("stranger").get(f"/releases/matrix/cells/{cell.pk}/{path}").status_code == 404
@@ -106,12 +107,12 @@ def test_strangers_see_nothing(browse: Browse, release: Release) -> None:
 
 @pytest.mark.parametrize("path", ["", "cells/{cell}/", "cells/{cell}/chart/"])
 def test_nothing_is_written_here(browse: Browse, release: Release, path: str) -> None:
-    cell = ran(release, password=("red", RATIO)).cells.get()
+    cell = ran(release, {"password": ("red", RATIO)}).cells.get()
     assert browse("operator").post(f"/releases/matrix/{path.format(cell=cell.pk)}").status_code == 405
 
 
 def test_release_page_has_the_summary(browse: Browse, release: Release) -> None:
-    cell = ran(release, password=("red", {}), dtls=("green", {})).cells.get(test="password")
+    cell = ran(release, {"password": ("red", {}), "dtls": ("green", {})}).cells.get(test="password")
     text = browse("operator").get(f"/releases/{release.pk}/").content.decode()
     assert f"/releases/matrix/cells/{cell.pk}/" in text
     assert "manage.py matrix run 1.3.0-2 --part functional" in text
