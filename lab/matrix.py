@@ -24,6 +24,7 @@ from lab.matrix_staging import Outset, Staging, client_certificate, expected
 from lab.openconnects import Program, programs
 from lab.requirements import missing
 from lab.spaces import Corner
+from releases.matrix import ports
 from releases.matrix.ports import BenchFailed, Pair, Side, SignIn, Unfit, Usage, Wire
 
 SLOTS: dict[Side, int] = {"old": 1, "new": 2}
@@ -137,9 +138,9 @@ class LabBench:
         return next((session.id for session in self._port.sessions() if session.user == user), "")
 
     @contextlib.contextmanager
-    def wire(self, tunnel: Tunnel, pattern: bytes) -> Iterator[list[Wire]]:
+    def wire(self, tunnel: ports.Tunnel, pattern: bytes) -> Iterator[list[Wire]]:
         networks, found = self._staging.clients.networks, list[Wire]()
-        outside = Listener(networks.wan, tunnel.vpn.corner.name)
+        outside = Listener(networks.wan, _ours(tunnel).vpn.corner.name)
         behind = Listener(networks.lan, f"lan{self._gateway.at.index}")
         yield found
         packets, shown = outside.heard(pattern)
@@ -148,8 +149,8 @@ class LabBench:
     def reload(self, side: Side) -> None:
         self._occtl(side, "reload")
 
-    def disconnect(self, tunnel: Tunnel) -> None:
-        self._occtl("new", "disconnect", "user", tunnel.vpn.account.user)
+    def disconnect(self, tunnel: ports.Tunnel) -> None:
+        self._occtl("new", "disconnect", "user", _ours(tunnel).vpn.account.user)
 
     def _occtl(self, side: Side, *words: str) -> None:
         slot = SLOTS[side]
@@ -184,6 +185,12 @@ class LabBench:
         """Give the connection back; the lab ends the clients."""
         self._port.close()
         self._keeper.close_all()
+
+
+def _ours(tunnel: ports.Tunnel) -> Tunnel:
+    if not isinstance(tunnel, Tunnel):
+        raise TypeError("a tunnel of another bench")
+    return tunnel
 
 
 def _open(gateway: Gateway, staging: Staging, keeper: Keeper) -> SshGateway:
