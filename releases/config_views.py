@@ -130,9 +130,14 @@ def _list(request: HttpRequest, *, refusal: str = "", status: int = 200) -> Http
     pools = list(visible_pools(user))
     rows = ConfigRevision.objects.filter(pool__in=pools).select_related("pool", "gateway", "made_by")
     mine = list(pools_with(user, configs.PROPOSE.partition(".")[2]))
+    # One query for all pools: the newest agreed revision of each comes first.
+    newest: dict[int, ConfigRevision] = {}
+    for row in rows.filter(state=configs.State.AGREED, gateway__isnull=True).order_by("-number"):
+        newest.setdefault(row.pool_id, row)
     context = {
-        "rows": rows.order_by("-made_at")[:MOST],
-        "agreed": [{"pool": pool, "row": configs.agreed_for(configs.Place(pool))} for pool in pools[:MOST]],
+        "rows": rows.order_by("-made_at", "-number")[:MOST],
+        "agreed": [newest[pool.pk] for pool in pools if pool.pk in newest],
+        "none": [pool.name for pool in pools if pool.pk not in newest],
         "pools": mine,
         "gateways": Gateway.objects.filter(pool__in=mine, state__in=Gateway.SPOKEN_TO).order_by("name")[:1000],
         # A pasted text may hold secrets: it is not sent back; the short fields are.

@@ -13,12 +13,15 @@ from tests import factories
 def config() -> int:
     """One that adds a script, as the operator proposed it over the agreed one; the change waits for on-call."""
     people, now = factories.cast(), timezone.now()
-    row = factories.gateway("fra-gw-01", now=now)
+    pool = factories.pool("baltic")
+    factories.person("operator", factories.OPERATOR, pool)
+    factories.person("oncall", factories.ONCALL, pool)
+    row = factories.gateway("rix-gw-01", now=now, on=pool)
     first = CONF + "key-pin = 4711\n"
     row.facts = {**row.facts, "conf": {"agreed_sha256": configs.digest(first)}}
     row.release = "1.1.6-2"
     row.save()
-    by, place = people["operator"], configs.Place(factories.pool())
+    by, place = people["operator"], configs.Place(pool)
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     configs.propose(place, first, note="As it is", by=by, actor=actor, now=now)
     changed = first.replace("dpd = 60", "dpd = 90") + "connect-script = /usr/local/sbin/welcome\n"
