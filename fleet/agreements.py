@@ -36,6 +36,11 @@ def note(gateway: Gateway, values: Mapping[str, tuple[str, str]], *, why: str, a
             audit.append("agreement.noted", subject=subject, actor=actor, at=now, reason=why, details=details)
 
 
+def forget(gateway: Gateway) -> None:
+    """The gateway left: whoever is enrolled under its name later begins anew. Inside a transaction that says so."""
+    gateway.agreements.all().delete()
+
+
 def first_look(gateway: Gateway, there: Inventory, *, actor: Actor, now: datetime) -> dict[str, Agreement]:
     """Note each part that nobody has agreed about yet as it is; return everything that is agreed then.
 

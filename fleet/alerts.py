@@ -25,21 +25,20 @@ def note(
     now: datetime,
     logins: Sequence[Login] = (),
     judged: Iterable[str] | None = None,
-) -> None:
-    """These are the gateway's differences now: open, change and end alerts accordingly. The same again is no event.
+) -> int:
+    """These are the gateway's differences now: open, change and end alerts accordingly; return how many that were.
 
     `judged`: the codes that were looked at; others stay as they are. Without it all were.
     """
     try:
         with transaction.atomic():
             standing = {alert.code: alert for alert in _locked(gateway)}
-            for difference in found:
-                _stand(gateway, difference, standing.pop(difference.code, None), logins=logins, now=now)
-            for code, alert in standing.items():
-                if judged is None or code in judged:
-                    end(alert, why="It is as agreed again.", actor=WATCHER, now=now)
+            done = [_stand(gateway, it, standing.pop(it.code, None), logins=logins, now=now) for it in found]
+            gone = [alert for code, alert in standing.items() if judged is None or code in judged]
+            done += [end(alert, why="It is as agreed again.", actor=WATCHER, now=now) for alert in gone]
+            return sum(done)
     except IntegrityError:
-        return  # another worker looked at the same moment; what it wrote is as new as ours
+        return 0  # another worker looked at the same moment; what it wrote is as new as ours
 
 
 def end(alert: Alert, *, why: str, actor: Actor, now: datetime) -> bool:
@@ -74,23 +73,23 @@ def _locked(gateway: Gateway) -> list[Alert]:
 
 def _stand(
     gateway: Gateway, difference: Difference, alert: Alert | None, *, logins: Sequence[Login], now: datetime
-) -> None:
-    """Open the alert, or bring it up to date."""
-    details = details_of(difference, logins)
+) -> bool:
+    """Open the alert, or bring it up to date; whether there was something to write."""
+    details, verb = details_of(difference, logins), "changed"
     if alert is None:
+        verb = "opened"
         alert = Alert.objects.create(
             gateway=gateway, kind=KIND, code=difference.code, say=difference.say, details=details, since=now
         )
-        _record(
-            "opened", alert, actor=WATCHER, now=now, reason=difference.say, code=alert.code, now_is=difference.sha256
-        )
-    elif alert.details.get("sha256") != difference.sha256 or alert.details.get("diff") != difference.diff:
+    elif alert.details.get("sha256") == difference.sha256 and alert.details.get("diff") == difference.diff:
+        return False
+    else:
         # Who was there when it began stays suspect; who was there when it went on joins them.
         details["logins"] = _joined(details["logins"], alert.details.get("logins", []))
         Alert.objects.filter(pk=alert.pk).update(say=difference.say, details=details)
-        _record(
-            "changed", alert, actor=WATCHER, now=now, reason=difference.say, code=alert.code, now_is=difference.sha256
-        )
+    about = {"code": alert.code, "now_is": difference.sha256}
+    _record(verb, alert, actor=WATCHER, now=now, reason=difference.say, **about)
+    return True
 
 
 def details_of(difference: Difference, logins: Sequence[Login]) -> dict[str, Any]:

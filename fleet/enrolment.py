@@ -19,7 +19,7 @@ from approvals import audit, changes, rights
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet import errands, journal, services
+from fleet import agreements, alerts, errands, journal, services
 from fleet.gateways.dial import fingerprint_of
 from fleet.models import Credential, Errand, Gateway, Pool
 from fleet.phrases import count, listed
@@ -151,6 +151,8 @@ def left(applied: Applied) -> None:
     _refuse_busy(gateway)
     say = f"{gateway.name} left the fleet."
     errands.drop(Errand.objects.filter(gateway=gateway), now=applied.now, say=say)
+    alerts.end_all(gateway, why=say, now=applied.now)
+    agreements.forget(gateway)
     gateway.host_keys.all().delete()
     Credential.objects.filter(name=f"probe:{gateway.name}").delete()
     Gateway.objects.filter(pk=gateway.pk).update(seen_keys=[], release="", sessions=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 
 from fleet import agreements, alerts, shipped, stock
@@ -12,6 +13,7 @@ from fleet.drift import Agreed, compare, trees_of
 from fleet.inventory import Inventory
 from fleet.models import Agreement, Errand, Gateway
 from releases.models import ConfigRevision, Release
+from upgrader import live
 from upgrader.models import Upgrade
 from upgrader.run import Opener
 from upgrader.states import U
@@ -39,7 +41,10 @@ def look(gateway: Gateway, *, opener: Opener, now: datetime) -> None:
     found = compare(gateway.name, there, agreed, committed=gateway.release)
     since = last.timestamp() if last else 0.0
     logins = alerts.suspects(there.logins, since=since, until=there.at)
-    alerts.note(gateway, found, logins=logins, now=now)
+    if alerts.note(gateway, found, logins=logins, now=now):
+        with transaction.atomic():
+            live.publish("inbox")
+            live.publish("gateways")
 
 
 def agreed_for(gateway: Gateway, known: Mapping[str, Agreement], there: Inventory) -> Agreed:

@@ -10,10 +10,11 @@ import pytest
 from approvals import changes
 from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent, Request, User
-from fleet import enrolment, errands, gateways, sealed, services
+from fleet import agreements, alerts, enrolment, errands, gateways, sealed, services
+from fleet.drift import Difference
 from fleet.enrolment import Asked
 from fleet.errors import GiveUp
-from fleet.models import Credential, Errand, Gateway, Pool
+from fleet.models import Alert, Credential, Errand, Gateway, Pool
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +150,15 @@ def test_leaving_takes_keys_probe_and_errands_along(ola: User, ines: User) -> No
     assert Errand.objects.get().state == "dropped"
     with pytest.raises(GiveUp, match="has left the fleet"):
         gateways.open(row())
+
+
+def test_leaving_ends_its_alerts_and_forgets_what_was_agreed(ola: User, ines: User) -> None:
+    gateway = enrolled(ola, ines)
+    alerts.note(gateway, [Difference("keys", "Other keys.", "a" * 64, "b" * 64)], now=NOW)
+    agreements.note(gateway, {"keys": ("a" * 64, "")}, why="first look", actor=alerts.WATCHER, now=NOW)
+    decide(enrolment.propose_leave(gateway, why="Site closed", **who(ola)), ines)
+    assert Alert.objects.get().ended_why == "fra-gw-01 left the fleet."
+    assert not gateway.agreements.exists()
 
 
 def test_a_gateway_at_work_does_not_leave(ola: User, ines: User, monkeypatch: pytest.MonkeyPatch) -> None:

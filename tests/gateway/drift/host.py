@@ -77,6 +77,13 @@ class Host:
         assert done is not None
         return done
 
+    def check(self, *, over: str) -> set[str]:
+        """Codes of what the gateway has against a start in slot 2."""
+        port = gateways.open(self.fleet.row)
+        found = {finding.code for finding in port.check(OLD, 2, over=over).findings}
+        port.close()
+        return found
+
     def library(self) -> str:
         """One library that the release brings along; its path."""
         names = self.machine.run(["sh", "-c", f"find {LIBRARIES} -type f -name '*.so*' | sort | head -1"])

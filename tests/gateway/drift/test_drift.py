@@ -53,6 +53,15 @@ def test_a_harmless_edit_is_adopted_and_one_beyond_one_persons_word_is_not(host:
     assert host.put_back("conf").state == "done"
 
 
+def test_nothing_starts_beside_an_edit_unless_exactly_it_may_stand(host: Host) -> None:
+    host.machine.run(["sh", "-c", EDIT])
+    sha256 = host.machine.run(["sha256sum", FILE]).split()[0]
+    asked = [host.check(over=over) for over in ("", "0" * 64, sha256)]
+    assert ["conf_changed" in codes for codes in asked] == [True, True, False]
+    host.look()
+    assert host.put_back("conf").state == "done"
+
+
 @pytest.mark.parametrize(
     ("code", "change"),
     [
