@@ -246,6 +246,8 @@ class MemoryGateway(ConfVerbs):
 
     def _findings(self, release: str, slot: Slot, *, over: str) -> Iterator[Finding]:
         name = self.machine.name
+        if lower := self._lower(release, self.machine.releases[release][0]):
+            yield Finding("error", "downgrade", lower)
         if slot.running and slot.release != release:
             yield Finding("error", "slot_busy", f"Slot {slot.number} of {name} runs {slot.release}.")
         if conf_changed(self.machine) and sha256_of(self.machine.holdings.conf) != over:

@@ -151,13 +151,17 @@ class TrustVerbs(Simulated):
         self._may_run(files.release, files.digest)
 
     def _may_run(self, release: str, digest: str) -> None:
+        if lower := self._lower(release, digest):
+            raise GiveUp(lower, code="downgrade")
+
+    def _lower(self, release: str, digest: str) -> str:
+        """Why the release would be a downgrade that nobody approved, "" when it is none."""
         holdings = self.machine.holdings
         counter = holdings.counters.get(release, 0)
-        if counter < holdings.counter and release not in holdings.ran and digest not in holdings.allowed:
-            say = (
-                f"{release} has counter {counter}; {self.machine.name} has run {holdings.counter}. Approve a downgrade."
-            )
-            raise GiveUp(say, code="downgrade")
+        if counter >= holdings.counter or release in holdings.ran or digest in holdings.allowed:
+            return ""
+        say = f"{release} has counter {counter}, and {self.machine.name} has run {holdings.counter}."
+        return f"{say} Have the downgrade approved."
 
     def _hold_release(self, files: ReleaseFiles) -> None:
         self.machine.holdings.trees.pop(files.release, None)

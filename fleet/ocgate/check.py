@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import List
 
-from . import confcheck, confs, derive, firewall, hostcheck, options, silent, slots, start
+from . import confcheck, confs, counter, derive, firewall, hostcheck, options, silent, slots, start
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -28,9 +28,19 @@ def check(call: Call) -> Result:
     folder = call.paths.release(release)
     if not (folder / "sbin" / "ocserv").is_file():
         raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
-    found = [*_programs(folder), *_configuration(call, folder, number), *_host(call, release, number)]
+    found = [*_lower(call, release), *_programs(folder), *_configuration(call, folder, number)]
+    found += _host(call, release, number)
     shown = [{"level": f.level, "code": f.code, "say": f.say} for f in found]
     return {"ok": not any(f.level == "error" for f in found), "findings": shown}
+
+
+def _lower(call: Call, release: str) -> List[Finding]:
+    """`start` would refuse a downgrade that nobody approved; better to know before."""
+    try:
+        counter.refuse_lower_here(call.paths, release)
+    except Refused as refusal:
+        return [Finding("error", refusal.code, refusal.say)]
+    return []
 
 
 def _programs(folder: Path) -> List[Finding]:

@@ -119,3 +119,14 @@ def test_a_lower_release_needs_the_word_downgrade(site: Site) -> None:
     allowed = dataclasses.replace(lower, statements=(word,))
     assert not site.gateway.stage(allowed, fence=1, progress=lambda *_: None).already
     assert site.gateway.inventory().counter == 1_003_000
+
+
+def test_check_says_what_start_would_refuse(site: Site) -> None:
+    lower = numbered(site, "1.2.4-1", 1_002_004)
+    site.gateway.stage(lower, fence=1, progress=lambda *_: None)
+    site.gateway.stage(numbered(site, NEW, 1_003_000), fence=1, progress=lambda *_: None)
+    site.gateway.start(NEW, 2, fence=1)
+    site.gateway.commit(2, fence=1)
+    assert [finding.code for finding in site.gateway.check(lower.release, 3).findings] == ["downgrade"]
+    with refused("downgrade"):
+        site.gateway.start(lower.release, 3, fence=1)
