@@ -97,10 +97,10 @@ class Fleet:
         assign_perm("propose_config", self.ola, self.pool)
         for row in Gateway.objects.filter(pool=self.pool):
             Gateway.objects.filter(pk=row.pk).update(facts=dict(self.machines[row.name].facts().raw))
-        place, about = configs.Place(self.pool), {"by": self.ola, "actor": self.who(self.ola), "now": self.now()}
+        place, actor = configs.Place(self.pool), self.who(self.ola)
         if configs.agreed_for(place) is None:
-            configs.propose(place, CONF, note="as it is", **about)
-        return configs.propose(place, text, note="because", **about)
+            configs.propose(place, CONF, note="as it is", by=self.ola, actor=actor, now=self.now())
+        return configs.propose(place, text, note="because", by=self.ola, actor=actor, now=self.now())
 
     def started(self, config: ConfigRevision | None = None) -> Rollout:
         """A rollout that was submitted by ola and approved by cal."""
