@@ -27,7 +27,7 @@ from upgrader.stream import Receive, Scope, Send, gone_away
 from upgrader.turns import Turns
 
 PATH = re.compile(r"/bundles/([0-9a-f]{64})")
-PIECE = 128 * 1024  # bytes; a download's turn, and what it holds in memory
+PIECE = 32 * 1024  # bytes; a download's turn, and about a quarter of what it holds in memory
 FOREVER = "public, max-age=31536000, immutable"
 
 Headers = dict[str, str]
