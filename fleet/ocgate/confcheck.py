@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import ipaddress
-import os
 import pwd
 import re
 from pathlib import Path
@@ -46,7 +45,7 @@ def _there(name: str, path: str, kind: str) -> List[Finding]:
     say = f"The option {name} names {path}, which does not exist."
     if not (Path(path).is_dir() if kind == "folder" else Path(path).is_file()):
         return [Finding("error", "file_missing", say)]
-    if kind == "script" and not os.access(path, os.X_OK):
+    if kind == "script" and not Path(path).stat().st_mode & 0o111:
         return [Finding("error", "not_a_program", f"The option {name} names {path}, which may not be run.")]
     return []
 

@@ -1,0 +1,112 @@
+"""Which configuration is the agreed one: kept, judged, written whole, and the same after a kill at any write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.ocgate import confcheck, confs
+from fleet.ocgate import state as states
+from fleet.ocgate.config import Config
+from fleet.ocgate.errors import Refused
+from fleet.ocgate.paths import Paths
+from tests.unit.ocgate.values import config, paths
+
+OLD, NEW = "dpd = 90\n", "dpd = 60\n"
+
+
+class Killed(BaseException):
+    """kill -9."""
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> tuple[Config, Paths]:
+    """A gateway whose operator's file is agreed, with a slot that was started before configurations were kept."""
+    own, place = replace(config(), ocserv_conf=tmp_path / "ocserv.conf"), paths(tmp_path)
+    own.ocserv_conf.write_text(OLD)
+    own.ocserv_conf.chmod(0o640)
+    states.write_whole(place.agreed_conf, OLD)
+    with states.changing(place) as state:
+        state.agreed_sha256 = confs.sha256_of(OLD)
+        state.slots[1] = states.SlotState(release="1.1.6-3")
+    return own, place
+
+
+def test_agreeing_writes_the_file_and_remembers_both(here: tuple[Config, Paths]) -> None:
+    own, place = here
+    confs.keep(place, NEW)
+    assert [confs.agree(own, place, confs.sha256_of(NEW)) for _ in range(2)] == [False, True]
+    state = states.load(place)
+    assert (own.ocserv_conf.read_text(), own.ocserv_conf.stat().st_mode & 0o777) == (NEW, 0o640)
+    assert (confs.agreed(own, place), state.agreed_sha256) == (NEW, confs.sha256_of(NEW))
+    assert confs.of_slot(state, 1) == confs.sha256_of(OLD)
+    assert confs.usable(own, place, confs.sha256_of(OLD)) == OLD
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_kill_at_any_write_is_healed_by_asking_again(
+    here: tuple[Config, Paths], writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, place = here
+    confs.keep(place, NEW)
+    usual, left = states.write_whole, [writes]
+
+    def deadly(*args: Any, **kwargs: Any) -> None:
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        usual(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(states, "write_whole", deadly)
+        try:
+            confs.agree(own, place, confs.sha256_of(NEW))
+        except Killed:
+            changed = confs.sha256_of(own.ocserv_conf.read_text()) != states.load(place).agreed_sha256
+            assert changed or own.ocserv_conf.read_text() == OLD
+    confs.agree(own, place, confs.sha256_of(NEW))
+    assert (own.ocserv_conf.read_text(), confs.agreed(own, place)) == (NEW, NEW)
+    assert states.load(place).agreed_before == [confs.sha256_of(OLD), confs.sha256_of(NEW)]
+    assert confs.usable(own, place, confs.sha256_of(OLD)) == OLD
+
+
+def test_what_is_not_what_its_name_says_is_not_used(here: tuple[Config, Paths]) -> None:
+    own, place = here
+    confs.keep(place, NEW)
+    place.conf(confs.sha256_of(NEW)).write_text("connect-script = /tmp/x\n")
+    for sha in (confs.sha256_of(NEW), "e" * 64):
+        with pytest.raises(Refused) as no:
+            confs.usable(own, place, sha)
+        assert no.value.code == "unknown_conf"
+
+
+def test_a_kept_one_beyond_the_list_needs_its_word(here: tuple[Config, Paths]) -> None:
+    own, place = here
+    hard = OLD + "route = default\n"
+    confs.keep(place, hard)
+    with pytest.raises(Refused, match="route") as no:
+        confs.usable(own, place, confs.sha256_of(hard))
+    assert no.value.code == "not_allowed"
+    states.write_object(place.conf_word(confs.sha256_of(hard)), {"approvers": ["alice"]})
+    assert confs.usable(own, place, confs.sha256_of(hard)) == hard
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("crl = /nowhere\n", "file_missing"),
+        ("config-per-user = /etc/hostname\n", "file_missing"),
+        ("connect-script = /etc/hostname\n", "not_a_program"),
+        ('auth = "plain[passwd=/nowhere]"\n', "file_missing"),
+        ("run-as-user = nobody-here\n", "account_missing"),
+        ("max-clients = 1000\n", "pool_small"),
+        ("dpd = soon\n", "value_bad"),
+    ],
+)
+def test_the_host_is_asked_for_what_a_configuration_names(line: str, code: str) -> None:
+    text = "ipv4-network = 10.10.0.0/24\n"
+    assert confcheck.findings(text, "1.3.0") == []
+    assert [found.code for found in confcheck.findings(text + line, "1.3.0")] == [code]
