@@ -147,6 +147,7 @@ def enrol(row: Mapping[str, Any], pools: Mapping[str, Pool]) -> bool:
         public_address=row["public"],
         adapter="ssh" if keys else "memory",
         labels={"simulate": row["simulate"]} if "simulate" in row else {},
+        why="The lab made the machine and read its host keys from its disk.",
         actor=ACTOR,
         now=now,
     )
