@@ -98,8 +98,8 @@ def test_a_kept_one_beyond_the_list_needs_its_word(here: tuple[Config, Paths]) -
     ("line", "code"),
     [
         ("crl = /nowhere\n", "file_missing"),
-        ("config-per-user = /etc/hostname\n", "file_missing"),
-        ("connect-script = /etc/hostname\n", "not_a_program"),
+        ("config-per-user = /etc/passwd\n", "file_missing"),
+        ("connect-script = /etc/passwd\n", "not_a_program"),
         ('auth = "plain[passwd=/nowhere]"\n', "file_missing"),
         ("run-as-user = nobody-here\n", "account_missing"),
         ("max-clients = 1000\n", "pool_small"),
