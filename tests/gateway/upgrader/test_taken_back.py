@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -70,7 +71,10 @@ def test_clocks_that_differ_by_an_hour(fleet: RealFleet, users: Users) -> None:
         gateways.close_all()
         rollout = fleet.go(observed(fleet), "draining")
         fleet.row.refresh_from_db()
-        assert fleet.row.state_reason.startswith("The clock of gw1 is 3600 s ahead of ours. Trials are counted in")
+        # An answer that was long under way makes it seem to be less.
+        said = re.match(r"The clock of gw1 is (\d+) s ahead of ours. Trials are counted in", fleet.row.state_reason)
+        assert said
+        assert 3500 < int(said.group(1)) <= 3600
         users.assert_unhurt()
         fleet.act("roll_back", rollout)
         fleet.go(rollout, "rolled_back")
