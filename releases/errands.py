@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from fleet import errands, ports
 from fleet.errors import GiveUp
+from fleet.models import Gateway
 from releases.models import TrustedSigner, TrustStatement
 
 
 def trust(job: errands.Job, gateway: ports.Gateway) -> str:
-    """Hand over a trust statement with its signatures; the gateway judges them by whom it trusts until now."""
-    row = TrustStatement.objects.filter(pk=job.args["statement"]).first()
-    if row is None:
+    """Hand over a trust statement with its signatures; the gateway judges them by whom it trusts until now.
+
+    One that slept through earlier statements gets those first: it may not know the signers of this one yet.
+    """
+    last = TrustStatement.objects.filter(pk=job.args["statement"]).first()
+    if last is None:
         raise GiveUp("The trust statement is gone. Draw a new one at Signers.", code="statement_gone")
-    signatures = [(signature["name"], signature["text"]) for signature in row.signatures]
-    pinned = gateway.trust(row.text, signatures, fence=job.fence)
-    job.agreed("trust", pinned.sha256)
-    return f"{job.gateway.name} {'trusted so already' if pinned.already else 'trusts so now'}: serial {pinned.serial}."
+    say = f"{job.gateway.name} trusts statement {last.serial} or a later one already."
+    sent = TrustStatement.objects.filter(state=TrustStatement.State.SENT, serial__lte=last.serial)
+    for row in sent.filter(serial__gt=_pinned(job.gateway)).order_by("serial"):
+        try:
+            signatures = [(signature["name"], signature["text"]) for signature in row.signatures]
+            pinned = gateway.trust(row.text, signatures, fence=job.fence)
+        except GiveUp as no:
+            if no.code != "trust_old":
+                raise
+        else:
+            how = "trusted so already" if pinned.already else "trusts so now"
+            say = f"{job.gateway.name} {how}: serial {pinned.serial}."
+    return say
 
 
 def crl(job: errands.Job, gateway: ports.Gateway) -> str:
@@ -26,3 +39,10 @@ def crl(job: errands.Job, gateway: ports.Gateway) -> str:
     pinned = gateway.crl(row.crl, fence=job.fence)
     job.agreed("trust", pinned.sha256)
     return f"{job.gateway.name} {'had the list already' if pinned.already else 'has the newer list'} of {row.label}."
+
+
+def _pinned(row: Gateway) -> int:
+    """The serial that the gateway has pinned, as it last said; 0 when it never did."""
+    trusted = row.inventory.get("trust")
+    said = (row.facts.get("trust_serial"), trusted.get("serial") if isinstance(trusted, dict) else 0)
+    return max((serial for serial in said if isinstance(serial, int)), default=0)

@@ -14,7 +14,7 @@ from approvals import audit, changes, rights
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet.phrases import count
+from fleet.phrases import count, listed
 from releases import authority, policy, signers, standing, statements
 from releases.models import ChannelPolicy, Release, TrustedSigner, TrustStatement
 
@@ -61,7 +61,7 @@ def propose_distrust(signer: TrustedSigner, *, by: User, actor: Actor, now: date
             "No signature of it counts any more, on kept releases neither; rollouts that need one hold and say why.",
             "Gateways follow when the remaining signers have signed the new trust statement.",
         ],
-        warning=f"{', '.join(lost)} will have too few signers left." if lost else "",
+        warning=" ".join(filter(None, [_too_few(lost), statements.why_not_rotate()])),
         why=_reason(why),
     )
 
@@ -167,6 +167,10 @@ def _check_policy(wanted: policy.Policy) -> None:
         )
     if not 0 <= wanted.max_age_days <= 3650 or set(wanted.matrix) - set(policy.PARTS):
         raise Refused("A signature's age is 0 (any) to 3650 days, and the tests are static, functional and stress.")
+
+
+def _too_few(lost: Sequence[str]) -> str:
+    return f"{listed(lost, 12)} will have too few signers left." if lost else ""
 
 
 def _demand(by: User) -> None:

@@ -23,6 +23,7 @@ from approvals.statement import named
 from fleet import errands
 from fleet.models import Gateway
 from fleet.ocgate.statement import canonical
+from fleet.phrases import count
 from releases import authority, openpgp, signers, trust
 from releases.models import ChannelPolicy, TrustStatement
 from releases.signatures import Signed, Signer
@@ -88,6 +89,18 @@ def send_again(statement: TrustStatement, *, actor: Actor, now: datetime) -> int
             raise Refused(f"The trust statement {statement.serial} was not sent yet: it waits for signatures.")
         about, args = subject(statement), {"statement": statement.pk}
         return errands.send(older(statement), "trust", subject=about, args=args, now=now, actor=actor)
+
+
+def why_not_rotate() -> str:
+    """Why a signer had better not be struck off now; "" when every gateway knows the others."""
+    last = TrustStatement.objects.exclude(state=State.REPLACED).first()
+    if last is None:
+        return ""
+    if last.state == State.WAITING:
+        return f"The trust statement {last.serial} still waits for signatures: have it signed and followed first."
+    left = errands.behind(subject(last)).count() + len(older(last))
+    has = "has" if left == 1 else "have"
+    return f"{count(left, 'gateway')} {has} not followed trust statement {last.serial} yet." if left else ""
 
 
 def subject(statement: TrustStatement) -> str:

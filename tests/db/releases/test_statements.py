@@ -138,8 +138,8 @@ def machine(name: str) -> MemoryGateway:
     )
 
 
-def ran(errand: Errand) -> Errand:
-    door = machine(errand.gateway.name)
+def ran(errand: Errand, door: MemoryGateway | None = None) -> Errand:
+    door = door or machine(errand.gateway.name)
     errands.run(errand.pk, owner="test", opener=lambda _: door, clock=lambda: NOW + timedelta(seconds=1))
     return Errand.objects.get(pk=errand.pk)
 
@@ -150,6 +150,27 @@ def test_the_errand_hands_it_over_and_says_so(people: dict[str, User], li: Trust
     done = ran(errand)
     assert (done.state, done.say) == ("done", "fra-gw-01 trusts so now: serial 1.")
     assert errands.behind("trust:1").count() == 3
+
+
+def test_who_slept_gets_the_earlier_ones_first(people: dict[str, User], li: TrustedSigner) -> None:
+    sent(people, desk.public(KIM), "Kim")
+    second = trusted(people, company.authority().pem, "Code CA", company.crl())
+    signed(second, desk.signature(KIM, second.text.encode()))
+    door = machine("fra-gw-01")
+    first, last = Errand.objects.filter(gateway__name="fra-gw-01").order_by("subject")
+    assert ran(last, door).say == "fra-gw-01 trusts so now: serial 2."
+    assert ran(first, door).say == "fra-gw-01 trusts statement 1 or a later one already."
+
+
+def test_striking_off_warns_while_gateways_are_behind(people: dict[str, User], li: TrustedSigner) -> None:
+    by = people["operator"]
+    row = trusted(people, desk.public(KIM), "Kim")
+    ask = proposals.propose_distrust(li, by=by, actor=actor(by), now=NOW, why="left")
+    assert ask.summary["warning"].startswith("The trust statement 1 still waits for signatures")
+    signed(row, desk.signature(LI, row.text.encode()))
+    assert statements.why_not_rotate() == "4 gateways have not followed trust statement 1 yet."
+    Errand.objects.update(state="done")
+    assert statements.why_not_rotate() == ""
 
 
 def test_who_came_since_is_sent_it_too(people: dict[str, User], li: TrustedSigner) -> None:
