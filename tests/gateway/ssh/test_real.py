@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,12 @@ from fleet.gateways.dial import Target, private_key
 from fleet.gateways.kept import Keeper, Loan
 from fleet.gateways.ssh import SshGateway
 from fleet.ports import ReleaseFiles, SlotRelease
+from lab.commands import wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
+from tests.gateway.ssh.side import SLOW, Side
 
+MEGABYTE = 1024 * 1024
 pytestmark = [pytest.mark.gateway, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
@@ -126,3 +131,38 @@ def test_a_pulled_cable_is_no_answer_and_heals(gateway: SshGateway, machine: Gat
     finally:
         machine.plugged(everything=False, plugged=True)
     assert gateway.facts().hostname == machine.name
+
+
+def came(machine: Gateway) -> int:
+    """Bytes of bundles that the gateway has so far."""
+    return int(machine.run(["sh", "-c", "cat /var/lib/ocgate/incoming/* 2>/dev/null | wc -c"]))
+
+
+def code_of_stage(gateway: SshGateway, wanted: ReleaseFiles) -> str:
+    with pytest.raises(RetryLater) as cut:
+        gateway.stage(wanted, fence=100, progress=lambda *_: None)
+    return cut.value.code
+
+
+def test_a_cut_download_resumes_where_it_stopped(
+    lab: Lab, machine: Gateway, gateway: SshGateway, tmp_path: Path
+) -> None:
+    side = Side(lab, tmp_path, lab.releases["1.5.0-1"])
+    no: list[str] = []
+    wanted = replace(files(lab.releases["1.5.0-1"]), download=side.download)
+
+    with side.serving(rate=SLOW) as web:
+        staging = threading.Thread(target=lambda: no.append(code_of_stage(gateway, wanted)))
+        staging.start()
+        wait_until(lambda: came(machine) > MEGABYTE, seconds=30, what="Some of the bundle")
+        web.kill()
+        staging.join()
+    there = came(machine)
+    with side.serving():
+        assert not gateway.stage(wanted, fence=101, progress=lambda *_: None).already
+    assert (no, MEGABYTE < there < wanted.size) == (["bundle_cut_short"], True)
+    assert side.record() == [
+        ("bundle.download_begun", 0),
+        ("bundle.download_begun", there),
+        ("bundle.downloaded", there),
+    ]
