@@ -67,8 +67,8 @@ def alert_for(user: User, alert_id: int) -> Alert:
 
 
 def waiting_for(user: User) -> QuerySet[Alert]:
-    """Open alerts that wait for this person: he may ask to adopt, put back, or decide."""
-    pools = pools_with(user, "enrol_gateway") | pools_with(user, "approve_gateway")
+    """Open alerts that wait for this person: he may put back, or ask to adopt. Who decides on that is asked then."""
+    pools = pools_with(user, remedies.RIGHT.partition(".")[2])
     return Alert.objects.filter(kind=KIND, ended_at=None, gateway__pool__in=pools).select_related("gateway__pool")
 
 

@@ -35,7 +35,7 @@ def alert() -> int:
     """Two gateways drifted: an edited ocserv.conf, and other signers."""
     people, now = factories.cast(), timezone.now()
     for name, right in (("operator", "enrol_gateway"), ("oncall", "approve_gateway")):
-        for codename in (right, "view_pool"):
+        for codename in (right, "view_pool", "submit_rollout"):
             assign_perm(f"fleet.{codename}", people[name], factories.pool("drifted"))
     first, second = (factories.gateway(name, on=factories.pool("drifted")) for name in ("waw-gw-01", "waw-gw-02"))
     logins = [
@@ -62,11 +62,17 @@ def alert() -> int:
     return Alert.objects.get(gateway=first).pk
 
 
+def drifted_pool() -> int:
+    """The pool of that gateway."""
+    return Alert.objects.get(code="conf", ended_at=None).gateway.pool_id
+
+
 def drifted() -> int:
     """The gateway of that alert."""
     return Alert.objects.get(code="conf", ended_at=None).gateway_id
 
 
 SIGHTS: dict[str, Callable[[], int]] = {
-    make.__name__: make for make in (change, alert, drifted, sights_trust.trust, sights_trust.sent, sights_conf.config)
+    make.__name__: make
+    for make in (change, alert, drifted, drifted_pool, sights_trust.trust, sights_trust.sent, sights_conf.config)
 }

@@ -35,6 +35,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "alert": ("operator", f"/alerts/{alert}/"),
         "alert-oncall": ("oncall", f"/alerts/{alert}/"),
         "alerts": ("operator", "/alerts/"),
+        "rollout-new-drifted": ("operator", f"/rollouts/new/?drift=1&release=1&pool={site.scene('drifted_pool')}"),
         "drifted-overview": ("operator", "/"),
         "gateway-drifted": ("operator", f"/gateways/{site.scene('drifted')}/"),
         "change": ("oncall", f"/changes/{change}/"),
