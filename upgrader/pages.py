@@ -12,7 +12,7 @@ from upgrader import drifted, selectors
 from upgrader.actions import Offer, offers
 from upgrader.models import Rollout
 from upgrader.picture import Picture, WaveRow
-from upgrader.plan import downgrade_say
+from upgrader.plan import config_say, downgrade_say
 from upgrader.states import R, U, W
 from upgrader.why import why
 
@@ -48,7 +48,7 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
 
 def warnings(plan: Mapping[str, Any]) -> list[str]:
     """What must not be overlooked about a plan."""
-    return [say for say in (downgrade_say(plan), drifted.plan_say(plan)) if say]
+    return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan)) if say]
 
 
 def names(seen: Picture) -> dict[str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.test import Client
+from guardian.shortcuts import assign_perm
 
-from releases.models import Release
+from approvals.models import Actor, User
+from releases import configs
+from releases.models import ConfigRevision, Release
 from tests import factories
 from tests.web.conftest import assert_clean
 from upgrader.models import Rollout
@@ -33,6 +36,29 @@ def test_keeping_it_leads_to_its_page(browse: Browse) -> None:
     assert (page.status_code, page.headers["Location"]) == (302, f"/rollouts/{rollout.pk}/")
     assert rollout.created_by.username == "operator"
     assert [wave.upgrades.count() for wave in rollout.waves.all()] == [1, 3]
+
+
+def revision() -> ConfigRevision:
+    """The pool's file as it is, and a quicker one."""
+    pool, by = factories.pool(), User.objects.get(username="operator")
+    assign_perm("propose_config", by, pool)
+    pool.gateways.update(facts={"conf": {"agreed_sha256": configs.digest("dpd = 90\n")}})
+    actor, place = Actor(kind="person", name=by.username, user_id=by.pk), configs.Place(pool)
+    for text in ("dpd = 90\n", "dpd = 60\n"):
+        row = configs.propose(place, text, note="", by=by, actor=actor, now=factories.NOON)
+    return row
+
+
+def test_a_configuration_goes_along(browse: Browse) -> None:
+    client, said = browse("operator"), choice()
+    row = revision()
+    page = client.get("/rollouts/new/", {**said, "config": row.pk})
+    assert b"Configuration 2 goes along and changes dpd. It goes into the free slot" in page.content
+    assert_clean(page)
+    client.post("/rollouts/new/", {**said, "config": row.pk})
+    rollout = Rollout.objects.get()
+    assert (rollout.config, rollout.plan["config"]["sha256"]) == (row, row.sha256)
+    assert b"Choose another." in client.get("/rollouts/new/", {**said, "config": 999}).content
 
 
 def test_without_the_right_nothing_is_kept(browse: Browse) -> None:

@@ -11,7 +11,7 @@ from fleet.gateways.holdings import CONF, sha256_of
 from releases.models import ConfigRevision
 from tests.db.upgrader.test_killed import arm, small
 from tests.db.upgrader.world import NEW, OLD, Fleet, make_release
-from upgrader import drafts
+from upgrader import drafts, pages
 from upgrader.plan import config_say
 
 SOFT = CONF.replace("dpd = 60", "dpd = 90")
@@ -158,6 +158,8 @@ def test_the_draft_says_which_way_it_goes(fleet: Fleet) -> None:
     ids = {"release": 0, "pool": 0, "strategy": 0, "config": row.pk}
     choice = drafts.choice(fleet.ola, ids, now=fleet.now())
     assert "Configuration 2 goes along and changes dpd. It goes into the free slot" in choice.effect
+    assert choice.plan is not None
+    assert pages.warnings(choice.plan) == [config_say(choice.plan)]
     assert config_say({}) == ""
     missing = drafts.choice(fleet.ola, {**ids, "config": 999}, now=fleet.now())
     assert "Choose another" in missing.refusal
