@@ -24,46 +24,57 @@ def sign_in(page: Page, site: Site, who: str) -> None:
     page.click("button.go")
 
 
-def pages(site: Site) -> dict[str, tuple[str, str]]:
-    """Name → (who looks, path)."""
-    ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
-    made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
-    change, config = site.scene("change"), site.scene("config")
+def drifted(site: Site) -> dict[str, tuple[str, str]]:
+    """Alerts, and the pages that show them."""
     alert = site.scene("alert")
-    candidate = site.scene("trust")
-    return made | {
+    return {
         "alert": ("operator", f"/alerts/{alert}/"),
         "alert-oncall": ("oncall", f"/alerts/{alert}/"),
         "alerts": ("operator", "/alerts/"),
         "rollout-new-drifted": ("operator", f"/rollouts/new/?drift=1&release=1&pool={site.scene('drifted_pool')}"),
         "drifted-overview": ("operator", "/"),
         "gateway-drifted": ("operator", f"/gateways/{site.scene('drifted')}/"),
-        "change": ("oncall", f"/changes/{change}/"),
-        "change-own": ("operator", f"/changes/{change}/"),
-        "changes": ("oncall", "/changes/"),
-        "configs": ("operator", "/configs/"),
-        "config": ("oncall", f"/configs/{config}/"),
-        "keys": ("oncall", "/keys/"),
-        "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
-        "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
-        "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
-        "overview": ("oncall", "/"),
-        "overview-stranger": ("stranger", "/"),
-        "rollouts": ("operator", "/rollouts/"),
-        "rollout-new": ("operator", "/rollouts/new/"),
-        "releases": ("operator", "/releases/"),
-        "release-candidate": ("operator", f"/releases/{candidate}/"),
-        "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
-        "signers": ("operator", "/signers/"),
-        "release": ("operator", "/releases/1/"),
-        "gateways": ("oncall", "/gateways/"),
-        "gateway": ("oncall", "/gateways/1/"),
-        "audit": ("auditor", "/audit/?verify=1"),
-        "numbers": ("oncall", f"/rollouts/{ids['observing']}/numbers/?wave=1"),
-        "refused": ("oncall", "/audit/"),
-        "missing": ("oncall", "/nowhere/"),
-        "sign-in": ("", "/sign-in/"),
     }
+
+
+def pages(site: Site) -> dict[str, tuple[str, str]]:
+    """Name → (who looks, path)."""
+    ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
+    made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
+    change, config = site.scene("change"), site.scene("config")
+    candidate = site.scene("trust")
+    return (
+        made
+        | drifted(site)
+        | {
+            "change": ("oncall", f"/changes/{change}/"),
+            "change-own": ("operator", f"/changes/{change}/"),
+            "changes": ("oncall", "/changes/"),
+            "configs": ("operator", "/configs/"),
+            "config": ("oncall", f"/configs/{config}/"),
+            "keys": ("oncall", "/keys/"),
+            "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
+            "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
+            "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
+            "overview": ("oncall", "/"),
+            "overview-stranger": ("stranger", "/"),
+            "rollouts": ("operator", "/rollouts/"),
+            "rollout-new": ("operator", "/rollouts/new/"),
+            "releases": ("operator", "/releases/"),
+            "release-candidate": ("operator", f"/releases/{candidate}/"),
+            "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
+            "signers": ("operator", "/signers/"),
+            "release": ("operator", "/releases/1/"),
+            "release-add": ("operator", "/releases/add/"),
+            "gateways": ("oncall", "/gateways/"),
+            "gateway": ("oncall", "/gateways/1/"),
+            "audit": ("auditor", "/audit/?verify=1"),
+            "numbers": ("oncall", f"/rollouts/{ids['observing']}/numbers/?wave=1"),
+            "refused": ("oncall", "/audit/"),
+            "missing": ("oncall", "/nowhere/"),
+            "sign-in": ("", "/sign-in/"),
+        }
+    )
 
 
 def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> None:
