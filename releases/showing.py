@@ -68,14 +68,15 @@ def statement(*, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     have = {signature["identity"] for signature in row.signatures}
+    labels = {one.fingerprint: one.label for one in statements.needs(row)}
     sent = row.state == TrustStatement.State.SENT
     behind, older = list(errands.behind(statements.subject(row))), statements.older(row) if sent else []
     return {
         "row": row,
         "waiting": row.state == TrustStatement.State.WAITING,
         "late": row.state == TrustStatement.State.WAITING and row.expires_at <= now,
-        "needs": [{"signer": one, "signed": one.fingerprint in have} for one in statements.needs(row)],
-        "have": sorted(have),
+        "needs": list(labels.values()),
+        "have": sorted(labels.get(identity, identity) for identity in have),
         "needed": row.old["threshold"],
         "behind": behind,
         "older": older,
