@@ -84,10 +84,10 @@ def kit_of(gateway: Gateway) -> Kit:
     files = {f"trust/{name}": data for source in TRUST for name, data in source(gateway.name).items()}
     files["ocgate"] = _ocgate()
     files["config.json"] = json.dumps(gateway.config, indent=2, sort_keys=True).encode() + b"\n"
-    files["key.pub"] = f"{public_line(secret)} handover\n".encode()
-    ca = sealed.unseal_or_none(sshca.SSH_CA)
-    if ca is not None:
-        files["ca.pub"] = f"{sshca.public_line(ca)} handover\n".encode()
+    lines = [f"{public_line(secret)} handover"]
+    if (ca := sealed.unseal_or_none(sshca.SSH_CA)) is not None:
+        lines.append(f"{sshca.trusted_line(ca)} handover")
+    files["key.pub"] = "".join(line + "\n" for line in lines).encode()
     return Kit(gateway.name, _packed(files))
 
 

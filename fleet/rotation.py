@@ -6,6 +6,7 @@ controller can begin this, and no gateway follows. The only writer of KeyRotatio
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -22,7 +23,8 @@ from fleet import errands, ports, sealed, sshca
 from fleet.gateways.dial import fingerprint_of, public_line
 from fleet.gateways.rows import SSH_KEY
 from fleet.models import Errand, Gateway, KeyRotation
-from fleet.ocgate.authorize import sha256_of
+from fleet.ocgate.authorize import line, sha256_of
+from fleet.ocgate.install import PROGRAM
 from fleet.ocgate.statement import canonical
 from fleet.phrases import count, listed
 
@@ -168,6 +170,17 @@ def authorize(job: errands.Job, gateway: ports.Gateway) -> str:
     if rotation.kind == sshca.SSH_CA:
         Gateway.objects.filter(pk=job.gateway.pk).update(ssh_ca=True)
     return "It lets in the keys that were signed for." if not done.already else "It let these keys in already."
+
+
+def note_trust_in_ca(gateway: Gateway, authorized_keys_sha256: str) -> None:
+    """A gateway that was installed with our CA's line says so by the hash of its authorized_keys: sign in by that."""
+    key, ca = sealed.unseal_or_none(SSH_KEY), sealed.unseal_or_none(sshca.SSH_CA)
+    if gateway.ssh_ca or key is None or ca is None:
+        return
+    lines = [f"{public_line(key)} handover", f"{sshca.trusted_line(ca)} handover"]
+    text = "".join(line(one, program=PROGRAM, gateway=gateway.name) for one in lines)
+    if hashlib.sha256(text.encode()).hexdigest() == authorized_keys_sha256:
+        Gateway.objects.filter(pk=gateway.pk).update(ssh_ca=True)
 
 
 def _switch(rotation: KeyRotation, behind: list[str], *, actor: Actor, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from fleet import alerts, ports
+from fleet import alerts, ports, rotation
 from fleet.drift import Difference
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.answers import GatewayBug
@@ -47,6 +47,7 @@ def take(gateway: Gateway, *, opener: Callable[[Gateway], ports.Gateway], now: d
         _cannot_say(gateway, no.say, now=now)
         return None
     Gateway.objects.filter(pk=gateway.pk).update(inventory=dict(there.raw), inventory_at=now)
+    rotation.note_trust_in_ca(gateway, there.authorized_keys_sha256)
     return there
 
 

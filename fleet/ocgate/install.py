@@ -121,8 +121,10 @@ def _account(paths: Paths, wish: Wish) -> None:
 
 
 def _line(wish: Wish) -> str:
-    """The controller's line of authorized_keys."""
-    return authorize.line(wish.key.strip(), program=PROGRAM, gateway=policy.read(wish.trust).gateway)
+    """The controller's lines of authorized_keys: its key, and its CA's where it has one."""
+    name = policy.read(wish.trust).gateway
+    keys = [key for key in wish.key.splitlines() if key.strip()] or [""]
+    return "".join(authorize.line(key.strip(), program=PROGRAM, gateway=name) for key in keys)
 
 
 def sudoers(user: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from fleet import errands, gateways, rotation, sealed, sshca
 from fleet.gateways.dial import public_line
 from fleet.gateways.rows import tampering
 from fleet.models import Errand, Gateway, KeyRotation
+from fleet.ocgate import authorize
+from fleet.ocgate.install import PROGRAM
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +209,17 @@ def test_the_first_key_needs_no_gateway_to_follow() -> None:
     changes.decide(asked, by=ines, now=NOW, actor=actor, yes=True, reason="", digest=asked.digest)
     assert sealed.unseal_or_none("ssh-key")
     assert not KeyRotation.objects.exists()
+
+
+def test_a_gateway_that_was_installed_with_the_ca_is_reached_by_certificate(cast: Cast, fleet: list[Gateway]) -> None:
+    sealed.seal("ssh-ca", sshca.make())
+    gateway = fleet[0]
+    lines = [
+        f"{public_line(sealed.unseal('ssh-key'))} handover",
+        f"{sshca.trusted_line(sealed.unseal('ssh-ca'))} handover",
+    ]
+    text = "".join(authorize.line(one, program=PROGRAM, gateway=gateway.name) for one in lines)
+    rotation.note_trust_in_ca(gateway, hashlib.sha256(text.replace(gateway.name, "another").encode()).hexdigest())
+    assert not Gateway.objects.get(pk=gateway.pk).ssh_ca
+    rotation.note_trust_in_ca(gateway, hashlib.sha256(text.encode()).hexdigest())
+    assert Gateway.objects.get(pk=gateway.pk).ssh_ca

@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from approvals import changes
 from approvals.models import Actor, Request, User
-from fleet import enrolment, gateways, guests, kit, services
+from fleet import enrolment, gateways, guests, kit, sealed, services, sshca, stock
 from fleet.enrolment import Asked
 from fleet.gateways.guest import Login
 from fleet.gateways.scan import scan
@@ -86,12 +86,17 @@ def left_there(machine: machines.Gateway) -> str:
 
 def test_one_printed_command_and_nobody_is_cut(machine: machines.Gateway, ola: User) -> None:
     before = people_on(machine)
+    sealed.seal("ssh-ca", sshca.make())
     gateway = confirmed(machine, ola)
     made = kit.kit_of(gateway)
     machine.machine.write(f"root/{made.name}", made.data)
     machine.run(["sh", "-c", kit.command(gateway, made, adopt=True)], seconds=120)
     assert services.look(Gateway.objects.get(pk=gateway.pk), now=now())
+    assert stock.take(Gateway.objects.get(pk=gateway.pk), opener=gateways.open, now=now())
+    gateways.close_all()
     seen = Gateway.objects.get(pk=gateway.pk)
+    assert seen.ssh_ca  # it said so itself; from here on we come with a certificate
+    assert services.look(seen, now=now())
     assert (seen.state, seen.sessions, people_on(machine)) == ("enrolled", 2, before)
     leave(seen, ola)
     machine.run(guests.UNINSTALL.split())

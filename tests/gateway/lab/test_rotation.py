@@ -36,7 +36,7 @@ def gateway(lab: Lab) -> Iterator[Gateway]:
     call_command("gateway", "key", str(lab.controller_key))
     machine = lab.gateways[0]
     keys = [(line.split()[0], line.split()[1]) for line in machine.host_keys]
-    about = {"name": machine.name, "address": machine.address, "port": machine.port, "host_keys": keys}
+    about: dict[str, Any] = {"name": machine.name, "address": machine.address, "port": machine.port, "host_keys": keys}
     yield services.enrol(pool=factories.pool(), actor=ACTOR, now=now(), **about)
     gateways.close_all()
 
