@@ -70,8 +70,8 @@ def figure(test: str, numbers: Mapping[str, Any], *, new: str, old: str) -> dict
         template=None,
         dragmode=False,
         hovermode="x unified",
-        margin={"l": 56, "r": 16, "t": 8, "b": 64},
-        legend={"orientation": "h", "x": 0, "y": -0.25, "yanchor": "top"},
+        margin={"l": 56, "r": 16, "t": 32, "b": 44},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"fixedrange": True, "showgrid": False, "title": {"text": across}, "nticks": 6},
         yaxis={"fixedrange": True, "title": {"text": up}, "rangemode": "tozero", "nticks": 6},
     )

@@ -98,10 +98,13 @@ def table(cell: MatrixCell) -> list[tuple[float, float, float]]:
     return list(zip(across, cell.numbers["new"], cell.numbers["old"], strict=True))
 
 
+SAID = {"low": "at least", "middle": "most likely", "high": "at most", "most": "allowed"}
+
+
 def plain_numbers(cell: MatrixCell) -> dict[str, Any]:
-    """The numbers that are no measurements."""
+    """The numbers that are no measurements, those of an interval by what they mean."""
     return {
-        name.replace("_", " "): value
+        SAID.get(name, name.replace("_", " ")): f"{value:,.4g}" if isinstance(value, float) else value
         for name, value in cell.numbers.items()
         if isinstance(value, int | float | str) and name != "kind"
     }
