@@ -22,7 +22,7 @@ import django
 import pysequoia
 
 GATEWAYS = 200
-BUNDLE, SHARED = 1_000_000_000, 4_000_000  # bytes of the bundle that comes in, and of the one that all fetch
+BUNDLE, SHARED = 1_000_000_000, 10_000_000  # bytes of the bundle that comes in, and of the one that all fetch
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -27,7 +27,7 @@ from upgrader.stream import Receive, Scope, Send, gone_away
 from upgrader.turns import Turns
 
 PATH = re.compile(r"/bundles/([0-9a-f]{64})")
-PIECE = 32 * 1024  # bytes; a download's turn, and about a quarter of what it holds in memory
+PIECE = 16 * 1024  # bytes; a download's turn, and about a quarter of what it holds in memory
 FOREVER = "public, max-age=31536000, immutable"
 
 Headers = dict[str, str]
@@ -54,7 +54,8 @@ async def download(scope: Scope, receive: Receive, send: Send, *, desk: Desk) ->
         return
     kind, _, ticket = header(scope, b"authorization").partition(" ")
     try:
-        bundle = await sync_to_async(wanted)(ticket.strip() if kind.lower() == "bearer" else "", found[1])
+        with desk.turns.arriving():
+            bundle = await sync_to_async(wanted)(ticket.strip() if kind.lower() == "bearer" else "", found[1])
         path = await fetched(bundle, desk)
     except Refused as no:
         await refuse(send, 401, no.say, {"www-authenticate": "Bearer"})
@@ -127,7 +128,8 @@ async def answer(scope: Scope, receive: Receive, send: Send, sending: Sending) -
         await send({"type": "http.response.body", "body": b""})
         return
     sending.start = start
-    await sending.tell("bundle.download_begun")
+    with sending.desk.turns.arriving():
+        await sending.tell("bundle.download_begun")
     await begin(send, 206 if part else 200, told)
     gone = asyncio.ensure_future(gone_away(receive))
     try:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ARRIVAL_PAUSE = 0.05  # seconds; bounded, so that a flood of bad tickets slows downloads and does not stop them
 
 
 class Turns:
@@ -12,9 +16,22 @@ class Turns:
         self._rate = rate
         self._free_at = 0.0  # the loop's clock
         self._line = asyncio.Lock()  # wakes who waits in the order in which they came
+        self._arriving = 0
+
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """Somebody's ticket is being looked at: who sends already makes room, or of 200 that come at once the first
+        would be done before the last has begun."""
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
 
     async def take(self, size: int) -> None:
         """Return when `size` bytes may go out."""
+        if self._arriving:
+            await asyncio.sleep(ARRIVAL_PAUSE)
         if not self._rate:
             return
         async with self._line:

@@ -2,8 +2,8 @@
    Without this file the form works all the same. */
 "use strict";
 (() => {
-  const MIB = 1048576;
-  const amount = (bytes) => `${Math.ceil(bytes / MIB).toLocaleString("en")} MB`;
+  const MB = 1e6;
+  const amount = (bytes) => `${Math.max(1, Math.round(bytes / MB)).toLocaleString("en")} MB`;
   const state = { sent: false };
 
   function show(form, share, words) {
