@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -18,8 +19,11 @@ from fleet.gateways.machine import Machine
 from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_base import World
 from fleet.models import Errand, Gateway
+from fleet.ocgate import repin
 from fleet.ocgate import statement as on_the_gateway
-from releases import proposals, signers, statements
+from fleet.ocgate import trust as on_a_gateway
+from fleet.ocgate.errors import Refused as NotOnTheGateway
+from releases import cms, proposals, signers, statements
 from releases.models import TrustedSigner, TrustStatement
 from tests import factories
 from tests.db.releases.cast import NOW, trust
@@ -74,6 +78,19 @@ def test_it_reads_on_the_gateway_as_it_was_drawn(people: dict[str, User], li: Tr
     fields = on_the_gateway.parse(row.text, kind="trust", gateway="fra-gw-01", now=NOW.timestamp())
     assert (fields["serial"], fields["threshold"], len(fields["openpgp"]), fields["cas"]) == (1, 1, 2, [])
     assert [signer.label for signer in statements.needs(row)] == ["Li"]
+
+
+def test_what_it_pins_verifies_on_the_gateway(people: dict[str, User], li: TrustedSigner, tmp_path: Path) -> None:
+    sent(people, desk.public(KIM), "Kim")
+    row = trusted(people, company.authority().pem, "Code CA", company.crl())
+    for name, data in repin.wanted(json.loads(row.text), gateway="fra-gw-01").items():
+        (tmp_path / name).write_bytes(data)
+    sums, sigs = "the exact bytes\n", {"a.asc": desk.signature(KIM, b"the exact bytes\n").decode()}
+    sigs["b.p7s"] = cms.text("b.p7s", company.signature(company.person("Ana"), sums.encode(), form="DER"))
+    both = [{"name": name, "text": text} for name, text in sigs.items()]
+    assert len(on_a_gateway.verify(sums, both, tmp_path)) == 2
+    with pytest.raises(NotOnTheGateway):
+        on_a_gateway.verify("others\n", both, tmp_path)
 
 
 def test_only_the_old_signers_count(people: dict[str, User], li: TrustedSigner) -> None:
