@@ -18,7 +18,7 @@ from approvals.errors import Refused
 from approvals.models import Actor
 from fleet import sealed
 from fleet.models import Gateway, Pool
-from releases import archive, manifest, policy, repository, services, standing
+from releases import archive, manifest, policy, services, standing, storage
 from releases.matrix import binaries, functional, journal, static, stress, unpacked
 from releases.matrix.ports import Bench, BenchFailed, NoTunnel, Opener, Outcome, Pair, Unfit, red
 from releases.models import ConfigRevision, MatrixRun, Release, TrustedSigner
@@ -145,7 +145,7 @@ def _subject(release: Release, *, now: datetime) -> Iterator[static.Subject]:
     facts, asked = standing.seen(release, now=now), standing.policy_of(release.channel)
     floor = settings.RELEASE_THRESHOLD
     lack = policy.why_not_signed(facts, asked, channel=release.channel, floor=floor, now=now)
-    bundle = repository.path_of(release.bundle)
+    bundle = storage.path_of(release.bundle, sha256=release.sha256)
     with tempfile.TemporaryDirectory(prefix="matrix-") as name:
         damage = _unpack(bundle, Path(name))
         yield static.Subject(

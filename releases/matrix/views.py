@@ -104,10 +104,14 @@ SAID = {"low": "at least", "middle": "most likely", "high": "at most", "most": "
 def plain_numbers(cell: MatrixCell) -> dict[str, Any]:
     """The numbers that are no measurements, those of an interval by what they mean."""
     return {
-        SAID.get(name, name.replace("_", " ")): f"{value:,.4g}" if isinstance(value, float) else value
+        SAID.get(name, name.replace("_", " ")): _number(value) if isinstance(value, float) else value
         for name, value in cell.numbers.items()
         if isinstance(value, int | float | str) and name != "kind"
     }
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def _cell(request: HttpRequest, cell_id: int) -> MatrixCell:
