@@ -18,7 +18,6 @@ from fleet.models import Gateway as GatewayRow
 from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles, Statement
 from releases import configs, downloads
-from releases import downloads
 from releases import services as releases
 from releases.models import Release
 from upgrader import advice, alive, approval, drifted, flow, journal
