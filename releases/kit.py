@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from pysequoia import Cert
 
+from approvals import signed
 from approvals.errors import Refused
-from approvals.models import ApproverKey
 from fleet import kit
 from releases import signers
 from releases.models import ChannelPolicy, TrustedSigner, TrustStatement
@@ -50,14 +50,7 @@ def _threshold() -> int:
 
 
 def _approvers() -> list[dict[str, str]]:
-    rows = ApproverKey.objects.filter(active=True, user__is_active=True).select_related("user").order_by("pk")
-    counted: dict[str, int] = {}
-    named = []
-    for row in rows:
-        counted[row.user.username] = number = counted.get(row.user.username, 0) + 1
-        name = row.user.username if number == 1 else f"{row.user.username}-{number}"
-        named.append({"name": name, "key": row.public_key})
-    return named
+    return [{"name": name, "key": key} for name, key in signed.names().items()]
 
 
 kit.TRUST.append(pinned)
