@@ -110,3 +110,16 @@ def test_a_ca_from_the_command_line_signs_a_release(tmp_path: Path) -> None:
     fingerprint = TrustedSigner.objects.get().fingerprint
     assert run("signer", "crl", fingerprint, tmp_path / "newer.pem") == "The list is taken; gateways follow.\n"
     assert run("signer", "crl", fingerprint, tmp_path / "newer.pem") == "This list is here already.\n"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
+    add_signer(tmp_path)
+    call_command(
+        "release", "add", str(desk.release(tmp_path / "in", LI)), stdout=StringIO(), stderr=(seen := Terminal())
+    )
+    assert "Copied 100 % of 0 MiB; looking at every member…\n" in seen.getvalue()
