@@ -47,7 +47,8 @@ def run_errand(errand_id: int) -> None:
 def look() -> None:
     """Ask every gateway that no upgrade is asking anyway; some of them also for what is on them."""
     busy = engine.busy()
-    for gateway_id in Gateway.objects.exclude(pk__in=busy).values_list("pk", flat=True):
+    spoken_to = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO)
+    for gateway_id in spoken_to.exclude(pk__in=busy).values_list("pk", flat=True):
         hint.send("upgrader.tasks.look_at", gateway_id)
     for gateway_id in stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy):
         hint.send("upgrader.tasks.take_stock", gateway_id)
