@@ -47,6 +47,8 @@ ROUTES: dict[str, dict[str, int]] = {
     "/statements/1/both/": {"operator": 403, "oncall": 403, "auditor": 404, "stranger": 403},
     "/configs/": {**SEES, "stranger": 200},
     "/configs/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/alerts/": {**SEES, "stranger": 200},
+    "/errands/1/again/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/keys/": {**SEES, "stranger": 200},
     "/keys/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/changes/": {**SEES, "stranger": 200},
