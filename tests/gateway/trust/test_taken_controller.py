@@ -208,6 +208,8 @@ def test_he_gets_no_signed_release_to_run_that_is_lower(taken: Taken) -> None:
         taken.ask("commit", slot=2),
     ]
     assert [answer["ok"] for answer in answers] == [True] * 3, answers
+    findings = taken.ask("check", release=middle, slot=3)["result"]["findings"]
+    assert "downgrade" in [finding["code"] for finding in findings]
     assert taken.code("start", release=middle, slot=3) == "downgrade"
     taken.gateway.run(["rm", "-rf", f"/var/lib/ocgate/releases/{middle}"])
     assert taken.stage(MIDDLE)["error"]["code"] == "downgrade"
