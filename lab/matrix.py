@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import Target, private_key
 from fleet.gateways.kept import Keeper, Loan
 from fleet.gateways.ssh import SshGateway
+from fleet.ports import ReleaseFiles
 from lab.commands import LabError, wait_until
 from lab.fleet import CACHE
 from lab.gateway import Gateway
@@ -38,6 +40,7 @@ def bench(pair: Pair, *, part: str, users: int, say: Say) -> Iterator[LabBench]:
     """Build the lab's staging gateway for a part of the matrix; everything is gone at the end."""
     if reason := missing():
         raise BenchFailed(reason)
+    pair = replace(pair, new=_openpgp_only(pair.new), old=_openpgp_only(pair.old))
     try:
         found = programs(CACHE, say)
         with (
@@ -185,6 +188,14 @@ class LabBench:
         """Give the connection back; the lab ends the clients."""
         self._port.close()
         self._keeper.close_all()
+
+
+def _openpgp_only(files: ReleaseFiles) -> ReleaseFiles:
+    """The release with the signatures that the lab's gateway can judge: it pins no company's CA."""
+    signatures = tuple((name, text) for name, text in files.signatures if name.endswith(".asc"))
+    if not signatures:
+        raise BenchFailed(f"{files.release} has no OpenPGP signature; the lab's gateway pins OpenPGP keys only.")
+    return replace(files, signatures=signatures)
 
 
 def _ours(tunnel: ports.Tunnel) -> Tunnel:
