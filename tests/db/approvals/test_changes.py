@@ -48,8 +48,16 @@ def actor(user: User) -> Actor:
 
 
 def ask(by: User, colour: str = "blue") -> Request:
-    about = {"subject": "wall:1", "scope": f"pool:{pool().pk}", "title": f"Paint the wall {colour}"}
-    return changes.propose(KIND, by=by, actor=actor(by), now=NOON, payload={"colour": colour}, **about)  # type: ignore[typeddict-item]
+    return changes.propose(
+        KIND,
+        by=by,
+        actor=actor(by),
+        now=NOON,
+        subject="wall:1",
+        scope=f"pool:{pool().pk}",
+        payload={"colour": colour},
+        title=f"Paint the wall {colour}",
+    )
 
 
 def answer(request: Request, by: User, *, yes: bool = True, **words: Any) -> Request:
