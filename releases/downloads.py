@@ -57,6 +57,14 @@ def offered(files: ReleaseFiles, release: Release, gateway: Gateway, *, now: dat
     return replace(files, download=Download(url, ticket, settings.DOWNLOAD_RATE))
 
 
+def let_call_in(gateway: Gateway, *, wish: bool, actor: Actor, now: datetime) -> None:
+    """Have a gateway fetch its bundles itself from now on, or be sent them. Nothing happens the second time."""
+    with transaction.atomic():
+        if Gateway.objects.filter(pk=gateway.pk, calls_in=not wish).update(calls_in=wish):
+            details = {"name": gateway.name, "calls_in": wish}
+            audit.append("gateway.calls_in", subject=f"gateway:{gateway.pk}", actor=actor, at=now, details=details)
+
+
 class Told:
     """Writes downloads into the record: one beginning and one end a ticket, however many ranges it is fetched in."""
 

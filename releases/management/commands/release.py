@@ -1,4 +1,4 @@
-"""`manage.py release add FOLDER`, `release list`, `release yank NAME --reason WHY`."""
+"""`manage.py release add FOLDER`, `list`, `yank NAME --reason WHY`, `bring GATEWAY download|ssh`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from approvals.errors import Refused
 from approvals.models import Actor
-from releases import services
+from fleet.models import Gateway
+from releases import downloads, services
 from releases.models import Release
 
 
@@ -23,6 +24,9 @@ class Command(BaseCommand):
         add = actions.add_parser("add", help="check a release's folder and keep it")
         add.add_argument("folder", type=Path)
         actions.add_parser("list", help="one line a release")
+        bring = actions.add_parser("bring", help="how a gateway gets its bundles: by its own download, or over SSH")
+        bring.add_argument("gateway")
+        bring.add_argument("way", choices=["download", "ssh"])
         yank = actions.add_parser("yank", help="withdraw a release")
         yank.add_argument("name")
         yank.add_argument("--reason", required=True)
@@ -35,6 +39,12 @@ class Command(BaseCommand):
                     tell = self._tell if self.stderr.isatty() else None
                     release = services.take_in(options["folder"], by=None, actor=actor, now=now, tell=tell)
                     self.stdout.write(f"{release.name} is in the repository, digest {release.digest}.")
+                case "bring":
+                    gateway = Gateway.objects.get(name=options["gateway"])
+                    wish = options["way"] == "download"
+                    downloads.let_call_in(gateway, wish=wish, actor=actor, now=now)
+                    how = "downloads its bundles itself" if wish else "gets its bundles over SSH"
+                    self.stdout.write(f"{gateway.name} {how} from now on.")
                 case "yank":
                     release = Release.objects.get(name=options["name"])
                     services.yank(release, reason=options["reason"], actor=actor, now=now)
@@ -43,6 +53,8 @@ class Command(BaseCommand):
                     self._list()
         except Refused as refusal:
             raise CommandError(refusal.say) from refusal
+        except Gateway.DoesNotExist:
+            raise CommandError(f"No gateway is called {options['gateway']}.")
         except Release.DoesNotExist:
             raise CommandError(f"No release is called {options['name']}.")
 

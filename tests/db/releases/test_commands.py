@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 
-from approvals.models import Request, User
+from approvals.models import AuditEvent, Request, User
+from fleet.models import Gateway, Pool
 from releases.models import Signature, TrustedSigner
 from tests.unit.releases import company, desk
 
@@ -123,3 +124,15 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
         "release", "add", str(desk.release(tmp_path / "in", LI)), stdout=StringIO(), stderr=(seen := Terminal())
     )
     assert "Copied 100 % of 0 MiB; looking at every member…\n" in seen.getvalue()
+
+
+def test_how_a_gateway_gets_its_bundles_is_recorded_once() -> None:
+    Gateway.objects.create(name="gw-1", pool=Pool.objects.create(name="eu"))
+    for _ in range(2):
+        assert run("release", "bring", "gw-1", "download") == "gw-1 downloads its bundles itself from now on.\n"
+    assert Gateway.objects.get().calls_in
+    assert AuditEvent.objects.filter(verb="gateway.calls_in").count() == 1
+    run("release", "bring", "gw-1", "ssh")
+    assert not Gateway.objects.get().calls_in
+    with pytest.raises(CommandError, match="No gateway is called x"):
+        run("release", "bring", "x", "ssh")
