@@ -17,7 +17,14 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 def job(renewed: float, *, boot: str = "") -> Any:
     """A gateway whose trial of 60 s was renewed so many seconds ago, and was `boot` when last looked at."""
     until = NOW - timedelta(seconds=renewed) + timedelta(seconds=60)
-    here = {"gateway": "gw-1", "release": "1.3.0-2", "from_release": "1.1.6-3", "to_slot": 2, "before": ("a",), "conf": ""}
+    here = {
+        "gateway": "gw-1",
+        "release": "1.3.0-2",
+        "from_release": "1.1.6-3",
+        "to_slot": 2,
+        "before": ("a",),
+        "conf": "",
+    }
     return SimpleNamespace(
         **here, now=NOW, trial_until=until, spec=SimpleNamespace(trial_seconds=60), earlier={"boot_id": boot}
     )
