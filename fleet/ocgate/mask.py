@@ -17,7 +17,7 @@ SECRET_OPTIONS = frozenset({"camouflage_secret", "camouflage-secret", "key-pin",
 _WORDS = r"secret|passwd|password|passphrase|token|psk|(?<![a-z])pin(?![a-z])|cookie|webvpn|api[_-]?key"
 _HOLDS = rf"(?<![A-Za-z0-9_.-])(?!ban-points|cookie-timeout)[A-Za-z0-9_.-]*(?:{_WORDS})[A-Za-z0-9_.-]*"
 # No file's name, no switch, and nothing that is masked already.
-_NONE = r"(?![\"']?/)(?!\(masked)(?!(?:true|false|yes|no)\b)"
+_NONE = r"(?![\"']?/)(?!\(masked)(?!(?:true|false|yes|no)(?:[\s\"',;&\])\\]|\Z))"
 _OPTION = re.compile(r"(?m)^[ \t]*(?P<name>[A-Za-z0-9_-]+)[ \t]*=[ \t]*(?!\(masked)(?P<value>\S.*?)[ \t\r]*$")
 # Each names the secret `value`. The first covers a line of its own, the next quoted and bare values inside a line.
 _SHAPES = (
