@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from approvals import audit, changes, rights
+from approvals import audit, changes, rights, statement
 from approvals.errors import Refused
 from approvals.models import Actor, ApproverKey, Request, User
 
@@ -34,6 +34,8 @@ def propose(line: str, *, by: User, actor: Actor, now: datetime) -> Request:
     if known := ApproverKey.objects.select_related("user").filter(fingerprint=shown).first():
         state = "is" if known.active else "was"
         raise Refused(f"The key {shown} {state} {known.user.username}'s already. Make a new one: ssh-keygen -t ed25519")
+    if why := statement.why_not_named(by):
+        raise Refused(why)
     return changes.propose(
         KIND,
         by=by,
@@ -83,6 +85,8 @@ def parsed(line: str) -> tuple[str, str]:
 def _apply(applied: changes.Applied) -> None:
     key, shown = parsed(str(applied.payload["key"]))
     user = User.objects.get(pk=applied.payload["user"])
+    if why := statement.why_not_named(user):
+        raise Refused(why)
     try:
         with transaction.atomic():
             ApproverKey.objects.create(user=user, public_key=key, fingerprint=shown, added_at=applied.now)

@@ -94,8 +94,8 @@ def _shown(row: KeyRotation) -> dict[str, Any]:
     behind = list(rotation.not_followed(row)[:200]) if row.state in rotation.STAGE else []
     latest = selectors.latest_errands([gateway.pk for gateway in behind], f"rotation:{row.pk}:")
     stages = [
-        {"name": "both", "say": "new beside old", "said": row.both},
-        {"name": "only", "say": "new alone", "said": row.only},
+        {"name": name, "say": say, "said": getattr(row, name), "lacking": rotation.lacking(row, name)}
+        for name, say in (("both", "new beside old"), ("only", "new alone"))
     ]
     return {
         "row": row,

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
-from approvals import audit, changes, signed
+from approvals import audit, changes, statement
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
@@ -82,20 +82,25 @@ def begun(applied: Applied) -> None:
 
 
 def sign(rotation: KeyRotation, stage: str, signature: str, *, actor: Actor, now: datetime) -> None:
-    """Add an approver's signature; when both statements have one, the gateways are told."""
+    """Add an approver's signature; when both statements have enough, the gateways are told."""
     if rotation.state != State.SIGNING or stage not in ("both", "only"):
         raise Refused("This rotation takes no signature any more.")
     said = getattr(rotation, stage)
-    name, text = signed.signer(said["text"], signature)
-    if name not in [known for known, _ in said["signatures"]]:
-        said["signatures"].append([name, text])
+    found = statement.signed(said["text"], signature)
+    if f"{found.name}.sig" not in [known for known, _ in said["signatures"]]:
+        said["signatures"].append([f"{found.name}.sig", found.text])
     with transaction.atomic():
         _write(rotation, **{stage: said})
-        details = {"by": name, "statement": stage}
+        details = {"by": found.name, "statement": stage}
         _told("credential.rotation_signed", rotation.kind, actor=actor, now=now, **details)
-        if rotation.both["signatures"] and rotation.only["signatures"]:
+        if not lacking(rotation, "both") and not lacking(rotation, "only"):
             _move(rotation, State.SPREADING, actor=actor, now=now)
             _ask(rotation, _fleet(), now=now, actor=actor)
+
+
+def lacking(rotation: KeyRotation, stage: str) -> str:
+    """Why gateways would not follow this stage's statement yet: too few approvers signed it; "" when they would."""
+    return statement.lacking(len(getattr(rotation, stage)["signatures"]))
 
 
 def ask_again(rotation: KeyRotation, *, actor: Actor, now: datetime) -> int:

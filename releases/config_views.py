@@ -156,6 +156,7 @@ def _page(request: HttpRequest, row: ConfigRevision, *, refusal: str = "", statu
         "why_not": configs.why_not(row),
         "may_sign": bool(row.statement) and rights.may(user, configs.APPROVE, f"pool:{row.pool_id}"),
         "may_plan": pools_with(user, "submit_rollout").filter(pk=row.pool_id).exists(),
+        "lacking": configs.lacking(row),
         "signers": [str(one["name"]).removesuffix(".sig") for one in row.signatures],
         "refusal": refusal,
     }

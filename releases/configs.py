@@ -140,12 +140,17 @@ def why_not(row: ConfigRevision) -> str:
     """Why it may not go to gateways now, as a sentence; "" when it may."""
     if row.state != State.AGREED:
         return f"Configuration {row.number} of {row.pool.name} is not agreed: it is {row.get_state_display().lower()}."
-    if row.statement and not row.signatures:
+    if missing := lacking(row):
         return (
-            f"No approver has signed configuration {row.number} of {row.pool.name} yet, and gateways ask for that. "
+            f"Gateways want configuration {row.number} of {row.pool.name} signed by approvers. {missing} "
             "Download its statement, sign it with your own key, and add the signature."
         )
     return ""
+
+
+def lacking(row: ConfigRevision) -> str:
+    """Why gateways would not take its statement yet: too few approvers signed it; "" when they would."""
+    return statement.lacking(len(row.signatures)) if row.statement else ""
 
 
 def bring(row: ConfigRevision) -> tuple[str, Statement | None]:

@@ -66,9 +66,14 @@ def sign(row: Downgrade, signature: str, *, actor: Actor, now: datetime) -> str:
     return said.name
 
 
+def lacking(row: Downgrade) -> str:
+    """Why gateways would not take its word yet: too few approvers signed it; "" when they would."""
+    return statements.lacking(len(row.signatures))
+
+
 def signed(release: Release, *, now: datetime) -> tuple[Statement, ...]:
-    """What goes to gateways with the release; nothing while nobody has signed."""
+    """What goes to gateways with the release; nothing while too few have signed."""
     row = latest(release, now=now)
-    if row is None or not row.signatures:
+    if row is None or lacking(row):
         return ()
     return (Statement(row.text, tuple((str(one["name"]), str(one["text"])) for one in row.signatures)),)

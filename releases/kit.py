@@ -8,10 +8,9 @@ from typing import Any
 from django.conf import settings
 from pysequoia import Cert
 
-from approvals import signed
 from approvals.errors import Refused
 from fleet import kit
-from releases import signers
+from releases import signers, statements
 from releases.models import ChannelPolicy, TrustedSigner, TrustStatement
 
 
@@ -38,7 +37,7 @@ def pinned(gateway: str) -> dict[str, bytes]:
             {"file": f"ca-{number}.pem", "crl": f"ca-{number}.crl", "group": ca.group}
             for number, ca in enumerate(cas, 1)
         ],
-        "approvers": {"needed": 1, "keys": _approvers()},
+        "approvers": statements.approvers(),
     }
     files["policy.json"] = json.dumps(policy, indent=2, sort_keys=True).encode() + b"\n"
     return files
@@ -47,10 +46,6 @@ def pinned(gateway: str) -> dict[str, bytes]:
 def _threshold() -> int:
     least = ChannelPolicy.objects.order_by("threshold").values_list("threshold", flat=True).first() or 1
     return max(1, settings.RELEASE_THRESHOLD, least)
-
-
-def _approvers() -> list[dict[str, str]]:
-    return [{"name": name, "key": key} for name, key in signed.names().items()]
 
 
 kit.TRUST.append(pinned)

@@ -101,6 +101,7 @@ def release_context(release: Release, user: User, *, now: datetime) -> dict[str,
     vouched = standing.vouched(release, now=now)
     to = policy.next_channel(release.channel)
     ready = release.state == Release.State.READY
+    downgrade = downgrades.latest(release, now=now) if ready else None
     libraries = release.contents.get("libraries", []) if isinstance(release.contents, dict) else []
     return {
         "release": release,
@@ -110,7 +111,8 @@ def release_context(release: Release, user: User, *, now: datetime) -> dict[str,
         "gaps": channels.open_gaps(release, to) if to and ready else [],
         "may_pass": rights.may(user, channels.ASK, rights.EVERYTHING),
         "lower": ready and downgrades.is_lower(release),
-        "downgrade": downgrades.latest(release, now=now) if ready else None,
+        "downgrade": downgrade,
+        "downgrade_lacks": downgrades.lacking(downgrade) if downgrade else "",
         "may_yank": rights.may(user, "releases.yank_release", rights.EVERYTHING),
         "libraries": libraries,
         "made": [(MADE.get(name, name), value) for name, value in release.provenance.items()],

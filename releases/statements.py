@@ -19,7 +19,7 @@ from django.db.models import Max
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
-from approvals.statement import named
+from approvals.statement import NEEDED, named
 from fleet import errands
 from fleet.models import Gateway
 from fleet.ocgate.statement import canonical
@@ -118,6 +118,25 @@ def needs(statement: TrustStatement) -> list[Signer]:
     return [Signer(**values) for values in statement.old["signers"]]
 
 
+def approvers() -> dict[str, Any]:
+    """Whose word gateways are to take for what only people may say, and how many of them it takes.
+
+    Fewer keys than it takes are none: gateways refuse such a policy, and nobody may be enough instead of two.
+    """
+    wanted = max(1, settings.APPROVERS_NEEDED)
+    keys = [{"name": name, "key": key.public_key} for name, key in named().items()]
+    return {"needed": wanted, "keys": keys if len(keys) >= wanted else []}
+
+
+def approvers_needed() -> int:
+    """How many approvers gateways ask for: as they were last told, or as they are installed."""
+    sent = TrustStatement.objects.filter(state=State.SENT).first()
+    return int(json.loads(sent.text)["approvers"]["needed"]) if sent else max(1, settings.APPROVERS_NEEDED)
+
+
+NEEDED.append(approvers_needed)
+
+
 def _verified(name: str, data: bytes, row: TrustStatement, *, now: datetime) -> list[Signed]:
     group = row.old["group"]
     try:
@@ -131,7 +150,6 @@ def _verified(name: str, data: bytes, row: TrustStatement, *, now: datetime) -> 
 
 def _content(serial: int, *, now: datetime) -> dict[str, Any]:
     active = [signer for signer in signers.known() if signer.active]
-    approvers = [{"name": name, "key": key.public_key} for name, key in named().items()]
     least = ChannelPolicy.objects.order_by("threshold").values_list("threshold", flat=True).first() or 1
     return {
         "format": 1,
@@ -143,7 +161,7 @@ def _content(serial: int, *, now: datetime) -> dict[str, Any]:
         "group": "",
         "openpgp": [{"group": one.group, "key": one.public_key} for one in active if one.kind == "openpgp"],
         "cas": [{"group": one.group, "pem": one.public_key, "crl": one.crl} for one in active if one.kind == "ca"],
-        "approvers": {"needed": 1, "keys": approvers},
+        "approvers": approvers(),
         "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}",
     }

@@ -16,6 +16,7 @@ STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
 REPOSITORY = STATE / "repository"
 SNAPSHOTS = STATE / "snapshots"
 RELEASE_THRESHOLD = int(os.environ.get("HANDOVER_RELEASE_THRESHOLD", "1"))  # different signers; below 1: none pass
+APPROVERS_NEEDED = int(os.environ.get("HANDOVER_APPROVERS_NEEDED", "1"))  # whose keys sign what gateways must believe
 INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 

@@ -136,5 +136,5 @@ def test_the_word_downgrade_is_drawn_to_be_signed(browse: Browse, release: Relea
     text = browse("oncall").get(f"{path}downgrade/statement.json").content
     assert release.digest.encode() in text
     page = browse("oncall").post(f"{path}downgrade/sign/", {"signature": "hello"})
-    assert (page.status_code, b"Nobody has a key for statements yet" in page.content) == (409, True)
+    assert (page.status_code, b"This is no SSH signature" in page.content) == (409, True)
     assert_clean(page)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 
-from approvals import changes, signed
+from approvals import changes, statement
 from approvals.errors import Refused
 from approvals.models import Actor, ApproverKey, AuditEvent, Request, User
 from fleet import errands, gateways, rotation, sealed, sshca
@@ -34,6 +34,14 @@ def everywhere(user: User, right: str) -> None:
     user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
 
 
+def tmp_key(path: Path, user: User) -> Path:
+    """A key for statements that counts as this person's."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    public = path.with_suffix(".pub").read_text().strip()
+    ApproverKey.objects.create(user=user, public_key=public, fingerprint=f"SHA256:{path.name}", added_at=NOW)
+    return path
+
+
 class Cast:
     """Ola asks, Ines confirms and has a key of her own for statements."""
 
@@ -41,10 +49,7 @@ class Cast:
         self.ola, self.ines = factories.person("ola"), factories.person("ines")
         everywhere(self.ola, "fleet.enrol_gateway")
         everywhere(self.ines, "fleet.approve_gateway")
-        self.key = folder / "ines"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self.key], check=True)
-        public = self.key.with_suffix(".pub").read_text().strip()
-        ApproverKey.objects.create(user=self.ines, public_key=public, fingerprint="SHA256:x", added_at=NOW)
+        self.key = tmp_key(folder / "ines", self.ines)
 
     def begin(self, kind: str) -> KeyRotation:
         asked = rotation.propose(kind, by=self.ola, **ACTOR)
@@ -55,8 +60,8 @@ class Cast:
         actor = Actor("person", "ines", self.ines.pk)
         changes.decide(asked, by=self.ines, now=NOW, actor=actor, yes=True, reason="", digest=asked.digest)
 
-    def signature(self, text: str, *, namespace: str = "handover") -> str:
-        words = ["ssh-keygen", "-Y", "sign", "-q", "-n", namespace, "-f", str(self.key)]
+    def signature(self, text: str, *, namespace: str = "handover", key: Path | None = None) -> str:
+        words = ["ssh-keygen", "-Y", "sign", "-q", "-n", namespace, "-f", str(key or self.key)]
         return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
 
     def sign(self, row: KeyRotation) -> KeyRotation:
@@ -154,11 +159,23 @@ def test_before_approvers_signed_no_gateway_is_told(cast: Cast, fleet: list[Gate
         rotation.propose_switch(row, by=cast.ola, why="", **ACTOR)
 
 
+def test_as_many_must_sign_as_gateways_ask_for(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement, "NEEDED", [lambda: 2])
+    row = cast.sign(cast.sign(cast.begin("ssh-key")))
+    assert (row.state, len(row.both["signatures"])) == ("signing", 1)
+    assert rotation.lacking(row, "only").endswith("gateways ask for 2, so 1 more must sign.")
+    ola = tmp_key(cast.key.parent / "ola", cast.ola)
+    for stage in ("both", "only"):
+        rotation.sign(row, stage, cast.signature(getattr(row, stage)["text"], key=ola), **ACTOR)
+    assert [name for name, _ in row.both["signatures"]] == ["ines.sig", "ola.sig"]
+    assert row.state == "spreading"
+
+
 def test_a_key_that_counts_no_more_signs_nothing(cast: Cast) -> None:
     row = cast.begin("ssh-key")
     ApproverKey.objects.update(active=False)
-    with pytest.raises(Refused, match="No approver's key"):
-        signed.signer(row.both["text"], cast.signature(row.both["text"]))
+    with pytest.raises(Refused, match="Nobody has a key"):
+        statement.signed(row.both["text"], cast.signature(row.both["text"]))
 
 
 def test_the_first_ca_goes_beside_the_key_and_is_then_used(cast: Cast, fleet: list[Gateway]) -> None:

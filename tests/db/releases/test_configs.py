@@ -11,6 +11,7 @@ import pytest
 from guardian.shortcuts import assign_perm
 
 from approvals import changes
+from approvals import statement as statements
 from approvals.errors import Refused
 from approvals.models import Actor, ApproverKey, AuditEvent, Request, User
 from fleet.gateways.holdings import CONF
@@ -127,6 +128,17 @@ def test_everything_else_waits_for_a_second_person_and_a_signature(desk: Desk) -
     text, statement = configs.bring(row)
     assert (text, statement and [name for name, _ in statement.signatures]) == (HARD, ["cal.sig"])
     assert AuditEvent.objects.filter(verb="config.signed").count() == 1
+
+
+def test_as_many_must_sign_as_gateways_ask_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "NEEDED", [lambda: 2])
+    desk.propose(FIRST)
+    row = desk.decide(desk.propose(HARD))
+    desk.give_key(desk.cal)
+    configs.add_signature(row, desk.sign(row.statement), by=desk.cal, actor=who(desk.cal), now=NOW)
+    assert "1 of 2 approvers has signed it; gateways ask for 2, so 1 more must sign." in configs.why_not(row)
+    with pytest.raises(Refused, match="so 1 more must sign"):
+        configs.bring(row)
 
 
 def test_nobody_agrees_to_his_own(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from approvals import statement
 from approvals.errors import Refused
 from approvals.models import Actor, ApproverKey, AuditEvent, User
 from fleet.ocgate import statement as on_the_gateway
@@ -75,6 +76,15 @@ def test_signed_by_another_it_goes_with_the_release(people: Cast, release: Relea
     assert (said.text, [name for name, _ in said.signatures]) == (row.text, ["oncall.sig"])
     assert AuditEvent.objects.filter(verb="downgrade.signed").count() == 1
     assert downgrades.signed(release, now=NOW + timedelta(days=31)) == ()
+
+
+def test_as_many_must_sign_as_gateways_ask_for(people: Cast, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement, "NEEDED", [lambda: 2])
+    row = people.draw(release)
+    people.sign(row)
+    row.refresh_from_db()
+    assert downgrades.lacking(row) == "1 of 2 approvers has signed it; gateways ask for 2, so 1 more must sign."
+    assert downgrades.signed(release, now=NOW) == ()
 
 
 def test_who_may_not(people: Cast, release: Release) -> None:

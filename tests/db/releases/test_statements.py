@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from pytest_django import Settings
 
-from approvals import changes
+from approvals import changes, statement
 from approvals.errors import Refused
-from approvals.models import Actor, Request, User
+from approvals.models import Actor, ApproverKey, Request, User
 from fleet import errands
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Machine
@@ -91,6 +92,28 @@ def test_what_it_pins_verifies_on_the_gateway(people: dict[str, User], li: Trust
     assert len(on_a_gateway.verify(sums, both, tmp_path)) == 2
     with pytest.raises(NotOnTheGateway):
         on_a_gateway.verify("others\n", both, tmp_path)
+
+
+def test_approvers_are_asked_for_as_gateways_were_last_told(
+    people: dict[str, User], li: TrustedSigner, settings: Settings
+) -> None:
+    row = sent(people, desk.public(KIM), "Kim")
+    settings.APPROVERS_NEEDED = 2
+    assert statement.needed() == 1
+    for name in ("operator", "oncall"):
+        key = f"ssh-ed25519 {name}"
+        ApproverKey.objects.create(user=people[name], public_key=key, fingerprint=name, added_at=NOW)
+    later = proposals.draw_statement(by=people["operator"], actor=actor(people["operator"]), now=NOW)
+    told = json.loads(signed(later, desk.signature(LI, later.text.encode())).text)["approvers"]
+    assert ([key["name"] for key in told["keys"]], told["needed"]) == (["oncall", "operator"], 2)
+    assert (row.serial, statement.needed()) == (1, 2)
+
+
+def test_fewer_approvers_than_it_takes_are_none(people: dict[str, User], li: TrustedSigner, settings: Settings) -> None:
+    settings.APPROVERS_NEEDED = 2
+    about = {"user": people["oncall"], "public_key": "ssh-ed25519 AAAA", "fingerprint": "x", "added_at": NOW}
+    ApproverKey.objects.create(**about)
+    assert statements.approvers() == {"needed": 2, "keys": []}
 
 
 def test_only_the_old_signers_count(people: dict[str, User], li: TrustedSigner) -> None:
