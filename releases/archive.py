@@ -17,7 +17,7 @@ from typing import BinaryIO, Self
 import zstandard
 
 from approvals.errors import Refused
-from fleet.ocgate import tree
+from fleet.ocgate import members, tree
 
 UNPACKED_MOST = 4 * 1024 * 1024 * 1024  # bytes
 MEMBERS_MOST = 20_000
@@ -48,7 +48,8 @@ class _Seen:
 
 
 class _Member(tarfile.TarInfo):
-    """tarfile takes a damaged header for the end of the archive; here it is damage."""
+    """tarfile takes a damaged header for the end of the archive; here it is damage. And it reads a pax header or a long
+    name into memory whole, so those are kept small."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
@@ -58,6 +59,13 @@ class _Member(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise Refused(f"The bundle is damaged: member at byte {archive.offset} can't be read ({error}).")
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.size < 0 or (found.type in members.EXTRAS and found.size > members.EXTRA_MOST):
+            raise Refused(f"The bundle holds a header of {found.size} bytes; {members.EXTRA_MOST} are read.")
+        return found
 
 
 class _Bounded:
@@ -141,6 +149,10 @@ def _check_member(path: str, member: tarfile.TarInfo, seen: dict[str, tarfile.Ta
         raise Refused(f"The bundle has a member {path}: the gateway puts the release's own {path} there.")
     if member.type not in _KINDS or member.issparse():
         raise Refused(f"The bundle has {path}, which is neither a file, a folder nor a symbolic link.")
+    if "size" in member.pax_headers:
+        raise Refused(
+            f"The bundle has {path} with two sizes, in a pax header and its own: readers differ on which one."
+        )
     if member.mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX):
         raise Refused(f"The bundle has {path} with mode {member.mode:04o}: no setuid, setgid or sticky bit is allowed.")
     if member.issym():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 import shutil
 import subprocess
 import tarfile
-from pathlib import Path, PurePosixPath
-from typing import Optional
+from pathlib import Path
 
+from . import members
 from .errors import Refused
 from .run import ENV
 
@@ -28,7 +27,7 @@ def unpack(bundle: Path, target: Path, *, size_max: int = UNPACKED_MAX) -> None:
     except Refused:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    except (tarfile.TarError, EOFError, OSError) as failure:
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as failure:
         shutil.rmtree(target, ignore_errors=True)
         raise as_refusal(failure, f"The bundle can't be unpacked: {failure}.") from failure
 
@@ -53,7 +52,7 @@ def _pipe(bundle: Path, target: Path, size_max: int) -> None:
     )
     assert child.stdout is not None  # nosec B101 # tells the type checker what PIPE means
     try:
-        with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
+        with tarfile.open(fileobj=child.stdout, mode="r|", tarinfo=members.Member) as archive:
             _members(archive, target, size_max)
             _end(archive)
         if child.wait(timeout=60) != 0:
@@ -66,18 +65,17 @@ def _pipe(bundle: Path, target: Path, size_max: int) -> None:
 
 
 def _members(archive: tarfile.TarFile, target: Path, size_max: int) -> None:
-    written = 0
+    written, seen = 0, members.Seen()
     for count, member in enumerate(archive):
-        why = unsafe(member)
-        if why:
-            raise Refused("archive_unsafe", f"The bundle's member {member.name[:100]!r} {why}; nothing was unpacked.")
+        path = seen.take(member)
         written += member.size
         if written > size_max or count >= MEMBERS_MAX:
             raise Refused(
                 "archive_unsafe",
                 f"The bundle unpacks to more than {size_max} bytes or {MEMBERS_MAX} members.",
             )
-        _write(archive, member, target)
+        if path:
+            _write(archive, member, target / path)
 
 
 def _end(archive: tarfile.TarFile) -> None:
@@ -92,42 +90,11 @@ def _end(archive: tarfile.TarFile) -> None:
             raise Refused("archive_unsafe", "The bundle goes on after the archive's end; nothing was unpacked.")
 
 
-def unsafe(member: tarfile.TarInfo) -> Optional[str]:
-    """Why this member may not be unpacked, or None. Pure."""
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or "\0" in member.name:
-        return "has a path that leaves the folder"
-    if member.mode & 0o6000:
-        return "is setuid or setgid"
-    if member.issym():
-        return _leaving(posixpath.join(posixpath.dirname(member.name), member.linkname), member.linkname)
-    if member.isfile() or member.isdir():
-        return None
-    return "is neither file, folder nor symbolic link"
-
-
-def _leaving(resolved: str, link: str) -> Optional[str]:
-    normal = posixpath.normpath(resolved)
-    if link.startswith("/") or normal == ".." or normal.startswith("../"):
-        return "links out of the folder"
-    return None
-
-
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    path = target / PurePosixPath(member.name)
-    # A folder of the path may be a link that an earlier member made: it must still end inside.
-    real = Path(os.path.realpath(path.parent))
-    if real != target and target not in real.parents:
-        raise Refused(
-            "archive_unsafe",
-            f"The bundle's member {member.name[:100]!r} goes through a link; nothing was unpacked.",
-        )
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True, mode=0o755)
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    if path.is_symlink() or path.exists():
-        raise Refused("archive_unsafe", f"The bundle has the member {member.name[:100]!r} twice; nothing was unpacked.")
     if member.issym():
         path.symlink_to(member.linkname)
         return

@@ -14,20 +14,20 @@ from tests.gateway.trust.people import run
 
 GIB = 1024**3
 EVIL: dict[str, tuple[list[Member], str]] = {
-    "up and out": ([member("../evil")], "has a path that leaves the folder"),
-    "up in the middle": ([member("lib/../../evil")], "has a path that leaves the folder"),
-    "an absolute path": ([member("/etc/cron.d/evil")], "has a path that leaves the folder"),
-    "a link out": ([member("lib", kind=tarfile.SYMTYPE, to="../../..")], "links out of the folder"),
-    "a link to a path": ([member("etc", kind=tarfile.SYMTYPE, to="/etc")], "links out of the folder"),
+    "up and out": ([member("../evil")], "has no plain path inside"),
+    "up in the middle": ([member("lib/../../evil")], "has no plain path inside"),
+    "an absolute path": ([member("/etc/cron.d/evil")], "has no plain path inside"),
+    "a link out": ([member("lib", kind=tarfile.SYMTYPE, to="../../..")], "is a link out of the release"),
+    "a link to a path": ([member("etc", kind=tarfile.SYMTYPE, to="/etc")], "is a link out of the release"),
     "through a link": (
         [member("a", kind=tarfile.SYMTYPE, to="."), member("a/a/b", kind=tarfile.SYMTYPE, to="../../../etc")],
-        "links out of the folder",
+        "is a link out of the release",
     ),
     "a hard link": ([member("lib/x", kind=tarfile.LNKTYPE, to="/etc/shadow")], "is neither file, folder nor"),
     "a device": ([member("dev", kind=tarfile.CHRTYPE)], "is neither file, folder nor"),
     "a pipe": ([member("pipe", kind=tarfile.FIFOTYPE)], "is neither file, folder nor"),
-    "setuid": ([member("bin/su", b"x", mode=0o4755)], "is setuid or setgid"),
-    "setgid": ([member("bin/su", b"x", mode=0o2755)], "is setuid or setgid"),
+    "setuid": ([member("bin/su", b"x", mode=0o4755)], "is setuid, setgid or sticky"),
+    "setgid": ([member("bin/su", b"x", mode=0o2755)], "is setuid, setgid or sticky"),
     "a name twice": ([member("sbin/ocserv", b"other", mode=0o755)], "twice"),
 }
 
