@@ -41,6 +41,7 @@ def configure(call: Call) -> Result:
         already = confs.keep(call.paths, text)
         if word:
             states.write_object(call.paths.conf_word(sha256), {"approvers": word, "at": time.time()})
+        confs.prune(call.paths, brought=sha256)
     changed = options.names(options.changed(old, text))
     return {"sha256": sha256, "already": already, "changed": changed, "way": options.way(old, text)}
 

@@ -7,7 +7,10 @@ the verb `agree`. Whoever calls what writes here holds the steering lock.
 from __future__ import annotations
 
 import hashlib
-from typing import Optional
+import os
+import stat
+from contextlib import suppress
+from typing import Optional, Set
 
 from . import allow
 from . import state as states
@@ -15,6 +18,9 @@ from .config import Config
 from .errors import Refused
 from .paths import Paths
 from .state import State
+
+NEWEST = 10
+"""Configurations that are kept though nothing refers to them: they were brought and judged, and not used yet."""
 
 
 def sha256_of(text: str) -> str:
@@ -80,10 +86,34 @@ def keep(paths: Paths, text: str) -> bool:
     """Store a configuration; whether it was here already."""
     path = paths.conf(sha256_of(text))
     if path.exists() and path.read_bytes() == text.encode():
+        os.utime(path)  # `prune` goes by it
         return True
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     states.write_whole(path, text, mode=0o600)
     return False
+
+
+def prune(paths: Paths, *, brought: str) -> int:
+    """Take away what nothing refers to any more, but the newest NEWEST; how many went.
+
+    A word of approvers goes before its configuration: a text without its word is judged, not believed.
+    """
+    needed, kept = _needed(states.load(paths)) | {brought}, []
+    for path in paths.confs.glob("*.conf"):
+        with suppress(FileNotFoundError):
+            kept.append((path.stat().st_mtime, path))
+    doomed = [path for _, path in sorted(kept, reverse=True)[NEWEST:] if path.stem not in needed]
+    for path in doomed:
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    return len(doomed)
+
+
+def _needed(state: State) -> Set[str]:
+    needed = {state.agreed_sha256, state.previous_conf, *state.agreed_before}
+    for slot in state.slots.values():
+        needed |= {slot.conf, slot.before}
+    return needed
 
 
 def agree(config: Config, paths: Paths, sha256: str) -> bool:
@@ -100,12 +130,21 @@ def agree(config: Config, paths: Paths, sha256: str) -> bool:
     keep(paths, now)
     keep(paths, text)
     if not same_file:
-        mode = config.ocserv_conf.stat().st_mode & 0o777 if config.ocserv_conf.exists() else 0o600
-        states.write_spared(paths, config.ocserv_conf.resolve(), text, mode=mode)
+        _write_file(config, paths, text)
     if sha256 not in ("", old):
         states.write_spared(paths, paths.agreed_conf, text, mode=0o600)
         _remember(paths, old=old, new=sha256)
     return False
+
+
+def _write_file(config: Config, paths: Paths, text: str) -> None:
+    """Owner, group and mode stay: somebody else on the host may read or edit it by them."""
+    path = config.ocserv_conf.resolve()
+    if not path.exists():
+        states.write_spared(paths, path, text, mode=0o600)
+        return
+    now = path.stat()
+    states.write_spared(paths, path, text, mode=stat.S_IMODE(now.st_mode), owner=(now.st_uid, now.st_gid))
 
 
 def _remember(paths: Paths, *, old: str, new: str) -> None:

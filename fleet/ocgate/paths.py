@@ -38,13 +38,17 @@ class Paths:
         """The operator's ocserv.conf as it was agreed; slots are derived from this copy."""
         return self.lib / "ocserv.conf.agreed"
 
+    @property
+    def confs(self) -> Path:
+        return self.lib / "confs"
+
     def conf(self, sha256: str) -> Path:
         """A configuration that the controller brought, by its SHA-256; the agreed ones are kept there too."""
-        return self.lib / "confs" / f"{sha256}.conf"
+        return self.confs / f"{sha256}.conf"
 
     def conf_word(self, sha256: str) -> Path:
         """Who approved it, where more than one person had to."""
-        return self.lib / "confs" / f"{sha256}.json"
+        return self.confs / f"{sha256}.json"
 
     @property
     def events(self) -> Path:

@@ -31,11 +31,12 @@ def restore(call: Call) -> Result:
             confs.agree(call.config, call.paths, conf)
         reloaded = _unloaded(call, to, conf=conf)
         seen = table.read()
-        already = _is_there(state, to) and seen.present and not (seen.trial_left or started or reloaded)
+        there = _is_there(state, to) and (state.restored or call.args["to"] == "committed")
+        already = there and seen.present and not (seen.trial_left or started or reloaded)
         applied = time.time()
         if not already:
-            applied = steer.settle(call.config, call.paths, to=to, present=seen.present, distrust=_bad(state, to))
-            _mark_restored(call.paths, call.args["to"])
+            bad, back = _bad(state, to), call.args["to"] == "previous"
+            applied = steer.settle(call.config, call.paths, to=to, present=seen.present, distrust=bad, back=back)
         ms = (time.monotonic() - began) * 1000
         forgotten = forget_strangers(call.config, call.paths)
     return {
@@ -82,12 +83,6 @@ def _is_there(state: State, to: Place) -> bool:
 
 def _bad(state: State, to: Place) -> List[int]:
     return [number for number in state.slots if number != to.slot]
-
-
-def _mark_restored(paths: Paths, to: str) -> None:
-    if to == "previous":
-        with states.changing(paths) as state:
-            state.previous, state.restored = None, True
 
 
 def _running(call: Call, state: State, target: Place, *, conf: str) -> "tuple[Place, bool]":

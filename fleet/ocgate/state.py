@@ -9,7 +9,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from . import locks
 from .errors import Refused
@@ -149,6 +149,9 @@ def admit(paths: Paths, fence: int) -> None:
         state.fence = fence
 
 
+Owner = Tuple[int, int]
+"""User and group id of a file."""
+
 SPARE = 1024 * 1024  # bytes
 SPARE_LEAVES = 8 * 1024 * 1024  # a disk with less room than this is not made fuller by us
 
@@ -169,23 +172,26 @@ def is_full(failure: OSError) -> bool:
     return failure.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_spared(paths: Paths, path: Path, text: str, *, mode: int = 0o600) -> None:
+def write_spared(paths: Paths, path: Path, text: str, *, mode: int = 0o600, owner: Optional[Owner] = None) -> None:
     """`write_whole`, with the room that was set aside when there is no other."""
     try:
-        write_whole(path, text, mode=mode)
+        write_whole(path, text, mode=mode, owner=owner)
     except OSError as failure:
         if not is_full(failure) or not paths.spare.exists():
             raise
         paths.spare.unlink()
-        write_whole(path, text, mode=mode)
+        write_whole(path, text, mode=mode, owner=owner)
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replace `path` so that a crash leaves the old or the new text, never a part."""
+def write_whole(path: Path, text: str, *, mode: int = 0o600, owner: Optional[Owner] = None) -> None:
+    """Replace `path` so that a crash leaves the old or the new text, never a part. `owner` makes the mode exact."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".new")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with os.fdopen(handle, "w") as out:
+        if owner is not None:
+            os.fchown(handle, *owner)
+            os.fchmod(handle, mode)
         out.write(text)
         out.flush()
         os.fsync(out.fileno())

@@ -75,10 +75,14 @@ def commit(call: Call) -> Result:
     return {"slot": number, "release": slot.release, "already": False}
 
 
-def settle(config: Config, paths: Paths, *, to: Place, present: bool, distrust: Optional[List[int]] = None) -> float:
+def settle(
+    config: Config, paths: Paths, *, to: Place, present: bool, distrust: Optional[List[int]] = None, back: bool = False
+) -> float:
     """Send all new clients to `to` for good, end a trial, and remember it. Returns when it took effect.
 
-    Slots in `distrust` learn nobody from then on. The caller holds the steering lock.
+    Slots in `distrust` learn nobody from then on. `back`: `to` was the previous place, and there is none before it; in
+    the same write, or a kill between two would make the next `restore previous` swing forward. The caller holds the
+    steering lock.
     """
     state = states.load(paths)
     _settled(state, to, distrust or [])
@@ -90,6 +94,8 @@ def settle(config: Config, paths: Paths, *, to: Place, present: bool, distrust: 
         )
     with states.changing(paths) as kept:
         _settled(kept, to, distrust or [])
+        if back:
+            kept.previous, kept.restored = None, True
         brought = confs.brought_by(kept, to.slot)
     if brought:
         confs.agree(config, paths, brought)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,48 @@ def test_agreeing_writes_the_file_and_remembers_both(here: tuple[Config, Paths])
     assert (confs.agreed(own, place), state.agreed_sha256) == (NEW, confs.sha256_of(NEW))
     assert confs.of_slot(state, 1) == confs.sha256_of(OLD)
     assert confs.usable(own, place, confs.sha256_of(OLD)) == OLD
+
+
+def test_the_operators_file_stays_with_its_owner_and_group(here: tuple[Config, Paths]) -> None:
+    own, place = here
+    assert os.geteuid() == 0, "only root may give a file away"
+    os.chown(own.ocserv_conf, 4711, 4712)
+    own.ocserv_conf.chmod(0o664)  # the umask takes the group's right away
+    confs.keep(place, NEW)
+    confs.agree(own, place, confs.sha256_of(NEW))
+    now = own.ocserv_conf.stat()
+    assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (4711, 4712, 0o664)
+
+
+def brought(place: Paths, count: int) -> list[str]:
+    """So many configurations, the oldest first, each with the word of an approver."""
+    texts = [f"dpd = {n}\n" for n in range(count)]
+    for age, text in enumerate(texts):
+        confs.keep(place, text)
+        states.write_object(place.conf_word(confs.sha256_of(text)), {"approvers": ["alice"]})
+        os.utime(place.conf(confs.sha256_of(text)), (age, age))
+    return [confs.sha256_of(text) for text in texts]
+
+
+def test_what_nothing_refers_to_is_pruned_but_the_newest(here: tuple[Config, Paths]) -> None:
+    _, place = here
+    shas = brought(place, 20)
+    with states.changing(place) as state:
+        state.agreed_sha256, state.agreed_before, state.previous_conf = shas[0], [shas[1]], shas[2]
+        state.slots[2] = states.SlotState(release="1.3.0-2", conf=shas[3], brings=True, before=shas[4])
+    assert confs.prune(place, brought=shas[5]) == 4
+    kept = {*shas[:6], *shas[10:]}
+    assert {path.stem for path in place.confs.glob("*.conf")} == kept
+    assert {path.stem for path in place.confs.glob("*.json")} == kept
+
+
+def test_one_that_is_brought_again_counts_as_new(here: tuple[Config, Paths]) -> None:
+    _, place = here
+    shas = brought(place, 12)
+    assert confs.keep(place, "dpd = 0\n")
+    confs.prune(place, brought=shas[11])
+    assert place.conf(shas[0]).exists()
+    assert not place.conf(shas[1]).exists()
 
 
 @pytest.mark.parametrize("writes", range(6))

@@ -71,7 +71,7 @@ class FullOnce:
     def __init__(self, spare: Path) -> None:
         self.spare, self.whole = spare, state.write_whole
 
-    def __call__(self, path: Path, text: str, *, mode: int = 0o600) -> None:
+    def __call__(self, path: Path, text: str, *, mode: int = 0o600, owner: object = None) -> None:
         if self.spare.exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         self.whole(path, text, mode=mode)
@@ -94,7 +94,7 @@ def test_without_spare_room_a_full_disk_is_said(tmp_path: Path, monkeypatch: pyt
     where = paths(tmp_path)
     state.admit(where, 5)
 
-    def full(path: Path, text: str, *, mode: int = 0o600) -> None:
+    def full(path: Path, text: str, *, mode: int = 0o600, owner: object = None) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(state, "write_whole", full)
