@@ -8,7 +8,6 @@ of signers, and which revocation list there is. No revocation list, or an old on
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import tempfile
 from pathlib import Path
@@ -80,7 +79,7 @@ def _checked(name: str, text: str) -> bytes:
         body = armoured["body"] if armoured else text
         data = base64.b64decode("".join(body.split()), validate=True)
         made = der.cms(data)
-    except (binascii.Error, der.Malformed) as failure:
+    except ValueError as failure:  # base64's, Malformed, and text that is no ASCII
         raise Refused("signature_bad", f"{name} is no CMS signature in base64: {failure}.") from None
     if not made.detached:
         raise Refused("signature_bad", f"{name} is not detached: it carries a text of its own.")

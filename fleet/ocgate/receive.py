@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import resource
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Dict, List
@@ -78,6 +81,9 @@ def _by_curl(call: Call, bundle: Path, size: int) -> None:
     if code == CURL_STALLED:
         say = f"The download stalled for {STALLED_SECONDS} s at {_length(bundle)} of {size} bytes; the part is kept."
         raise Retry("download_stalled", say)
+    if code == -signal.SIGXFSZ:
+        bundle.unlink(missing_ok=True)
+        raise Refused("bundle_hash", f"The server sent more than the {size} bytes of the bundle; it was thrown away.")
     if code == CURL_WRITE_FAILED:
         raise OSError(errno.ENOSPC, "No space left on device")
     if code != 0:
@@ -88,7 +94,11 @@ def _by_curl(call: Call, bundle: Path, size: int) -> None:
 def _watched(call: Call, argv: List[str], config: bytes, bundle: Path) -> int:
     """Run curl and tell how far it is: the controller takes long silence for a worker that died. Its exit code."""
     quiet = subprocess.DEVNULL
-    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, env=ENV)
+    # curl before 8.4 heeds --max-filesize only where the server says a length: one that says none would fill the disk.
+    most = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (call.args["size"], call.args["size"]))
+    child = subprocess.Popen(  # noqa: PLW1509  # ocgate has one thread
+        argv, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, env=ENV, preexec_fn=most
+    )
     try:
         assert child.stdin is not None  # nosec B101 # tells the type checker what PIPE means
         with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
@@ -108,7 +118,7 @@ def curl_line(bundle: Path, *, size: int, rate: int) -> List[str]:
     """The command that resumes a download into `bundle`; url and ticket come on its standard input. Pure."""
     limits = ["--max-filesize", str(size), "--limit-rate", str(rate)]
     stalled = ["--speed-limit", "1", "--speed-time", str(STALLED_SECONDS), "--connect-timeout", str(STALLED_SECONDS)]
-    closed = ["--proto", "=http,https", "--max-redirs", "0"]
+    closed = ["--proto", "=http,https", "--max-redirs", "0", "--globoff"]
     base = ["curl", "--config", "-", "--silent", "--fail", "--continue-at", "-", "--output", str(bundle)]
     return [*base, *closed, *limits, *stalled]
 

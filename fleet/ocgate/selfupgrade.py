@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import VERSION, locks, policy, receive, statement, trust, units
+from . import VERSION, locks, options, policy, receive, statement, trust, units
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -30,7 +30,7 @@ def upgrade_self(call: Call) -> Result:
             raise Refused("program_bad", f"The program has {call.args['size']} bytes; at most {SIZE_MAX} are taken.")
         if receive.sha256_of(paths.program) == call.args["sha256"]:
             return {"version": VERSION, "sha256": call.args["sha256"], "already": True}
-        _refuse_lower(call, serial)
+        _refuse_lower(call, serial, version=str(fields.get("version", "")))
         new = paths.incoming / f"ocgate-{call.args['sha256'][:16]}"
         paths.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         receive.receive(call, new)
@@ -47,8 +47,12 @@ def _serial(value: object) -> int:
         raise Refused("statement_bad", f"The statement can't be used: {failure}.") from failure
 
 
-def _refuse_lower(call: Call, serial: int) -> None:
+def _refuse_lower(call: Call, serial: int, *, version: str) -> None:
     known = states.load(call.paths).self_serial
+    # An ocgate that was installed knows no serial: an old statement must not bring an older one in its place.
+    if not known and options.version_of(version) < options.version_of(VERSION):
+        say = f"This gateway was installed with ocgate {VERSION} and was offered {version[:40]}; nothing was changed."
+        raise Refused("downgrade", f"{say} Install the older one on the host.")
     if serial <= known:
         say = f"This gateway has had ocgate of serial {known} and was offered {serial}; nothing was changed."
         raise Refused("downgrade", say)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Dict, Mapping
 
-RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
+# ID.partial is where ID is being unpacked: as a release of its own it would be started half made, and never be listed.
+RELEASE = re.compile(r"(?!.*\.partial\Z)[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
 URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 TICKET = re.compile(r"[A-Za-z0-9._~+/=:-]{1,4096}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -15,6 +16,7 @@ APPROVAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,80}\.sig")
 STATEMENT_MAX = 131072
 
 Check = Callable[[Any], Any]
+_HALVES = re.compile("[\ud800-\udfff]")  # JSON can say half a character, which no file can hold
 NO_FIELDS: Mapping[str, Check] = {}
 
 
@@ -30,10 +32,10 @@ def whole(low: int, high: int) -> Check:
 
 
 def text(most: int) -> Check:
-    """A checker for text of at most `most` characters without NUL."""
+    """A checker for text of at most `most` characters that UTF-8 can write, without NUL."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > most or "\0" in value:
+        if not isinstance(value, str) or len(value) > most or "\0" in value or _HALVES.search(value):
             raise ValueError(f"must be text of at most {most} characters")
         return value
 

@@ -163,6 +163,14 @@ def test_ocgate_never_goes_back(cast: Cast, host: Host, tmp_path: Path) -> None:
         assert answer.get("error", {}).get("code", "") == code, answer
 
 
+def test_ocgate_that_was_installed_is_not_replaced_by_an_older_one(cast: Cast, host: Host, tmp_path: Path) -> None:
+    data = program(tmp_path, main="print('ocgate 0.1.9')")
+    text = statement("self", sha256=hashed(data), version="0.1.9", serial=3)
+    answer = upgrade(host, data, text, [cast.keys.sign("anna", text)])
+    assert answer["error"]["code"] == "downgrade", answer
+    assert host.paths.program.read_bytes() == b"the old program"
+
+
 def test_approvers_say_which_keys_the_controller_has(cast: Cast, host: Host) -> None:
     keys = [KEY, f'cert-authority,principals="handover" {KEY}']
     text = statement("authorize", sha256=authorize.sha256_of(keys))

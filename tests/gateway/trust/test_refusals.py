@@ -144,6 +144,11 @@ def test_a_cms_signature_that_is_made_badly(cast: Cast, host: Host, options: lis
     assert (code, why in say) == ("signature_bad", True), say
 
 
+def test_a_cms_signature_in_letters_that_no_base64_has(cast: Cast, host: Host) -> None:
+    release = Recipe().make(host)
+    assert no(host, release, {"name": "cora.p7s", "text": "MIIé"})[0] == "signature_bad"
+
+
 def test_two_signers_in_one_cms_file(cast: Cast, host: Host) -> None:
     release, dora = Recipe().make(host), cast.company.give("dora2", CODE)
     two = sign(cast.cora, release.sums, "-signer", str(dora.pem), "-inkey", str(dora.key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import os
@@ -22,13 +23,16 @@ DATA = bytes(range(256)) * 400
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves DATA, the rest of it on request; /stalls stops half-way until the test ends."""
+    """Serves DATA, the rest of it on request; /stalls stops half-way until the test ends, /endless says no length."""
 
     tickets: list[str | None] = []
     ended = threading.Event()
 
     def do_GET(self) -> None:
         self.tickets.append(self.headers["Authorization"])
+        if self.path == "/endless":
+            self.pour()
+            return
         begin = int((self.headers["Range"] or "bytes=0-")[6:].split("-")[0])
         self.send_response(206 if begin else 200)
         self.send_header("Content-Range", f"bytes {begin}-{len(DATA) - 1}/{len(DATA)}")
@@ -40,6 +44,13 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.ended.wait(20)
         else:
             self.wfile.write(DATA[begin:])
+
+    def pour(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(DATA)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         return
@@ -78,6 +89,20 @@ def test_a_stalled_download_is_given_up_and_its_part_goes_on(tmp_path: Path, url
     receive.receive(call(tmp_path, from_url(url + "/whole")), bundle)
     assert bundle.read_bytes() == DATA
     assert set(Server.tickets) == {"Bearer secret"}
+
+
+def test_more_than_was_asked_for_never_reaches_the_disk(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Refused, match="sent more than") as refusal:
+        receive.receive(call(tmp_path, from_url(url + "/endless")), tmp_path / "bundle")
+    assert refusal.value.code == "bundle_hash"
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_one_address_is_one_request(tmp_path: Path, url: str) -> None:
+    before = len(Server.tickets)
+    with pytest.raises(Retry):
+        receive.receive(call(tmp_path, from_url(url.replace("127", "[127-129]") + "/whole")), tmp_path / "bundle")
+    assert len(Server.tickets) == before
 
 
 def test_a_stalled_channel_is_given_up_and_closed(tmp_path: Path) -> None:

@@ -101,3 +101,15 @@ def test_what_is_no_object_is_refused(data: bytes) -> None:
 def test_a_line_over_the_limit_is_refused() -> None:
     with pytest.raises(Refused, match="longer"):
         schema.parse(b" " * (schema.LINE_MAX + 1))
+
+
+def test_half_characters_and_the_names_of_unpacking_are_refused() -> None:
+    check = {"release": "1.3.0-2", "slot": 1}
+    assert schema.parse(json.dumps({"v": 2, "id": "1", "verb": "check", "args": check}).encode()).verb == "check"
+    for verb, args in (
+        ("check", {**check, "release": "1.3.0-2.partial"}),
+        ("probe", {"slot": 1, "user": "\ud800", "password": ""}),
+    ):
+        with pytest.raises(Refused) as refusal:
+            schema.parse(json.dumps({"v": 2, "id": "1", "verb": verb, "args": args}).encode())
+        assert refusal.value.code == "bad_request"
