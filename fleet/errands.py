@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
@@ -27,7 +27,6 @@ from fleet.models import Errand, Gateway
 log = logging.getLogger(__name__)
 State = Errand.State
 Clock = Callable[[], datetime]
-Agree = Callable[[str, str], None]
 Opener = Callable[[Gateway], ports.Gateway]
 
 MACHINE = Actor.machine("errands")
@@ -36,6 +35,12 @@ NOT_DONE = (*OPEN, State.FAILED)
 RETRY_SECONDS = (5, 15, 60, 120, 300)
 LEASE_SECONDS = 120  # longer than any one verb's deadline; `Job.progress` renews it
 AT_ONCE = 50  # in hand over the whole fleet: what is urgent stands in the same queue, and may not wait behind thousands
+
+
+class Agree(Protocol):
+    """(Code of fleet.drift.PARTS, value, the same for people): so it is from now on, anything else is drift."""
+
+    def __call__(self, code: str, value: str, shown: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Job:
     fence: int
     now: datetime
     progress: ports.Progress = field(compare=False)  # prolongs the lease; call it while something takes long
-    agreed: Agree = field(compare=False)  # (code of fleet.drift.PARTS, value): so it is from now on, else it is drift
+    agreed: Agree = field(compare=False)  # call it for each part that the gateway has changed, as soon as it has
 
 
 Kind = Callable[[Job, ports.Gateway], str]
@@ -201,8 +206,8 @@ def _attempt(claimed: Claim, values: dict[str, tuple[str, str]], *, opener: Open
         if not _ours(claimed).update(lease_until=_lease(clock()), say=f"{say}: {done:,} of {total:,}"):
             raise LeaseLost
 
-    def agreed(code: str, value: str) -> None:
-        values[code] = (value, "")
+    def agreed(code: str, value: str, shown: str = "") -> None:
+        values[code] = (value, shown)
 
     job = Job(errand.gateway, errand.args, errand.subject, claimed.fence, clock(), progress, agreed)
     try:
@@ -236,8 +241,8 @@ def _settle(claimed: Claim, to: State, say: str, *, values: Mapping[str, tuple[s
         )
         if settled != 1:
             raise LeaseLost
-        if to == State.DONE:
-            agreements.note(errand.gateway, values, why=say, actor=MACHINE, now=now)
+        # Also when only a part of it was done: what is there came from us.
+        agreements.note(errand.gateway, values, why=say, actor=MACHINE, now=now)
         if to != State.DUE:
             about = {"kind": errand.kind, "for": errand.subject, "fence": claimed.fence, "attempts": errand.attempts}
             audit.append(

@@ -162,9 +162,11 @@ def put_back(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -
 
 
 def put_conf_back(job: errands.Job, gateway: ports.Gateway) -> str:
-    """The errand `agree`: the operator's file is written again as it was agreed."""
+    """The errand `agree`: the operator's file is written again as it was agreed.
+
+    Nothing is agreed by that: what the gateway takes for the agreed one may itself be drift.
+    """
     already = gateway.agree(job.args["conf"], fence=job.fence)
-    job.agreed("agreed", job.args["conf"])
     return f"ocserv.conf on {job.gateway.name} {'was as agreed already' if already else 'is as agreed again'}."
 
 

@@ -18,17 +18,28 @@ def trust(job: errands.Job, gateway: ports.Gateway) -> str:
         raise GiveUp("The trust statement is gone. Draw a new one at Signers.", code="statement_gone")
     say = f"{job.gateway.name} trusts statement {last.serial} or a later one already."
     sent = TrustStatement.objects.filter(state=TrustStatement.State.SENT, serial__lte=last.serial)
-    for row in sent.filter(serial__gt=_pinned(job.gateway)).order_by("serial"):
+    # The last one in any case: what the gateway says to it is what is agreed from then on.
+    for row in sent.filter(serial__gt=min(_pinned(job.gateway), last.serial - 1)).order_by("serial"):
+        signatures = [(signature["name"], signature["text"]) for signature in row.signatures]
         try:
-            signatures = [(signature["name"], signature["text"]) for signature in row.signatures]
             pinned = gateway.trust(row.text, signatures, fence=job.fence)
         except GiveUp as no:
             if no.code != "trust_old":
-                raise
+                _followed_before(job, gateway, row, no)
         else:
+            job.agreed("trust", pinned.sha256)
             how = "trusted so already" if pinned.already else "trusts so now"
             say = f"{job.gateway.name} {how}: serial {pinned.serial}."
     return say
+
+
+def _followed_before(job: errands.Job, gateway: ports.Gateway, row: TrustStatement, no: GiveUp) -> None:
+    """Raise unless the gateway has taken it: when our worker ended too early, its signer may be struck off by now."""
+    there = gateway.inventory().trust
+    if there.serial < row.serial:
+        raise no
+    if there.serial == row.serial:
+        job.agreed("trust", there.sha256)
 
 
 def crl(job: errands.Job, gateway: ports.Gateway) -> str:
