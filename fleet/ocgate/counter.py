@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from pathlib import Path
 from typing import Any, Dict, List
 
 from . import slots, statement
@@ -33,7 +34,8 @@ def refuse_lower(paths: Paths, *, release: str, digest: str, counter: int) -> No
     """Raise `downgrade` for a release that may not come down to this gateway."""
     state = states.load(paths)
     most = highest(state, paths)
-    if counter >= most or release in state.ran or state.downgrades.get(digest, 0.0) > time.time():
+    ran = release in state.ran and digest_here(paths, release, state=state) in ("", digest)
+    if counter >= most or ran or state.downgrades.get(digest, 0.0) > time.time():
         return
     say = (
         f"{release} has counter {counter} and this gateway has run {most}: that is a downgrade, and it never ran here."
@@ -45,11 +47,21 @@ def refuse_lower_here(paths: Paths, release: str) -> None:
     """The same for a release that was unpacked here."""
     if not paths.release(release).is_dir():
         return  # adopted, or nothing that could start
-    try:
-        digest = hashlib.sha256((paths.release(release) / "manifest.json").read_bytes()).hexdigest()
-    except OSError:
-        digest = ""
+    digest = digest_of(paths.release(release))
     refuse_lower(paths, release=release, digest=digest, counter=of(paths, release))
+
+
+def digest_of(folder: Path) -> str:
+    """The digest of an unpacked release, "" where it has no manifest."""
+    try:
+        return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def digest_here(paths: Paths, release: str, *, state: State) -> str:
+    """The digest of the release that came in under this name, "" when none is known."""
+    return state.digests.get(release) or digest_of(paths.release(release))
 
 
 def allow(paths: Paths, statements: List[Dict[str, Any]], *, digest: str) -> None:

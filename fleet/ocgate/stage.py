@@ -40,13 +40,15 @@ class Manifest:
 def stage(call: Call) -> Result:
     """Take, verify and unpack a release; one that is here with the same manifest is no work."""
     name: str = call.args["release"]
+    manifest = _verified(call)
     with locks.held(call.paths.run, f"stage-{name}", wait=0.5):
-        manifest = _verified(call)
         counter.allow(call.paths, call.args.get("statements", []), digest=manifest.digest)
         counter.refuse_lower(call.paths, release=name, digest=manifest.digest, counter=manifest.counter)
         folder = call.paths.release(name)
-        if folder.exists() and not call.args.get("mend"):
-            return _there(folder, manifest)
+        if folder.exists():
+            _refuse_another(call, manifest)
+            if not call.args.get("mend"):
+                return _result(manifest, already=True)
         bundle = call.paths.incoming / f"{name}-{call.args['sha256'][:16]}.tar.zst"
         try:
             _room(call.paths, bundle, size=call.args["size"])
@@ -56,7 +58,9 @@ def stage(call: Call) -> Result:
             bundle.unlink(missing_ok=True)
             raise as_refusal(failure, f"The release could not be written: {failure}.") from failure
         states.admit(call.paths, call.fence)
-    return {"release": name, "digest": manifest.digest, "version": manifest.version, "already": False}
+        with states.changing(call.paths) as state:
+            state.digests[name] = manifest.digest
+    return _result(manifest, already=False)
 
 
 def from_folder(folder: Path) -> Dict[str, Any]:
@@ -73,16 +77,21 @@ def from_folder(folder: Path) -> Dict[str, Any]:
     return {"release": name, **texts, **bundle, "signatures": signatures, "source": source}
 
 
-def _there(folder: Path, manifest: Manifest) -> Result:
-    kept = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-    if kept != manifest.digest:
+def _refuse_another(call: Call, manifest: Manifest) -> None:
+    """A signed release of the same name is another one all the same: `mend` must not put it in the place of this."""
+    kept = counter.digest_here(call.paths, manifest.release, state=states.load(call.paths))
+    there = manifest.digest if call.args.get("mend") else counter.digest_of(call.paths.release(manifest.release))
+    if kept not in ("", manifest.digest) or there != manifest.digest:
         say = f"Release {manifest.release} is here with digest {kept[:12]}…, and {manifest.digest[:12]}… was asked for."
         raise Refused("release_differs", say)
+
+
+def _result(manifest: Manifest, *, already: bool) -> Result:
     return {
         "release": manifest.release,
         "digest": manifest.digest,
         "version": manifest.version,
-        "already": True,
+        "already": already,
     }
 
 

@@ -64,6 +64,20 @@ class Trial:
 
 
 @dataclass
+class Loaded:
+    """A configuration that a running slot has read again, on trial until it is agreed; `back`: what it ran with.
+
+    `until`: seconds of this boot's clock, which nobody sets; 0 is no end. `brings`: what the slot would have brought.
+    """
+
+    conf: str
+    back: str
+    until: float
+    boot: str
+    brings: bool = False
+
+
+@dataclass
 class State:
     fence: int = 0
     committed: Optional[Place] = None
@@ -72,6 +86,8 @@ class State:
     trial: Optional[Trial] = None
     slots: Dict[int, SlotState] = field(default_factory=dict)
     ran: List[str] = field(default_factory=list)
+    # Which release it was that came in under a name: two that are signed may share one.
+    digests: Dict[str, str] = field(default_factory=dict)
     adopted: Optional[Adopted] = None
     agreed_sha256: str = ""
     # Configurations that were agreed once: going back to one needs no new approval.
@@ -86,6 +102,7 @@ class State:
     authorized_made: float = 0.0
     # The committed place came by `restore previous`: asking for it again must not swing back.
     restored: bool = False
+    loaded: Dict[int, Loaded] = field(default_factory=dict)
 
 
 def load(paths: Paths) -> State:
@@ -110,6 +127,7 @@ def parse(raw: Dict[str, Any]) -> State:
         trial=_trial(raw["trial"]) if raw.get("trial") else None,
         slots={int(slot): SlotState(**value) for slot, value in raw.get("slots", {}).items()},
         ran=[str(name) for name in raw.get("ran", [])],
+        digests={str(name): str(digest) for name, digest in raw.get("digests", {}).items()},
         adopted=Adopted(**raw["adopted"]) if raw.get("adopted") else None,
         agreed_sha256=str(raw.get("agreed_sha256", "")),
         agreed_before=[str(sha256) for sha256 in raw.get("agreed_before", [])],
@@ -119,6 +137,7 @@ def parse(raw: Dict[str, Any]) -> State:
         self_serial=int(raw.get("self_serial", 0)),
         authorized_made=float(raw.get("authorized_made", 0.0)),
         restored=bool(raw.get("restored", False)),
+        loaded={int(slot): Loaded(**value) for slot, value in raw.get("loaded", {}).items()},
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gateway.trust.company import CODE, MAIL, Company, sign
 from tests.gateway.trust.conftest import Cast
-from tests.gateway.trust.host import Host, Json, Recipe, Release, statement
+from tests.gateway.trust.host import Host, Json, Recipe, Release, member, statement
 
 
 def no(host: Host, release: Release, *signatures: Json) -> tuple[str, str]:
@@ -221,6 +221,26 @@ def test_what_ran_here_may_come_back(cast: Cast, host: Host) -> None:
     assert host.stage(release, [cast.keys.sign("anna", release.sums)])["ok"]
 
 
-def downgrade(digest: str) -> str:
+def test_mending_is_no_way_to_another_release_of_the_same_name(cast: Cast, host: Host) -> None:
+    first = Recipe().make(host)
+    other = Recipe(members=[member("lib/old.so", b"x")], counter=1_003_001).make(host)
+    assert host.stage(first, [cast.keys.sign("anna", first.sums)])["ok"]
+    for how in ({"mend": 1}, {}):
+        answer = host.stage(other, [cast.keys.sign("anna", other.sums)], **how)
+        assert answer["error"]["code"] == "release_differs", answer
+    assert not (host.paths.release(first.name) / "lib").exists()
+    (host.paths.release(first.name) / "manifest.json").write_text("{}")
+    assert host.stage(first, [cast.keys.sign("anna", first.sums)])["error"]["code"] == "release_differs"
+    assert host.stage(first, [cast.keys.sign("anna", first.sums)], mend=1)["ok"]
 
+
+def test_another_release_of_a_name_that_ran_here_did_not(cast: Cast, host: Host) -> None:
+    host.paths.lib.mkdir(exist_ok=True)
+    ran = {"ran": ["1.3.0-2"], "digests": {"1.3.0-2": "0" * 64}}
+    host.paths.state.write_text(json.dumps({"fence": 0, "counter": 1_004_000, **ran}))
+    release = Recipe().make(host)
+    assert no(host, release, cast.keys.sign("anna", release.sums))[0] == "downgrade"
+
+
+def downgrade(digest: str) -> str:
     return statement("downgrade", digest=digest, release="1.3.0-2")
