@@ -50,6 +50,7 @@ class AlertView:
     adopt: Way
     put_back: Way
     may_act: bool
+    beyond: bool  # the way to agree to it is a configuration
 
 
 def alerts_for(user: User) -> QuerySet[Alert]:
@@ -127,6 +128,7 @@ def _view(alert: Alert, asked: Request | None, errand: Errand | None, *, may_act
         adopt=remedies.adopting(alert),
         put_back=remedies.putting_back(alert),
         may_act=may_act,
+        beyond=bool(remedies.beyond(alert)),
     )
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fleet.ocgate import allow
+
 MOST = 2_000  # lines of one diff that a page shows
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 
@@ -30,6 +32,13 @@ def counts(diff: str) -> tuple[int, int]:
     """How many lines are new, and how many are gone."""
     kinds = [line.kind for line in _lines(diff)]
     return kinds.count("new"), kinds.count("gone")
+
+
+def beyond(diff: str) -> list[str]:
+    """The options of ocserv.conf that a diff changes and that one person's word may not; secrets may be masked."""
+    lines = list(_lines(diff))
+    old, new = ("\n".join(line.text for line in lines if line.kind == kind) for kind in ("gone", "new"))
+    return allow.beyond(old, new)
 
 
 def _lines(diff: str) -> Iterator[DiffLine]:

@@ -15,9 +15,10 @@ from approvals import audit, changes, rights
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet import agreements, alerts, errands, ports
+from fleet import agreements, alerts, diffs, errands, ports
 from fleet.drift import PARTS, trees_of
 from fleet.models import Alert, Errand
+from fleet.phrases import listed
 
 ADOPT = "drift.adopt"
 RIGHT = "fleet.enrol_gateway"
@@ -78,7 +79,15 @@ def adopting(alert: Alert) -> Way:
         return Way(reason="There is nothing in this that could be agreed to.")
     if not alert.details.get("now"):
         return Way(reason="What is gone can't be adopted.")
+    if named := beyond(alert):
+        say = f"It changes {listed(named, 8)}, which the gateway takes only with approvers' signatures."
+        return Way(reason=f"{say} Propose the file as a configuration, have it signed, and roll it out.")
     return Way(effect=ADOPTING[alert.code])
+
+
+def beyond(alert: Alert) -> list[str]:
+    """What an edited ocserv.conf changes that its gateway would not take on anybody's word from here."""
+    return diffs.beyond(str(alert.details.get("diff", ""))) if alert.code == "conf" else []
 
 
 def putting_back(alert: Alert) -> Way:

@@ -120,6 +120,11 @@ def _said(request: HttpRequest, name: str) -> str:
     return str(request.POST.get(name, "")).strip()[:2000]
 
 
+def _typed(request: HttpRequest, name: str) -> str:
+    """What a form's field begins with: what was sent, or what a link to the form says."""
+    return _said(request, name) or str(request.GET.get(name, ""))[:100]
+
+
 def _number(request: HttpRequest, name: str) -> int:
     text = _said(request, name)
     return int(text) if text.isdecimal() and len(text) < 10 else 0
@@ -141,7 +146,7 @@ def _list(request: HttpRequest, *, refusal: str = "", status: int = 200) -> Http
         "pools": mine,
         "gateways": Gateway.objects.filter(pool__in=mine, state__in=Gateway.SPOKEN_TO).order_by("name")[:1000],
         # A pasted text may hold secrets: it is not sent back; the short fields are.
-        "typed": {name: _said(request, name) for name in ("pool", "gateway", "option", "note")},
+        "typed": {name: _typed(request, name) for name in ("pool", "gateway", "option", "note")},
         "refusal": refusal,
     }
     return render(request, "releases/config_list.html", context, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,21 @@ def test_it_is_seen_where_one_looks(browse: Browse, gateway: Gateway, path: str)
     assert page.status_code == 200
     assert f"/alerts/{'' if path == '/gateways/' else alert.pk}" in page.content.decode()
     assert_clean(page)
+
+
+def test_what_only_approvers_may_agree_to_leads_to_its_configuration(browse: Browse, gateway: Gateway) -> None:
+    hard = DIFF.replace("max-clients", "connect-script")
+    alert = drifted(gateway, Difference("conf", "It was edited.", WAS, NOW, hard))
+    page = browse("operator").get(f"/alerts/{alert.pk}/")
+    assert_clean(page)
+    said = page.content.decode()
+    link = f"/configs/?pool={gateway.pool_id}&amp;gateway=fra-gw-01#config-add"
+    assert f'Propose the file as a configuration, have it signed, and roll it out. <a href="{link}">' in said
+    answer = press(browse("operator"), alert, "adopt")
+    assert (answer.status_code, Request.objects.exists()) == (409, False)
+    assign_perm("fleet.propose_config", User.objects.get(username="operator"), f.pool())
+    form = browse("operator").get("/configs/", {"pool": gateway.pool_id, "gateway": "fra-gw-01"}).content.decode()
+    assert re.search(r'name="gateway"[^>]*value="fra-gw-01"', form)
 
 
 def test_the_page_shows_the_difference_and_who_was_there(browse: Browse, gateway: Gateway) -> None:

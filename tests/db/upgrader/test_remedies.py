@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from guardian.shortcuts import assign_perm
 
 from approvals import changes
+from approvals.errors import Refused
+from approvals.models import Request
 from fleet import errands, remedies
 from fleet.models import Errand
 from tests.db.upgrader.test_drift import holdings, look, opened
@@ -78,10 +81,22 @@ def test_an_adopted_file_is_the_agreed_one_from_then_on(fleet: Fleet) -> None:
     assert holdings(fleet).agreed == holdings(fleet).conf
 
 
-def test_a_file_beyond_one_persons_word_is_refused_by_the_gateway(fleet: Fleet) -> None:
+def test_a_file_beyond_one_persons_word_is_no_question_of_adopting(fleet: Fleet) -> None:
+    look(fleet)
+    holdings(fleet).conf += "connect-script = /tmp/evil\nmax-clients = 9\n"
+    look(fleet)
+    with pytest.raises(Refused, match=r"It changes connect-script, which .* Propose the file as a configuration"):
+        adopt(fleet, "conf")
+    assert not Request.objects.exists()
+
+
+def test_what_a_hidden_line_changes_is_refused_by_the_gateway(fleet: Fleet) -> None:
     look(fleet)
     holdings(fleet).conf += "connect-script = /tmp/evil\n"
     look(fleet)
+    alert = opened()["conf"]
+    alert.details["diff"] = "the first lines of a long difference"
+    alert.save()
     adopt(fleet, "conf")
     errand = settle(fleet)
     assert errand.state == "failed"
