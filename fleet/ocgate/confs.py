@@ -113,6 +113,8 @@ def _needed(state: State) -> Set[str]:
     needed = {state.agreed_sha256, state.previous_conf, *state.agreed_before}
     for slot in state.slots.values():
         needed |= {slot.conf, slot.before}
+    for loaded in state.loaded.values():
+        needed |= {loaded.conf, loaded.back}
     return needed
 
 
@@ -154,6 +156,10 @@ def _remember(paths: Paths, *, old: str, new: str) -> None:
         state.agreed_before = [known for known in state.agreed_before if known not in (old, new)][-40:]
         state.agreed_before += [known for known in (old, new) if known]
         state.agreed_sha256 = new
+        # What is agreed is on trial no longer; in the same write, so that nothing between can take it back.
+        for number, loaded in list(state.loaded.items()):
+            if loaded.conf == new == state.slots[number].conf:
+                del state.loaded[number]
 
 
 def _file_of(config: Config) -> Optional[str]:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from . import PROTOCOL, VERSION, confs, counter, firewall, journal, locks, policy, receive, slots, start, table
+from . import PROTOCOL, VERSION, confs, counter, firewall, journal, loaded, locks, policy, receive, slots, start, table
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -103,6 +103,7 @@ def _slot(slot: slots.Slot, state: State, paths: Paths, weights: Dict[int, int])
         "since": slot.process.since,
         "restarts": slot.process.restarts,
         "conf": confs.of_slot(state, slot.number) if slot.running else "",
+        "conf_until": time.time() + left if (left := loaded.left(state, slot.number)) and slot.running else None,
     }
 
 

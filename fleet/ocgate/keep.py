@@ -11,16 +11,18 @@ import time
 from typing import Any, Optional
 
 from . import config as configs
-from . import journal, learn, locks, metrics, restore, roamers, slots, start, steer, table
+from . import journal, learn, loaded, locks, metrics, reload, restore, roamers, slots, start, steer, table
 from . import state as states
 from .config import Config
-from .errors import Answered
+from .errors import Answered, Refused
 from .paths import Paths
 from .run import ENV
 from .stealth import Stealth
 
 LOOK_SECONDS = 2.0
 REFRESH_SECONDS = 10.0
+# What was refused is seldom taken a moment later.
+AGAIN_SECONDS = 60.0
 # An event seldom comes alone (one per table, chain and set): read what is there, then look once.
 SETTLE_SECONDS = 0.02
 
@@ -53,6 +55,7 @@ class Keeper:
         self._monitor: Optional["subprocess.Popen[bytes]"] = None
         self._refreshed = 0.0
         self._failed_start = 0.0
+        self._failed_back = 0.0
         self._stealth = Stealth()
 
     def run(self) -> None:
@@ -64,6 +67,7 @@ class Keeper:
                 self._attempt("table", self._restore_table)
                 self._attempt("stealth", self._stay_silent)
                 self._attempt("committed", self._keep_committed)
+                self._attempt("reload", self._end_trials)
                 self._attempt("learnt", self._learn)
                 self._attempt("roamers", self._end_older)
                 self._attempt("spare", self._keep_spare)
@@ -130,7 +134,7 @@ class Keeper:
         if (
             place is None
             or place.release == "adopted"
-            or time.monotonic() - self._failed_start < 60
+            or time.monotonic() - self._failed_start < AGAIN_SECONDS
             and self._failed_start
         ):
             return
@@ -147,6 +151,19 @@ class Keeper:
             "committed_started",
             f"The committed release {place.release} was not running; it was started in slot {place.slot}.",
         )
+
+    def _end_trials(self) -> None:
+        """What was reloaded and not committed in time is taken back; nobody is asked."""
+        if self._failed_back and time.monotonic() - self._failed_back < AGAIN_SECONDS:
+            return
+        for number in loaded.over(states.load(self._paths)):
+            try:
+                say = reload.end(self._config, self._paths, number)
+            except (Refused, OSError):
+                self._failed_back = time.monotonic()
+                raise
+            if say:
+                self._tell(loaded.ENDED, say)
 
     def _learn(self) -> None:
         now = time.monotonic()

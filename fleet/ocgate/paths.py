@@ -72,6 +72,10 @@ class Paths:
     def slot_conf(self, slot: int) -> Path:
         return self.lib / "slots" / str(slot) / "ocserv.conf"
 
+    def slot_conf_before(self, slot: int) -> Path:
+        """What the slot ran with before a reload that is on trial."""
+        return self.lib / "slots" / str(slot) / "ocserv.conf.before"
+
     def slot_run(self, slot: int) -> Path:
         return self.run / str(slot)
 

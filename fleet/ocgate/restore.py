@@ -6,7 +6,7 @@ import ipaddress
 import time
 from typing import Dict, FrozenSet, List
 
-from . import configure, confs, locks, slots, start, steer, supervise, table
+from . import confs, locks, reload, slots, start, steer, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config, own_addresses
@@ -69,12 +69,12 @@ def _conf(state: State, to: str) -> str:
 def _unloaded(call: Call, to: Place, *, conf: str) -> bool:
     """Reload the target where another configuration was loaded into it since; whether that was needed."""
     state = states.load(call.paths)
-    slot = state.slots.get(to.slot)
-    before = slot.before if slot else ""
-    if not before or not (confs.brought_by(state, to.slot) or conf == before):
+    slot, there = state.slots.get(to.slot), state.loaded.get(to.slot)
+    before = there.back if there is not None else slot.before if slot else ""
+    if not before or not (there is not None or confs.brought_by(state, to.slot) or conf == before):
         return False
     with locks.held(call.paths.run, f"slot-{to.slot}", wait=5.0):
-        return not configure.load_again(call.config, call.paths, to.slot, sha256=before)
+        return not reload.load_again(call.config, call.paths, to.slot, sha256=before)
 
 
 def _is_there(state: State, to: Place) -> bool:

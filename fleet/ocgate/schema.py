@@ -83,7 +83,7 @@ VERBS: Dict[str, Verb] = {
     "adopt_conf": Verb(
         {"sha256": _sha256}, changes=True, optional={"statement": text(STATEMENT_MAX), "signatures": approvals}
     ),
-    "reload": Verb({"slot": _slot, "conf": _sha256}, changes=True),
+    "reload": Verb({"slot": _slot, "conf": _sha256}, changes=True, optional={"seconds": whole(1, 86400)}),
     "inventory": Verb({}),
     "trust": Verb({"statement": text(STATEMENT_MAX), "signatures": approvals}, changes=True),
     "crl": Verb({"crl": text(STATEMENT_MAX)}, changes=True),

@@ -79,6 +79,7 @@ def prepare(config: Config, paths: Paths, *, release: str, number: int, conf: st
         state.slots[number] = states.SlotState(
             release=release, since=time.time(), conf=own, brings=own != state.agreed_sha256
         )
+        state.loaded.pop(number, None)
         if release not in state.ran:
             state.ran.append(release)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
+from . import loaded
 from . import state as states
 from .errors import Refused
 from .paths import Paths
@@ -123,6 +124,7 @@ def run_slot(paths: Paths, slot: int, *, watched: bool) -> int:
     place = states.load(paths).slots.get(slot)
     if place is None:
         raise Refused("unknown_release", f"No release was put into slot {slot}.")
+    loaded.restarted(paths, slot)
     ocserv = str(paths.release(place.release) / "sbin" / "ocserv")
     usage = run([ocserv, "--help"], timeout=5)
     argv = [ocserv, "-f", *log_options(usage.out + usage.err), "-c", str(paths.slot_conf(slot))]
@@ -156,6 +158,8 @@ class Parent:
         while True:
             total += 1
             starts = [at for at in starts if self._clock() - at < BURST_SECONDS] + [self._clock()]
+            if total:
+                loaded.restarted(self._paths, self._slot)
             self._begin(restarts=total)
             code = self._child.wait() if self._child else 1
             if self._stopping or code == 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet.ocgate import nft, restore, slots, supervise, table
+from fleet.ocgate import nft, restore, supervise, table
 from fleet.ocgate import state as states
 from fleet.ocgate.call import Call
 from fleet.ocgate.paths import Paths
@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
         state.committed, state.previous, state.steady = NEW, OLD, {2: 100}
         state.slots = {1: states.SlotState(OLD.release), 2: states.SlotState(NEW.release)}
     process = supervise.Process(pid=7, restarts=0, since=0.0, failed=False)
-    monkeypatch.setattr(slots.supervise, "look", lambda *_: process)
+    monkeypatch.setattr(supervise, "look", lambda *_: process)
     monkeypatch.setattr(table, "read", lambda: table.Seen(present=True, trial_left=0.0, learnt=nft.Learnt()))
     monkeypatch.setattr(table, "apply", lambda _: 1.0)
     monkeypatch.setattr(restore, "forget_strangers", lambda *_: 0)
