@@ -17,9 +17,9 @@ idle-timeout and mobile-idle-timeout are on it although they keep a session open
 
 from __future__ import annotations
 
-from typing import FrozenSet, List
+from typing import Dict, FrozenSet, List
 
-from . import oddlines, options
+from . import derive, oddlines, options
 
 ALLOWED: FrozenSet[str] = frozenset(
     (
@@ -49,9 +49,20 @@ ODD = "a line that is not plain"
 
 def beyond(old: str, new: str) -> List[str]:
     """What differs and may not change on one person's word, as people are told of it."""
-    places = [place for place in options.changed(old, new) if place[1] not in ALLOWED]
-    found = options.names(places)
+    before, after = _written(old), _written(new)
+    places = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
+    places |= set(options.changed(old, new))
+    found = options.names(sorted(place for place in places if place[1] not in ALLOWED))
     # ocserv may read an odd line as another option than it seems to be, so any change around one is judged by two.
     if oddlines.odd_in_place(old) != oddlines.odd_in_place(new):
         found.append(ODD)
+    return found
+
+
+def _written(text: str) -> Dict[options.Place, List[str]]:
+    """Each option's values as they stand there: ocserv may see more in quotes and behind a # than we do."""
+    found: Dict[options.Place, List[str]] = {}
+    for line in derive.parse(text):
+        if line.name:
+            found.setdefault((line.section, line.name), []).append(line.text.partition("=")[2].strip(" \t"))
     return found

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import List
 
-from . import confcheck, confs, counter, derive, firewall, hostcheck, options, silent, slots, start
+from . import confcheck, confs, counter, derive, firewall, hostcheck, known, mask, options, silent, slots, start
 from . import state as states
 from .call import Call, Result
 from .errors import Refused
@@ -30,7 +30,8 @@ def check(call: Call) -> Result:
         raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
     found = [*_lower(call, release), *_programs(folder), *_configuration(call, folder, number)]
     found += _host(call, release, number)
-    shown = [{"level": f.level, "code": f.code, "say": f.say} for f in found]
+    secrets = known.secrets(call.config, call.paths)  # ocserv -t may quote a line
+    shown = [{"level": f.level, "code": f.code, "say": mask.text(f.say, secrets)} for f in found]
     return {"ok": not any(f.level == "error" for f in found), "findings": shown}
 
 

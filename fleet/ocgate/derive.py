@@ -31,8 +31,11 @@ OURS = POOLS | {
     "device",
     "log-level",
 }
-_SECTION = re.compile(r"\s*\[(.*)\]\s*")
-_OPTION = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*(.*?)\s*")
+# ocserv knows no other white space than C's, and no other spelling of a name than its own (measured, 1.1.6 and 1.5.0:
+# it skips "Max-Same-Clients", and "max-same-clients" with a no-break space behind it).
+_SECTION = re.compile(r"\s*\[(.*)\]\s*", re.ASCII)
+_OPTION = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*(.*?)\s*", re.ASCII)
+SPACE = " \t\n\v\f\r"
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,14 @@ def parse(text: str) -> List[Line]:
     """Split ocserv.conf into lines with their section and option."""
     section, lines = "", []
     for raw in text.splitlines():
-        bare = raw.strip()
+        bare = raw.strip(SPACE)
         head = _SECTION.fullmatch(raw)
         option = None if not bare or bare[0] in "#;" else _OPTION.fullmatch(raw)
         if head and not bare.startswith("#"):
             section = head.group(1)
             lines.append(Line(raw, section))
         elif option:
-            lines.append(Line(raw, section, option.group(1).lower(), _plain(option.group(2))))
+            lines.append(Line(raw, section, option.group(1), _plain(option.group(2))))
         else:
             lines.append(Line(raw, section))
     return lines
@@ -176,7 +179,6 @@ def _number(name: str, value: str) -> int:
 
 
 def _plain(value: str) -> str:
-    value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
         return value[1:-1]
     # A comment may follow after white space, as in ocserv's own sample.
@@ -184,7 +186,7 @@ def _plain(value: str) -> str:
 
 
 def _is_section(text: str) -> bool:
-    return _SECTION.fullmatch(text) is not None and not text.strip().startswith("#")
+    return _SECTION.fullmatch(text) is not None and not text.strip(SPACE).startswith("#")
 
 
 def _no(name: str, why: str) -> Refused:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from typing import List, Tuple
 
+from .derive import SPACE
+
 LONGEST = 1024  # bytes; the buffers of the versions that were measured have 2048
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+\s*=.*|\[[^\[\]]*\]\s*")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+\s*=.*|\[[^\[\]]*\]\s*", re.ASCII)
 
 
 def is_odd(line: str) -> bool:
     """Whether ocserv may read this line in another way than ocgate does."""
-    bare = line.strip()
+    bare = line.strip(SPACE)
     if len(line.encode()) > LONGEST:
         return True
     if not bare or bare[0] in "#;":
@@ -34,7 +36,7 @@ def odd_in_place(text: str) -> List[Tuple[str, str]]:
     for line in text.split("\n"):
         if is_odd(line):
             found.append((before, line))
-        if line.strip() and line.strip()[0] not in "#;":
+        if line.strip(SPACE) and line.strip(SPACE)[0] not in "#;":
             before = line
     return found
 

@@ -57,7 +57,9 @@ def _odd(text: str) -> Iterator[Finding]:
     for number, line in oddlines.odd(text):
         name = line.strip().split("=")[0].split(":")[0].strip()
         level = "error" if name in derive.OURS else "warning"
-        say = f"Line {number} is not plain ({line.strip()[:40]!r}): ocserv may read it in another way than it looks."
+        # What the line holds may be a secret, or the end of one.
+        what = f" ({name})" if name in OPTIONS else ""
+        say = f"Line {number}{what} is not plain: ocserv may read it in another way than it looks."
         yield Finding(level, "line_odd", f"{say} Write it as name = value, not indented.")
 
 

@@ -12,7 +12,13 @@ OLD = 'dpd = 90\nbanner = "Hello"\nroute = 10.0.0.0/8\nconnect-script = /usr/bin
 
 @pytest.mark.parametrize(
     "new",
-    [OLD.replace("90", "60"), OLD.replace("Hello", "Good day"), OLD + "mtu = 1400\n", "# why\n" + OLD]
+    [
+        OLD.replace("90", "60"),
+        OLD.replace(" = ", "\t=  "),
+        OLD.replace("Hello", "Good day"),
+        OLD + "mtu = 1400\n",
+        "# why\n" + OLD,
+    ]
     + [OLD.replace("dpd = 90\n", "")],
 )
 def test_what_is_on_the_list_changes_on_one_word(new: str) -> None:
@@ -30,6 +36,12 @@ def test_what_is_on_the_list_changes_on_one_word(new: str) -> None:
         (OLD + "connect-script: /tmp/x\n", [allow.ODD]),
         (OLD.replace("/usr/bin/true\n", "/usr/bin/true\n  /tmp/x\n"), [allow.ODD]),
         (OLD.replace("Hello", "A" * 2040 + "connect-script = /tmp/x"), [allow.ODD]),
+        (OLD.replace("route", "Route"), ["Route", "route"]),
+        (OLD.replace("route", "route\u00a0"), ["route", allow.ODD]),
+        (OLD.replace("10.0.0.0/8", "10.0.0.0/8\u00a0"), ["route"]),
+        (OLD.replace("10.0.0.0/8", "10.0.0.0/8 # 0.0.0.0/0"), ["route"]),
+        (OLD.replace("10.0.0.0/8", '"10.0.0.0/8"'), ["route"]),
+        (OLD + "\u00a0# connect-script = /tmp/x\n", [allow.ODD]),
         (OLD + "[vhost:a] x\nconnect-script = /y\n", ["connect-script", allow.ODD]),
     ],
 )

@@ -94,7 +94,11 @@ def test_what_does_no_harm_is_let_pass(source: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [('a = "x y"', "x y"), ("a = x # note", "x"), ("a=x", "x"), ("  A = 'x'  ", "x"), ("a = x#y", "x#y")],
+    [('a = "x y"', "x y"), ("a = x # note", "x"), ("a=x", "x"), ("  a = 'x'  ", "x"), ("a = x#y", "x#y")],
 )
 def test_values_are_read_as_ocserv_reads_them(written: str, value: str) -> None:
     assert derive.options(written) == {"a": value}
+
+
+def test_another_spelling_is_another_name() -> None:
+    assert derive.options("Max-Same-Clients = 2\nmtu\u00a0= 1\n") == {"Max-Same-Clients": "2"}

@@ -68,3 +68,13 @@ def test_an_old_name_is_a_note() -> None:
 )
 def test_a_line_that_ocserv_reads_otherwise_is_told(line: str, level: str) -> None:
     assert (level, "line_odd") in codes(line)
+
+
+def test_an_odd_line_is_named_and_not_quoted() -> None:
+    said = " ".join(f.say for f in problems("camouflage_secret: hunter2\ndpd = 9\n  more-hunter2\n", "1.5.0"))
+    assert "Line 1 (camouflage_secret) is not plain" in said
+    assert "hunter2" not in said
+
+
+def test_a_name_in_other_letters_is_unknown() -> None:
+    assert [f.code for f in problems("Max-Same-Clients = 2\n", "1.5.0")] == ["option_unknown"]
