@@ -10,6 +10,7 @@ from approvals import audit, rights
 from approvals import statement as statements
 from approvals.errors import Refused
 from approvals.models import Actor, User
+from fleet.models import Gateway
 from fleet.ocgate.statement import canonical
 from fleet.ports import Statement
 from releases.models import Downgrade, Release
@@ -24,8 +25,9 @@ def latest(release: Release, *, now: datetime) -> Downgrade | None:
 
 
 def is_lower(release: Release) -> bool:
-    """Whether something higher is in the repository: then a gateway may have run it."""
-    return Release.objects.filter(product=release.product, counter__gt=release.counter).exists()
+    """Whether a gateway may have run something higher: it says so, or there is something higher in the repository."""
+    higher = Release.objects.filter(product=release.product, counter__gt=release.counter)
+    return higher.exists() or Gateway.objects.filter(facts__counter__gt=release.counter).exists()
 
 
 def draw(release: Release, *, by: User, actor: Actor, now: datetime) -> Downgrade:
@@ -33,7 +35,7 @@ def draw(release: Release, *, by: User, actor: Actor, now: datetime) -> Downgrad
     if not rights.may(by, ASK, rights.EVERYTHING):
         raise Refused(f"You may not ask for a downgrade: you lack the right {ASK}.")
     if not is_lower(release):
-        raise Refused(f"No release in the repository has a higher counter than {release.name}: it needs no such word.")
+        raise Refused(f"Nothing here has a higher counter than {release.name}: it needs no such word.")
     if standing := latest(release, now=now):
         return standing
     fields = {"format": 1, "kind": "downgrade", "gateway": "*", "digest": release.digest, "release": release.name}
@@ -69,6 +71,19 @@ def sign(row: Downgrade, signature: str, *, actor: Actor, now: datetime) -> str:
 def lacking(row: Downgrade) -> str:
     """Why gateways would not take its word yet: too few approvers signed it; "" when they would."""
     return statements.lacking(len(row.signatures))
+
+
+def missing(release: Release, *, now: datetime) -> str:
+    """Why no gateway would be taken down to it today, with the way on; "" when the signed word is there."""
+    row = latest(release, now=now)
+    if row is None:
+        return f"No statement of the downgrade is there yet. Draw it on the page of {release.name} and have it signed."
+    lacks = lacking(row)
+    return (
+        f"The statement of the downgrade is not signed yet. {lacks} It is on the page of {release.name}."
+        if lacks
+        else ""
+    )
 
 
 def signed(release: Release, *, now: datetime) -> tuple[Statement, ...]:

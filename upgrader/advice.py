@@ -9,6 +9,7 @@ WAY_ON: Mapping[str, str] = {
     "conf_changed": "Put the agreed ocserv.conf back there, then resume.",
     "bundle_hash": "Add the release again, then resume.",
     "bundle_cut_short": "Add the release again, then resume.",
+    "downgrade": "Draw its statement on the release's page, have approvers sign it with their own keys, then resume.",
     "host_key_changed": "Then resume.",
     "auth_refused": "Then resume.",
     "start_failed": "Roll back to keep its log for study, or resume to try it again.",

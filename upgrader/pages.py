@@ -8,6 +8,7 @@ from typing import Any
 
 from approvals.models import User
 from approvals.story import tell
+from releases import downgrades
 from upgrader import drifted, selectors
 from upgrader.actions import Offer, offers
 from upgrader.models import Rollout
@@ -69,7 +70,9 @@ def decision_context(rollout: Rollout, user: User, *, action: str, now: datetime
     context = rollout_context(rollout, user, now=now)
     every = {offer.action: offer for offer in offers(context["seen"], now)}
     asked = decided(context["seen"], every, action)
-    return context | {"asked": asked, "other": every["reject"] if asked and asked.action == "approve" else None}
+    other = every["reject"] if asked and asked.action == "approve" else None
+    missing = downgrades.missing(rollout.release, now=now) if context["seen"].downgrade else ""
+    return context | {"asked": asked, "other": other, "word_missing": missing}
 
 
 def decided(seen: Picture, every: dict[str, Offer], action: str) -> Offer | None:

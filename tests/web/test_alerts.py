@@ -67,7 +67,7 @@ def test_what_only_approvers_may_agree_to_leads_to_its_configuration(browse: Bro
     answer = press(browse("operator"), alert, "adopt")
     assert (answer.status_code, Request.objects.exists()) == (409, False)
     assign_perm("fleet.propose_config", User.objects.get(username="operator"), f.pool())
-    form = browse("operator").get("/configs/", {"pool": gateway.pool_id, "gateway": "fra-gw-01"}).content.decode()
+    form = browse("operator").get(link.replace("&amp;", "&")).content.decode()
     assert re.search(r'name="gateway"[^>]*value="fra-gw-01"', form)
 
 

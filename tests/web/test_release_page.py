@@ -10,7 +10,7 @@ from django.test import Client
 
 from approvals.models import AuditEvent, Request, User
 from fleet.models import Gateway
-from releases.models import ChannelPolicy, Release
+from releases.models import ChannelPolicy, Downgrade, Release
 from tests import factories
 from tests.scenes import scene
 from tests.web.conftest import assert_clean
@@ -121,7 +121,14 @@ def test_a_downgrade_is_named_before_it_is_approved(browse: Browse, people: dict
     page = browse("oncall").get(f"/decisions/{rollout.pk}/")
     assert b"This is a downgrade for 1 gateway: fra-gw-01." in page.content
     assert b"Reason, with the word downgrade" in page.content
+    assert b"No statement of the downgrade is there yet. Draw it on the page of 1.3.0-2" in page.content
     assert_clean(page)
+    browse("operator").post(f"/releases/{release.pk}/downgrade/")
+    page = browse("oncall").get(f"/decisions/{rollout.pk}/")
+    assert b"No approver has signed it yet." in page.content
+    Downgrade.objects.update(signatures=[{"name": "oncall.sig", "text": "signed"}])
+    page = browse("oncall").get(f"/decisions/{rollout.pk}/")
+    assert b"Approvers have signed that; gateways get it with the release." in page.content
 
 
 def test_the_word_downgrade_is_drawn_to_be_signed(browse: Browse, release: Release) -> None:

@@ -7,8 +7,10 @@ import pytest
 from approvals.errors import Refused
 from approvals.models import Actor
 from fleet.models import Gateway
+from releases import downgrades
 from releases import services as releases
-from releases.models import Release
+from releases.models import Downgrade, Release
+from tests.db.fleet.test_rotation import everywhere
 from tests.db.upgrader.world import NEW, OLD, Fleet, make_release
 from upgrader import run, services
 from upgrader.models import Rollout, StepRun
@@ -73,6 +75,15 @@ def test_neither_planned_nor_approved_nor_resumed_below_its_channel(fleet: Fleet
         fleet.draft()
 
 
+def give_word(fleet: Fleet) -> None:
+    """The word downgrade, drawn by ola and signed; the signature itself is a question for ssh-keygen."""
+    everywhere(fleet.ola, downgrades.ASK)
+    row = downgrades.draw(fleet.release, by=fleet.ola, actor=fleet.who(fleet.ola), now=fleet.now())
+    assert "No approver has signed it yet." in downgrades.missing(fleet.release, now=fleet.now())
+    Downgrade.objects.filter(pk=row.pk).update(signatures=[{"name": "cal.sig", "text": "signed"}])
+    assert downgrades.missing(fleet.release, now=fleet.now()) == ""
+
+
 class TestDowngrade:
     def test_it_is_named_and_wants_its_word(self, fleet: Fleet) -> None:
         make_release(OLD, "1.1.6", counter=2_000_000)
@@ -86,6 +97,22 @@ class TestDowngrade:
         approve(fleet, rollout, "This Downgrade is wanted")
         rollout.refresh_from_db()
         assert rollout.state == "upgrading"
+
+    def test_without_the_signed_word_it_stops_with_the_way_on_and_goes_on_with_it(self, fleet: Fleet) -> None:
+        for machine in (gateway.machine for gateway in fleet.machines.values()):
+            machine.holdings.counter, machine.holdings.pins.approvers = 9_000_000, ["SHA256:cal"]
+        Gateway.objects.update(facts={"counter": 9_000_000})
+        rollout = fleet.draft()
+        services.submit(rollout, actor=fleet.who(fleet.ola), seen_version=0, now=fleet.now())
+        rollout.refresh_from_db()
+        approve(fleet, rollout, "This downgrade is wanted")
+        fleet.until(rollout, "held")
+        assert "has run 9000000. Have the downgrade approved. Draw its statement" in rollout.reason
+        assert rollout.reason.endswith("then resume.")
+        assert fleet.machines["gw-1"].machine.effects["stage"] == 0
+        give_word(fleet)
+        fleet.act("resume", rollout)
+        fleet.until(rollout, "waiting_promotion")
 
     def test_what_a_gateway_said_it_has_run_counts_most(self, fleet: Fleet) -> None:
         Gateway.objects.filter(name="gw-2").update(facts={"counter": 1_003_001})
