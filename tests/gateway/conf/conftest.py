@@ -62,14 +62,14 @@ class Site:
         return {session["id"] for session in self.gateway.sessions() if session["user"] in own}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     assert os.geteuid() == 0, "the gateway tests need root"
     with Lab(gateways=1, users=2, say=lambda _text: None) as standing:
         yield standing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def original(lab: Lab) -> str:
     return lab.gateways[0].run(["cat", FILE])
 

@@ -27,14 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gateway)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     assert os.geteuid() == 0, "the gateway tests need root"
     with Lab(gateways=1, users=1, say=lambda _text: None) as standing:
         yield standing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def users(lab: Lab) -> Users:
     """The user, seated on slot 1: whatever is put back, he keeps his session."""
     users = Users(lab)

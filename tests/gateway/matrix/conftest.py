@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gateway)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair_with() -> PairWith:
     """Make a pair: 1.3.0 and a variant of it with a fault of lab.badness."""
     assert os.geteuid() == 0, "the gateway tests need root"

@@ -58,7 +58,7 @@ class Site:
         self.gateway.start(release, slot, fence=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     server = Sshd(tmp_path_factory.mktemp("sshd"))
     server.start()

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gateway)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """One gateway with one user on it, for what needs a real sshd and ocserv."""
     with Lab(gateways=1, users=1, say=lambda _: None) as standing:
@@ -61,7 +61,7 @@ class Cast:
         return {"ca-1.pem": self.company.pem.encode(), "ca-1.crl": (crl or self.company.crl()).encode()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
     folder = tmp_path_factory.mktemp("people")
     keys = Keys(folder / "gnupg")

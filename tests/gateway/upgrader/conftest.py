@@ -29,14 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gateway)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     assert os.geteuid() == 0, "the gateway tests need root"
     with Lab(gateways=1, users=2, say=lambda _text: None) as standing:
         yield standing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def seated(lab: Lab) -> Iterator[Users]:
     users = Users(lab)
     yield users
