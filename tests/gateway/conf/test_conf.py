@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands import run, text
+from lab import faults
+from lab.commands import run, text, wait_until
 from lab.gateway import parse_occtl
 from tests.gateway.conf.conftest import FILE, Site, sha
-from tests.gateway.ocgate.door import slots_of
+from tests.gateway.ocgate.door import Door, serving, slots_of
 from tests.gateway.ocgate.guests import sign_in
 
 
@@ -79,6 +80,54 @@ def test_an_uncommitted_reload_is_taken_back_by_restore(site: Site) -> None:
     assert site.door.ask("facts")["slots"][0]["conf"] == sha(new)
     assert not site.door.ask("restore", to="committed")["already"]
     assert site.door.ask("facts")["slots"][0]["conf"] == sha(site.conf)
+
+
+def conf_of(site: Site) -> str:
+    """What slot 1 runs with, as `facts` says it."""
+    return str(site.door.ask("facts")["slots"][0]["conf"])
+
+
+def ended(site: Site) -> int:
+    """How many trials of a reload have ended by themselves, as far as `facts` tells."""
+    events = site.door.ask("facts")["keep"]["events"]
+    return sum(event["code"] == "trial_reload_ended" for event in events)
+
+
+def test_a_reload_that_nobody_commits_goes_back_by_itself(site: Site) -> None:
+    new, before, told = site.conf.replace("dpd = 90", "dpd = 33"), site.ids(), ended(site)
+    pid = site.door.ask("facts")["slots"][0]["pid"]
+    site.bring(new)
+    assert not site.door.ask("reload", slot=1, conf=sha(new), seconds=6)["already"]
+    assert site.door.ask("reload", slot=1, conf=sha(new), seconds=6)["already"]
+    assert site.door.ask("facts")["slots"][0]["conf_until"]
+    wait_until(lambda: conf_of(site) == sha(site.conf), seconds=40, what="The old configuration")
+    assert (site.ids(), site.door.ask("facts")["slots"][0]["pid"], site.file()) == (before, pid, site.conf)
+    assert (ended(site), site.door.ask("facts")["slots"][0]["conf_until"]) == (told + 1, None)
+    guest = sign_in(site.lab, site.gateway, 213)
+    assert dpd_of(site, "guest1") == "90"
+    guest.stop()
+
+
+def test_a_slot_that_is_started_anew_begins_with_the_old_one(site: Site) -> None:
+    new, told = site.conf.replace("dpd = 90", "dpd = 22"), ended(site)
+    site.bring(new)
+    site.door.ask("reload", slot=1, conf=sha(new), seconds=600)
+    faults.stop_ocserv_of(site.gateway, 1)
+    wait_until(lambda: conf_of(site) == sha(site.conf), seconds=40, what="The old configuration")
+    assert ended(site) == told + 1
+    assert "dpd = 90" in site.gateway.run(["cat", "/var/lib/ocgate/slots/1/ocserv.conf"])
+
+
+def test_after_a_reboot_the_agreed_one_is_started(site: Site) -> None:
+    new = site.conf.replace("dpd = 90", "dpd = 11")
+    site.bring(new)
+    site.door.ask("reload", slot=1, conf=sha(new), seconds=600)
+    site.door.close()
+    site.gateway.reboot()
+    with Door(site.gateway) as door:
+        wait_until(lambda: serving(door) == [1], seconds=60, what="The committed slot")
+        assert door.ask("facts")["slots"][0]["conf"] == sha(site.conf)
+    assert "dpd = 90" in site.gateway.run(["cat", "/var/lib/ocgate/slots/1/ocserv.conf"])
 
 
 def test_what_a_reload_would_not_notice_is_not_reloaded(site: Site, approver: Approver) -> None:
