@@ -20,7 +20,7 @@ pages = get_asgi_application()
 # Needs Django to be set up.
 from upgrader.download import Desk, download, is_download  # noqa: E402
 from upgrader.hub import hub  # noqa: E402
-from upgrader.receiving import is_upload, upload  # noqa: E402
+from upgrader.receiving import bounded, is_upload, upload  # noqa: E402
 from upgrader.stream import Receive, Scope, Send, stream  # noqa: E402
 from upgrader.turns import Turns  # noqa: E402
 
@@ -37,6 +37,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await download(scope, receive, send, desk=desk)
     elif scope["type"] == "http" and is_upload(scope):
         await upload(scope, receive, send, pages=pages)
+    elif scope["type"] == "http":
+        await bounded(scope, receive, send, pages=pages)
     else:
         await pages(scope, receive, send)
 

@@ -26,6 +26,7 @@ PATHS = frozenset({"/releases/add/", "/api/releases/"})
 MOST = manifest.BUNDLE_MOST + 1024 * 1024  # bytes of a whole request
 TOO_LARGE = f"The upload is larger than the {MOST} bytes that are taken."
 PIECE = 1024 * 1024  # a thread's work at a time
+FORM_MOST = 8 * 1024 * 1024  # bytes of every other request: a list of gateways, a company's revoked certificates
 
 Pages = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -65,10 +66,30 @@ def may_add(cookies: str) -> bool:
         close_old_connections()
 
 
+async def bounded(scope: Scope, receive: Receive, send: Send, *, pages: Pages) -> None:
+    """Let `pages` answer a request that is no upload. Django would write any length of it to the disk, from anybody,
+    before it looks at the address."""
+    if length(scope) > FORM_MOST:
+        body = f"A request has at most {FORM_MOST} bytes here.\n".encode()
+        told = [(b"content-length", str(len(body)).encode()), (b"content-type", b"text/plain; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 413, "headers": [*told, (b"connection", b"close")]})
+        await send({"type": "http.response.body", "body": body})
+        return
+    came = 0
+
+    async def received() -> dict[str, Any]:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        # Without a length there is no other way to end it than as if the sender had left.
+        return message if came <= FORM_MOST else {"type": "http.disconnect"}
+
+    await pages(scope, received, send)
+
+
 async def take(scope: Scope, receive: Receive, form: Upload) -> None:
     """Read the request to its end, writing each piece in a thread while the next comes in; Gone if it has no end."""
-    said = header(scope, b"content-length")
-    told = int(said) if said.isdecimal() else 0
+    told = length(scope)
     writing: asyncio.Future[None] | None = None
     came, more = 0, True
     try:
@@ -119,6 +140,12 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return message
 
     return received
+
+
+def length(scope: Scope) -> int:
+    """What the request says of its own length; 0 when it says nothing."""
+    said = header(scope, b"content-length")
+    return int(said) if said.isdecimal() and len(said) < 20 else 0
 
 
 def header(scope: Scope, name: bytes) -> str:
