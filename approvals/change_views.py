@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import changes, people
+from approvals import changes, people, rights
 from approvals.errors import Refused
 from approvals.models import Request
 from approvals.selectors import events_about
@@ -78,6 +78,7 @@ def _page(
         "said": asked.decisions.select_related("by").order_by("at"),
         "may_decide": changes.may_decide(user, asked),
         "own": asked.requested_by_id == user.pk,
+        "right": rights.said(asked.permission),
         "told": events_about(asked),
         "now": timezone.now(),
         "refusal": refusal,

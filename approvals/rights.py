@@ -35,6 +35,13 @@ def may(person: User, permission: str, scope: str) -> bool:
     return codename in granted
 
 
+def said(permission: str) -> str:
+    """What people call the right "app.codename": the name that it has where rights are given."""
+    app, _, codename = permission.partition(".")
+    row = Permission.objects.filter(content_type__app_label=app, codename=codename).first()
+    return row.name if row else permission
+
+
 def _row(scope: str) -> Model | None:
     """Return what the scope names; None for everything, for what is gone and for what can't be read."""
     kind, _, key = scope.partition(":")

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from approvals.models import Actor
 from fleet.gateways.holdings import CONF
+from fleet.models import Pool
 from releases import configs
 from tests import factories
 
@@ -26,3 +27,8 @@ def config() -> int:
     configs.propose(place, first, note="As it is", by=by, actor=actor, now=now)
     changed = first.replace("dpd = 60", "dpd = 90") + "connect-script = /usr/local/sbin/welcome\n"
     return configs.propose(place, changed, note="Greet users at sign-in", by=by, actor=actor, now=now).pk
+
+
+def config_pool() -> int:
+    """The pool of that configuration."""
+    return Pool.objects.get(name="baltic").pk

@@ -14,6 +14,10 @@ from approvals.people import person
 from fleet import alert_pages
 from upgrader import selectors
 
+# The first step of an address → the entry of the row of pages that it belongs to.
+SECTIONS = {"": "overview", "decisions": "rollouts", "signers": "releases"}
+SECTIONS |= dict.fromkeys(("alerts", "configs", "credentials", "errands"), "gateways")
+
 
 def house(request: HttpRequest) -> dict[str, Any]:
     """Template context of all pages. The count is asked for only where a page shows it."""
@@ -21,8 +25,14 @@ def house(request: HttpRequest) -> dict[str, Any]:
     signed_in = user is not None and user.is_authenticated
     return {
         "simulated": settings.SIMULATED,
+        "section": _section(request.path),
         "needs_me": SimpleLazyObject(lambda: _waiting(person(request)) if signed_in else 0),
     }
+
+
+def _section(path: str) -> str:
+    first = path.split("/")[1]
+    return SECTIONS.get(first, first)
 
 
 def _waiting(user: User) -> int:

@@ -81,7 +81,7 @@ def short(digest: str) -> str:
 
 @register.filter
 def megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 @register.filter

@@ -26,14 +26,33 @@ def sign_in(page: Page, site: Site, who: str) -> None:
 
 def drifted(site: Site) -> dict[str, tuple[str, str]]:
     """Alerts, and the pages that show them."""
-    alert = site.scene("alert")
+    alert, gateway = site.scene("alert"), site.scene("drifted")
     return {
         "alert": ("operator", f"/alerts/{alert}/"),
         "alert-oncall": ("oncall", f"/alerts/{alert}/"),
         "alerts": ("operator", "/alerts/"),
         "rollout-new-drifted": ("operator", f"/rollouts/new/?drift=1&release=1&pool={site.scene('drifted_pool')}"),
         "drifted-overview": ("operator", "/"),
-        "gateway-drifted": ("operator", f"/gateways/{site.scene('drifted')}/"),
+        "gateway-drifted": ("operator", f"/gateways/{gateway}/"),
+        "gateway-open": ("operator", f"/gateways/{gateway}/"),
+        "gateway-install": ("operator", f"/gateways/{gateway}/install/"),
+    }
+
+
+def desks(site: Site) -> dict[str, tuple[str, str]]:
+    """Ways in and out of the fleet, credentials, the test matrix."""
+    cell = site.scene("matrix")
+    site.scene("credentials")
+    left, quarantined = site.scene("left"), site.scene("quarantined")
+    return {
+        "matrix": ("operator", "/releases/matrix/"),
+        "matrix-cell": ("operator", f"/releases/matrix/cells/{cell}/"),
+        "credentials": ("operator", "/credentials/"),
+        "credentials-auditor": ("auditor", "/credentials/"),
+        "gateway-add": ("operator", "/gateways/add/"),
+        "gateway-import": ("operator", "/gateways/import/"),
+        "gateway-left": ("operator", f"/gateways/{left}/"),
+        "gateway-quarantined": ("operator", f"/gateways/{quarantined}/"),
     }
 
 
@@ -46,6 +65,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     return (
         made
         | drifted(site)
+        | desks(site)
         | {
             "change": ("oncall", f"/changes/{change}/"),
             "change-own": ("operator", f"/changes/{change}/"),
@@ -53,6 +73,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
             "configs": ("operator", "/configs/"),
             "config": ("oncall", f"/configs/{config}/"),
             "keys": ("oncall", "/keys/"),
+            "rollout-new-config": ("operator", f"/rollouts/new/?release=1&pool={site.scene('config_pool')}"),
             "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
             "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
             "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
@@ -64,6 +85,8 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
             "release-candidate": ("operator", f"/releases/{candidate}/"),
             "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
             "signers": ("operator", "/signers/"),
+            "signers-open": ("operator", "/signers/"),
+            "release-open": ("operator", "/releases/1/"),
             "release": ("operator", "/releases/1/"),
             "release-add": ("operator", "/releases/add/"),
             "gateways": ("oncall", "/gateways/"),
@@ -92,6 +115,8 @@ def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> N
                 for name, (looker, path) in wanted.items():
                     if looker == who:
                         page.goto(site.url + path)
+                        if name.endswith("-open"):
+                            page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
                         page.wait_for_timeout(900)  # the chart's own drawing
                         page.screenshot(path=OUT / f"{name}-{size}-{scheme}.png", full_page=True)
                 context.close()

@@ -124,7 +124,7 @@ def test_a_changed_host_key_is_shown_beside_the_pinned_one(browse: Browse) -> No
     page = browse("operator").get(f"/gateways/{gateway.pk}/").content.decode()
     assert LOOKS in page
     assert "SHA256:" in page.partition("Seen")[2]
-    assert "Propose to pin" not in browse("auditor").get(f"/gateways/{gateway.pk}/").content.decode()
+    assert "Ask to pin" not in browse("auditor").get(f"/gateways/{gateway.pk}/").content.decode()
     path = f"/gateways/{gateway.pk}/host-key/"
     assert browse("auditor").post(path, {"act": "look"}).status_code == 409
     done = browse("operator").post(path, {"act": "propose", "why": "Reinstalled"})

@@ -114,7 +114,7 @@ def test_gateways_follow_once_the_old_signer_has_signed(
     agree(people, Request.objects.get())
     row = TrustStatement.objects.get()
     page = browse("operator").get("/signers/")
-    assert b"Trust statement 1 waits for 1 signature, has 0" in page.content
+    assert b"Trust statement 1 waits: it has 0 of 1 signature" in page.content
     text = browse("operator").get("/signers/trust/1/").content
     assert text.decode() == row.text
     wrong = {"signature": file(desk.signature(KIM, text))}
