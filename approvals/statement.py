@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -61,6 +61,13 @@ def why_not_named(user: User) -> str:
 def needed() -> int:
     """How many approvers gateways ask for, as they were last told; at least one."""
     return max([1, *(ask() for ask in NEEDED)])
+
+
+def people_of(names: Iterable[str]) -> int:
+    """How many people signed, by the names of their signatures ("alice-2.sig"): two keys of one person are one."""
+    given = _given()
+    bare = {name.removesuffix(".sig") for name in names}
+    return len({given[name].user.username if name in given else name for name in bare})
 
 
 def lacking(have: int) -> str:

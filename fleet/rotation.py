@@ -100,7 +100,7 @@ def sign(rotation: KeyRotation, stage: str, signature: str, *, actor: Actor, now
 
 def lacking(rotation: KeyRotation, stage: str) -> str:
     """Why gateways would not follow this stage's statement yet: too few approvers signed it; "" when they would."""
-    return statement.lacking(len(getattr(rotation, stage)["signatures"]))
+    return statement.lacking(statement.people_of(name for name, _ in getattr(rotation, stage)["signatures"]))
 
 
 def ask_again(rotation: KeyRotation, *, actor: Actor, now: datetime) -> int:

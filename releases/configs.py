@@ -150,7 +150,7 @@ def why_not(row: ConfigRevision) -> str:
 
 def lacking(row: ConfigRevision) -> str:
     """Why gateways would not take its statement yet: too few approvers signed it; "" when they would."""
-    return statement.lacking(len(row.signatures)) if row.statement else ""
+    return statement.lacking(statement.people_of(str(one["name"]) for one in row.signatures)) if row.statement else ""
 
 
 def bring(row: ConfigRevision) -> tuple[str, Statement | None]:

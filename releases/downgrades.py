@@ -70,7 +70,7 @@ def sign(row: Downgrade, signature: str, *, actor: Actor, now: datetime) -> str:
 
 def lacking(row: Downgrade) -> str:
     """Why gateways would not take its word yet: too few approvers signed it; "" when they would."""
-    return statements.lacking(len(row.signatures))
+    return statements.lacking(statements.people_of(str(one["name"]) for one in row.signatures))
 
 
 def missing(release: Release, *, now: datetime) -> str:

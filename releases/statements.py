@@ -121,11 +121,15 @@ def needs(statement: TrustStatement) -> list[Signer]:
 def approvers() -> dict[str, Any]:
     """Whose word gateways are to take for what only people may say, and how many of them it takes.
 
-    Fewer keys than it takes are none: gateways refuse such a policy, and nobody may be enough instead of two.
+    Fewer people than it takes are none: gateways refuse such a policy, and nobody may be enough instead of two. A
+    second key of one person says so.
     """
-    wanted = max(1, settings.APPROVERS_NEEDED)
-    keys = [{"name": name, "key": key.public_key} for name, key in named().items()]
-    return {"needed": wanted, "keys": keys if len(keys) >= wanted else []}
+    wanted, keys = max(1, settings.APPROVERS_NEEDED), named()
+    rows = [
+        {"name": name, "key": key.public_key, **({"person": person} if (person := key.user.username) != name else {})}
+        for name, key in keys.items()
+    ]
+    return {"needed": wanted, "keys": rows if len({key.user_id for key in keys.values()}) >= wanted else []}
 
 
 def approvers_needed() -> int:

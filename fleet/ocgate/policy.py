@@ -5,7 +5,8 @@ policy.json, format 2 (format 1 had threshold and openpgp only, and is still rea
     {"format":2,"serial":3,"gateway":"fra-gw-01","threshold":2,"group":"release",
      "openpgp":[{"fingerprint":"…40 hex…","group":"release"}],
      "cas":[{"file":"ca-1.pem","crl":"ca-1.crl","group":"release"}],
-     "approvers":{"needed":1,"keys":[{"name":"alice","key":"ssh-ed25519 AAAA…"}]}}
+     "approvers":{"needed":1,"keys":[{"name":"alice","key":"ssh-ed25519 AAAA…"},
+                                     {"name":"alice-2","key":"ssh-ed25519 AAAB…","person":"alice"}]}}
 
 `group` is the one whose signers count; "" counts all. Beside it: openpgp.gpg, a binary keyring for gpgv, and the files
 of the CAs, the root first.
@@ -46,10 +47,14 @@ class Ca:
 
 @dataclass(frozen=True)
 class Approvers:
-    """Who may approve what only people may say: name → public SSH key, and how many of them it takes."""
+    """Who may approve what only people may say: name → public SSH key, and how many of them it takes.
+
+    `people`: name → whose key it is. One person with two keys is one.
+    """
 
     needed: int = 1
     keys: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,10 @@ def approvers(raw: Any) -> Approvers:
     if len(keys) != len(rows) or len(set(keys.values())) != len(keys):
         raise ValueError("an approver or a key is named twice")
     needed = number(raw.get("needed", 1), "needed", least=1)
-    if keys and needed > len(keys):
-        raise ValueError(f"{needed} approvers can't be had from {len(keys)}")
-    return Approvers(needed, keys)
+    people = {row["name"]: shaped(row.get("person", row["name"]), APPROVER, "person") for row in rows}
+    if keys and needed > len(set(people.values())):
+        raise ValueError(f"{needed} approvers can't be had from {len(set(people.values()))}")
+    return Approvers(needed, keys, people)
 
 
 def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:

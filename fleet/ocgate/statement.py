@@ -63,7 +63,7 @@ def read(text: str, trust: Path, *, kind: str) -> Dict[str, Any]:
 def approved(text: str, signatures: List[Dict[str, str]], trust: Path, *, kind: str) -> List[str]:
     """Names of the pinned approvers who signed this statement; refused below the number that the policy wants.
 
-    Every signature that comes with it must be good, and each key counts once.
+    Every signature that comes with it must be good, and each person counts once, whatever number of keys he has.
     """
     read(text, trust, kind=kind)
     pinned = policy.read(trust).approvers
@@ -81,8 +81,9 @@ def approved(text: str, signatures: List[Dict[str, str]], trust: Path, *, kind: 
         _verify(text, signature, name=name, key=pinned.keys[name])
         if name not in names:
             names.append(name)
-    if len(names) < pinned.needed:
-        say = f"The {kind} statement is signed by {len(names)} of {pinned.needed} approvers that this gateway wants."
+    people = {pinned.people[name] for name in names}
+    if len(people) < pinned.needed:
+        say = f"The {kind} statement is signed by {len(people)} of {pinned.needed} approvers that this gateway wants."
         raise Refused("approval_missing", say)
     return names
 

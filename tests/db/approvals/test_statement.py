@@ -47,6 +47,12 @@ def test_a_second_key_has_a_name_of_its_own_and_keeps_it() -> None:
     assert statement.named() == {"ines-2": second}
 
 
+def test_two_keys_of_one_person_are_one_signature() -> None:
+    kept("ines"), kept("ines"), kept("olga")
+    assert statement.people_of(["ines.sig", "ines-2.sig"]) == 1
+    assert statement.people_of(["ines-2.sig", "olga.sig", "gone.sig"]) == 3
+
+
 def test_no_key_takes_another_persons_name() -> None:
     first, second, other = kept("ines"), kept("ines"), kept("ines-2")
     assert statement.named() == {"ines": first, "ines-3": second, "ines-2": other}

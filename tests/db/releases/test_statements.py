@@ -114,6 +114,11 @@ def test_fewer_approvers_than_it_takes_are_none(people: dict[str, User], li: Tru
     about = {"user": people["oncall"], "public_key": "ssh-ed25519 AAAA", "fingerprint": "x", "added_at": NOW}
     ApproverKey.objects.create(**about)
     assert statements.approvers() == {"needed": 2, "keys": []}
+    ApproverKey.objects.create(**{**about, "public_key": "ssh-ed25519 BBBB", "fingerprint": "y"})
+    assert statements.approvers() == {"needed": 2, "keys": []}, "two keys are not two people"
+    settings.APPROVERS_NEEDED = 1
+    second = {"name": "oncall-2", "key": "ssh-ed25519 BBBB", "person": "oncall"}
+    assert statements.approvers()["keys"] == [{"name": "oncall", "key": "ssh-ed25519 AAAA"}, second]
 
 
 def test_only_the_old_signers_count(people: dict[str, User], li: TrustedSigner) -> None:

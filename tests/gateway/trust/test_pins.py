@@ -12,6 +12,7 @@ from fleet.ocgate.build import build
 from tests.gateway.trust.company import CODE, sign
 from tests.gateway.trust.conftest import Cast
 from tests.gateway.trust.host import Host, Json, Recipe, hashed, statement
+from tests.gateway.trust.people import Approver
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA handover"
 
@@ -199,10 +200,14 @@ def test_keys_that_may_not_be(cast: Cast, host: Host) -> None:
 
 
 def test_two_approvers_where_two_are_needed(cast: Cast, host: Host) -> None:
-    approvers = {"needed": 2, "keys": [cast.alice.row, cast.bob.row]}
+    second = Approver(host.paths.etc, "alice-2")
+    keys = [cast.alice.row, cast.bob.row, {**second.row, "person": "alice"}]
+    approvers = {"needed": 2, "keys": keys}
     host.pin({}, {**cast.policy("anna"), "approvers": approvers})
     text = statement("authorize", sha256=authorize.sha256_of([KEY]))
     alice, bob = cast.alice.sign(text), cast.bob.sign(text)
     code, say = host.refused("authorize", keys=[KEY], statement=text, signatures=[alice, alice])
     assert (code, "signed by 1 of 2 approvers" in say) == ("approval_missing", True)
+    both = [alice, second.sign(text)]
+    assert host.refused("authorize", keys=[KEY], statement=text, signatures=both) == (code, say), "his second key"
     assert host.ask("authorize", keys=[KEY], statement=text, signatures=[alice, bob])["ok"]
