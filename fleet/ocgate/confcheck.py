@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import ipaddress
+import os
 import pwd
 import re
 from pathlib import Path
@@ -21,7 +22,7 @@ def findings(text: str, version: str) -> List[Finding]:
     """Findings in the text of one slot's ocserv.conf for ocserv `version`; reads files and accounts of this host."""
     given = derive.options(text)
     return [
-        *optioncheck.problems(text, version),
+        *optioncheck.problems(text, version, processors=os.sysconf("SC_NPROCESSORS_ONLN")),
         *_files(text),
         *_accounts(given),
         *_pool(given),

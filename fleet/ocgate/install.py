@@ -24,6 +24,19 @@ SUDOERS = Path("/etc/sudoers.d/ocgate")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 
 
+PACKAGES = {
+    "sudo": "sudo",
+    "nft": "nftables",
+    "gpgv": "gpgv",
+    "ssh-keygen": "openssh-client",
+    "zstd": "zstd",
+    "curl": "curl",
+    "tar": "tar",
+    "openssl": "openssl",
+}
+"""Program → Debian's package. openssl is asked about certificates of a company's CA."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What the person asked for on the command line."""
@@ -40,9 +53,7 @@ def install(paths: Paths, wish: Wish, *, program: Path) -> int:
     """Do it all, or refuse before anything was changed."""
     _refuse_bad(wish)
     wanted = config.load(wish.config)
-    policy.read(wish.trust)
-    if not shutil.which("sudo") or not shutil.which("nft"):
-        raise Refused("not_ready", "sudo and nft must be installed first (apt-get install sudo nftables).")
+    refuse_missing(with_cas=bool(policy.read(wish.trust).cas))
     _files(paths, wish, program=program)
     _account(paths, wish)
     units.write(PROGRAM)
@@ -55,6 +66,15 @@ def install(paths: Paths, wish: Wish, *, program: Path) -> int:
     units.enable_keep(PROGRAM)
     print(f"This machine is a gateway now. The controller signs in as {wish.user}.")
     return 0
+
+
+def refuse_missing(*, with_cas: bool) -> None:
+    """Refused when a program is missing that some verb will ask: better now than in the middle of an upgrade."""
+    missing = [name for name in PACKAGES if not shutil.which(name) and (with_cas or name != "openssl")]
+    if missing:
+        names = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
+        packages = " ".join(PACKAGES[name] for name in missing)
+        raise Refused("not_ready", f"{names} must be installed first (apt-get install {packages}).")
 
 
 def _refuse_bad(wish: Wish) -> None:

@@ -14,11 +14,14 @@ from .options import OPTIONS, Option, Place
 
 TRUE, FALSE = ("true", "yes"), ("false", "no")
 GLOBAL_IS_ERROR = (1, 4, 2)
+SEVERAL_SEC_MODS, SEC_MODS_FIND_SESSIONS = (1, 1, 1), (1, 5, 0)
+USERS_PER_SEC_MOD = 500  # MINIMUM_USERS_PER_SEC_MOD of ocserv
 
 
-def problems(text: str, version: str) -> List[Finding]:
-    """Findings for ocserv `version` ("1.3.0"); nothing is read but the text."""
+def problems(text: str, version: str, *, processors: int = 1) -> List[Finding]:
+    """Findings for ocserv `version` ("1.3.0"); nothing is read but the text. `processors`: of the host, if known."""
     found = [*_unknown(text, version), *_odd(text), *_misplaced(text, version)]
+    found += _sec_mods(text, version, processors)
     for place, given in options.values(text).items():
         option = OPTIONS.get(place[1])
         if option is not None and option.known_to(options.version_of(version)):
@@ -80,6 +83,32 @@ def _misplaced(text: str, version: str) -> Iterator[Finding]:
             yield Finding(
                 level, "global_in_vhost", f"{name} is for the whole server; in [{section}] ocserv {version} {what}."
             )
+
+
+def sec_mods(text: str, *, processors: int) -> int:
+    """How many ocserv-sm ocserv starts, as its main does (1.1.6, 1.3.0 and 1.5.0 alike)."""
+    scale, most = (_number(text, name) for name in ("sec-mod-scale", "max-clients"))
+    if scale:
+        return scale
+    return min(processors, most // USERS_PER_SEC_MOD + 1) if most else processors
+
+
+def _number(text: str, name: str) -> int:
+    """The value of a global option, 0 when it is not set or no number."""
+    given = options.values(text).get(("", name), [""])
+    return options.number(given[-1]) or 0
+
+
+def _sec_mods(text: str, version: str, processors: int) -> Iterator[Finding]:
+    """Several ocserv-sm share the sessions by the client's address: one that came from another asks the wrong one."""
+    many = sec_mods(text, processors=processors)
+    if many > 1 and SEVERAL_SEC_MODS <= options.version_of(version) < SEC_MODS_FIND_SESSIONS:
+        say = (
+            f"ocserv {version} would run {many} ocserv-sm, and they lose sessions: of 24 clients that had changed their"
+        )
+        lost = "address and were then cut, 9 (1.1.6) and 12 (1.3.0) were refused with 401 and had to sign in again."
+        way = "Set sec-mod-scale = 1 where sign-ins are fast, or take 1.5.0, which refused none."
+        yield Finding("warning", "sec_mods", f"{say} {lost} {way}")
 
 
 def _values(place: Place, option: Option, given: List[str]) -> Iterator[Finding]:

@@ -150,6 +150,6 @@ def test_a_kept_one_beyond_the_list_needs_its_word(here: tuple[Config, Paths]) -
     ],
 )
 def test_the_host_is_asked_for_what_a_configuration_names(line: str, code: str) -> None:
-    text = "ipv4-network = 10.10.0.0/24\n"
+    text = "ipv4-network = 10.10.0.0/24\nsec-mod-scale = 1\n"
     assert confcheck.findings(text, "1.3.0") == []
     assert [found.code for found in confcheck.findings(text + line, "1.3.0")] == [code]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.ocgate.optioncheck import problems
+from fleet.ocgate.optioncheck import problems, sec_mods
 
 
 def codes(text: str, version: str = "1.3.0") -> list[tuple[str, str]]:
@@ -78,3 +78,36 @@ def test_an_odd_line_is_named_and_not_quoted() -> None:
 
 def test_a_name_in_other_letters_is_unknown() -> None:
     assert [f.code for f in problems("Max-Same-Clients = 2\n", "1.5.0")] == ["option_unknown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "processors", "many"),
+    [
+        ("max-clients = 1000\n", 2, 2),  # as measured in the lab
+        ("max-clients = 499\n", 8, 1),
+        ("max-clients = 500\n", 8, 2),
+        ("max-clients = 0\n", 4, 4),
+        ("", 4, 4),
+        ("max-clients = 9000\n", 1, 1),
+        ("max-clients = 9000\nsec-mod-scale = 1\n", 8, 1),
+        ("sec-mod-scale = 3\n", 1, 3),
+        ("sec-mod-scale = 0\nmax-clients = 600\n", 4, 2),
+    ],
+)
+def test_how_many_sec_mods_there_would_be(text: str, processors: int, many: int) -> None:
+    assert sec_mods(text, processors=processors) == many
+    found = [one for one in problems(text, "1.3.0", processors=processors) if one.code == "sec_mods"]
+    assert [one.level for one in found] == (["warning"] if many > 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.1.0", False), ("1.1.6", True), ("1.4.2", True), ("1.5.0", False), ("1.5.1", False)]
+)
+def test_several_sec_mods_lose_sessions_before_1_5_0(version: str, said: bool) -> None:
+    found = [one.say for one in problems("sec-mod-scale = 2\n", version) if one.code == "sec_mods"]
+    assert bool(found) is said
+    assert all("would run 2 ocserv-sm" in say and "Set sec-mod-scale = 1" in say for say in found)
+
+
+def test_what_the_host_has_is_not_guessed() -> None:
+    assert codes("max-clients = 5000\n") == []

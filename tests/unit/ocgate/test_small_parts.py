@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, supervise, units, wire
+from fleet.ocgate.errors import Refused
 from tests.unit.ocgate.values import config, paths
 
 
@@ -131,3 +132,16 @@ def test_a_slots_unit_ends_its_main_process_first_and_is_not_restarted_for_ever(
     text = units.slot_unit(Path("/x"))
     assert "KillMode=mixed" in text
     assert "StartLimitBurst=5" in text
+
+
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = set(install.PACKAGES)
+    monkeypatch.setattr(install.shutil, "which", lambda name: name if name in there else None)
+    install.refuse_missing(with_cas=True)
+    there -= {"openssl"}
+    install.refuse_missing(with_cas=False)
+    with pytest.raises(Refused, match=r"^openssl must be installed first \(apt-get install openssl\)\.$"):
+        install.refuse_missing(with_cas=True)
+    there -= {"nft", "ssh-keygen"}
+    with pytest.raises(Refused, match=r"^nft and ssh-keygen must be .* \(apt-get install nftables openssh-client\)\.$"):
+        install.refuse_missing(with_cas=False)
