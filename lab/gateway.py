@@ -159,7 +159,8 @@ class Gateway:
         """What the dashboard needs to enrol it, for the inventory."""
         reached = {"address": self.address, "port": self.port, "host_keys": self.host_keys, "user": self.user}
         probe = {"user": self.probe.user, "password": self.probe.password}
-        return {"name": self.name, "pool": self.pool, **reached, "public": self.public, "probe": probe}
+        conf = str(self.machine.upper / "etc/ocserv/ocserv.conf")
+        return {"name": self.name, "pool": self.pool, **reached, "public": self.public, "probe": probe, "conf": conf}
 
     def sessions(self) -> list[dict[str, Any]]:
         """Connected sessions by occtl: slot, folder of the release, id (`Full session`), user, remote, vpn_ip."""

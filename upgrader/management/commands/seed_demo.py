@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from guardian.shortcuts import assign_perm
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed, services
-from fleet.models import Channel, Pool
+from fleet.models import Channel, Gateway, Pool
+from releases import configs
 from upgrader.models import Strategy
 from upgrader.plan import SpecError, parse_spec
 
@@ -90,6 +91,10 @@ class Command(BaseCommand):
         if not all(answered):
             silent = [row["name"] for row, here in zip(inventory["gateways"], answered, strict=True) if not here]
             raise CommandError(f"No answer from {', '.join(silent)}.")
+        try:
+            configurations(inventory["gateways"])
+        except Refused as refusal:
+            raise CommandError(refusal.say) from refusal
         self.stdout.write(f"{len(answered)} gateways are enrolled and answer.")
 
 
@@ -154,3 +159,16 @@ def enrol(row: Mapping[str, Any], pools: Mapping[str, Pool]) -> bool:
     probe = row["probe"]
     sealed.seal(f"probe:{gateway.name}", f"{probe['user']}\n{probe['password']}".encode(), now=now)
     return services.look(gateway, now=now)
+
+
+def configurations(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each gateway's ocserv.conf as it is becomes its first revision, as the operator would bring it."""
+    operator = User.objects.get(username="operator")
+    actor = Actor(kind="person", name=operator.username, user_id=operator.pk)
+    for row in rows:
+        if "conf" not in row:
+            continue
+        gateway = Gateway.objects.select_related("pool").get(name=row["name"])
+        place, text = configs.Place(gateway.pool, gateway), Path(row["conf"]).read_text()
+        if configs.agreed_for(place) is None:
+            configs.propose(place, text, note="As it is.", by=operator, actor=actor, now=timezone.now())
