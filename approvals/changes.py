@@ -94,6 +94,7 @@ def decide(request: Request, *, by: User, now: datetime, actor: Actor, **words: 
         decided = services.decide(request, by=by, has_right=has_right, now=now, actor=actor, **words)
         applied = Applied(decided, decided.summary["payload"], decided.requested_by, by, actor, now)
         if decided.state == Request.State.APPROVED:
+            _refuse_lost(decided, change)
             _use(decided, now=now)
             change.apply(applied)
         elif decided.state == Request.State.REJECTED and change.rejected:
@@ -157,6 +158,15 @@ def digest(kind: str, payload: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of kind and payload, lower-case hex."""
     text = json.dumps({"kind": kind, "payload": payload}, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_lost(request: Request, change: Change) -> None:
+    """Two people stand behind a change: one whose right was taken away, or whose account was, is none of them."""
+    asker = request.requested_by
+    if not rights.may(asker, change.propose, request.scope):
+        raise Refused(
+            f"{asker.username} asked for this and may not any more. Say no to it, and have somebody else ask again."
+        )
 
 
 def _use(request: Request, *, now: datetime) -> None:

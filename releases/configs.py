@@ -55,8 +55,10 @@ def propose(place: Place, text: str, *, note: str, by: User, actor: Actor, now: 
     old = text_of(base) if base else text
     beyond = allow.beyond(old, text)
     with transaction.atomic():
-        # One at a time in a pool: the number is the next one.
+        # One at a time in a pool: the number is the next one, and what it was compared with is still the agreed one.
         Pool.objects.select_for_update().get(pk=place.pool.pk)
+        if agreed_for(place) != base:
+            raise Refused(f"Another configuration of {place} was agreed just now. Look at it and propose yours again.")
         number = (place.pool.configs.aggregate(last=Max("number"))["last"] or 0) + 1
         row = ConfigRevision.objects.create(
             pool=place.pool,
@@ -73,7 +75,7 @@ def propose(place: Place, text: str, *, note: str, by: User, actor: Actor, now: 
         details = {"number": number, "sha256": sha256, "of": str(place), "beyond": beyond}
         audit.append("config.proposed", subject=subject(row), actor=actor, at=now, reason=note, details=details)
         if beyond:
-            _ask(row, old=old, text=text, by=by, actor=actor, now=now)
+            _ask(row, base, text, by=by, actor=actor, now=now)
         else:
             why = "As it is on the gateway." if base is None else "Only what one person may change."
             _move(row, State.AGREED, why, actor=actor, now=now)
@@ -215,7 +217,8 @@ def _statement(place: Place, sha256: str, *, now: datetime) -> str:
     )
 
 
-def _ask(row: ConfigRevision, *, old: str, text: str, by: User, actor: Actor, now: datetime) -> None:
+def _ask(row: ConfigRevision, base: ConfigRevision | None, text: str, *, by: User, actor: Actor, now: datetime) -> None:
+    old = text_of(base) if base else text
     beyond = allow.beyond(old, text)
     _move(row, State.WAITING, f"One person may not change {listed(beyond, 8)}.", actor=actor, now=now)
     changes.propose(
@@ -225,7 +228,7 @@ def _ask(row: ConfigRevision, *, old: str, text: str, by: User, actor: Actor, no
         now=now,
         subject=subject(row),
         scope=f"pool:{row.pool_id}",
-        payload={"config": row.pk, "sha256": row.sha256, "beyond": beyond},
+        payload={"config": row.pk, "sha256": row.sha256, "beyond": beyond, "base": base.sha256 if base else ""},
         title=f"Agree on configuration {row.number} of {row.gateway.name if row.gateway else row.pool.name}",
         lines=confdiff.lines(old, text, beyond),
         diff=confdiff.between(old, text),
@@ -238,6 +241,13 @@ def apply_agree(applied: changes.Applied) -> None:
     row = ConfigRevision.objects.select_for_update().get(pk=applied.payload["config"])
     if row.sha256 != applied.payload["sha256"]:
         raise Refused(f"Configuration {row.number} is not the one that was shown. Propose it again.")
+    Pool.objects.select_for_update().get(pk=row.pool_id)
+    base = agreed_for(Place(row.pool, row.gateway))
+    if base and base.sha256 != applied.payload.get("base", base.sha256):
+        raise Refused(
+            f"Since this was asked, configuration {base.number} was agreed; this one would take back what it changed. "
+            "Say no to it and have it proposed again."
+        )
     _move(row, State.AGREED, f"Agreed by {applied.decided_by.username}.", actor=applied.actor, now=applied.now)
 
 

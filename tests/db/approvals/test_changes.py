@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from guardian.shortcuts import remove_perm
 
 from approvals import audit, changes
 from approvals.errors import Refused
@@ -146,3 +147,19 @@ def test_what_waits_for_whom(wall: Wall, people: dict[str, User]) -> None:
     assert waits == {"operator": [], "oncall": [request], "auditor": [], "stranger": []}
     sees = {name: changes.visible(user) == [request] for name, user in people.items()}
     assert sees == {"operator": True, "oncall": True, "auditor": True, "stranger": False}
+
+
+@pytest.mark.parametrize("lost", ["right", "account"])
+def test_what_was_asked_by_one_who_may_not_any_more_is_not_applied(
+    wall: Wall, people: dict[str, User], lost: str
+) -> None:
+    asker = people["operator"]
+    request = ask(asker)
+    if lost == "right":
+        remove_perm("fleet.propose_config", asker, pool())
+    else:
+        User.objects.filter(pk=asker.pk).update(is_active=False)
+    with pytest.raises(Refused, match="asked for this and may not any more"):
+        answer(request, people["oncall"])
+    assert (Request.objects.get(pk=request.pk).state, wall.colour) == ("open", "grey")
+    assert answer(request, people["oncall"], yes=False).state == Request.State.REJECTED

@@ -226,3 +226,25 @@ def test_a_plan_says_which_way_it_goes(desk: Desk, text: str, way: str) -> None:
     assert configs.planned(row, [desk.gateway], new_release=True)["way"] == "restart"
     desk.gateway.facts = {}
     assert configs.planned(row, [desk.gateway], new_release=False)["way"] == "restart"
+
+
+def test_what_was_asked_before_another_was_agreed_takes_nothing_back(desk: Desk) -> None:
+    desk.propose(FIRST)
+    waiting = desk.propose(HARD)
+    desk.propose(SOFT)
+    with pytest.raises(Refused, match="Since this was asked, configuration 3 was agreed"):
+        desk.decide(waiting)
+    waiting.refresh_from_db()
+    assert waiting.state == "waiting"
+    assert configs.agreed_for(desk.place) == ConfigRevision.objects.get(number=3)
+    assert desk.decide(waiting, yes=False).state == "rejected"
+
+
+def test_one_that_was_agreed_in_the_same_moment_is_not_overruled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desk.propose(FIRST)
+    seen = iter([first])
+    real = configs.agreed_for
+    desk.decide(desk.propose(HARD))
+    monkeypatch.setattr(configs, "agreed_for", lambda place: next(seen, None) or real(place))
+    with pytest.raises(Refused, match="was agreed just now"):
+        desk.propose(SOFT)
