@@ -13,6 +13,7 @@ from django.db.models import Count
 from approvals import rights
 from approvals.models import User
 from fleet import errands
+from fleet.models import Errand
 from fleet.selectors import visible_pools
 from releases import authority, channels, downgrades, openpgp, policy, proposals, standing, statements
 from releases.models import Release, TrustedSigner, TrustStatement
@@ -30,6 +31,8 @@ class SignerRow:
     until: datetime | None  # of the key, or the CA's root; None: for ever
     crl_due: datetime | None
     state: str  # "good", "late" (expired, or its CRL out of date), "off"
+    behind: list[Errand]  # of a CA: gateways that have not taken its newest CRL
+    crl_sent: bool
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,13 @@ def statement(*, now: datetime) -> dict[str, Any] | None:
         return None
     have = {signature["identity"] for signature in row.signatures}
     labels = {one.fingerprint: one.label for one in statements.needs(row)}
-    sent = row.state == TrustStatement.State.SENT
-    behind, older = list(errands.behind(statements.subject(row))), statements.older(row) if sent else []
+    # While a newer one waits, those that have not followed the last one must not be lost sight of.
+    told = TrustStatement.objects.filter(state=TrustStatement.State.SENT).first()
+    behind = list(errands.behind(statements.subject(told))) if told else []
+    older = statements.older(told) if told else []
     return {
         "row": row,
+        "told": told,
         "waiting": row.state == TrustStatement.State.WAITING,
         "late": row.state == TrustStatement.State.WAITING and row.expires_at <= now,
         "needs": list(labels.values()),
@@ -170,4 +176,13 @@ def _signer_row(row: TrustedSigner, *, signed: int, now: datetime) -> SignerRow:
     else:
         until, due, late = openpgp.expires(row.public_key), None, False
     late = late or (until is not None and until <= now)
-    return SignerRow(row, signed, until, due, "off" if not row.active else "late" if late else "good")
+    crls = Errand.objects.filter(kind="crl", subject=statements.crl_subject(row.pk))
+    return SignerRow(
+        row,
+        signed,
+        until,
+        due,
+        state="off" if not row.active else "late" if late else "good",
+        behind=list(errands.behind(statements.crl_subject(row.pk))) if due else [],
+        crl_sent=bool(due) and crls.exists(),
+    )

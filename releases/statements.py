@@ -109,8 +109,12 @@ def subject(statement: TrustStatement) -> str:
 
 def send_crl(signer_id: int, *, actor: Actor, now: datetime) -> int:
     """Send a CA's newer list of revoked certificates to every gateway; return to how many. Inside a transaction."""
-    about = f"crl:{signer_id}"
+    about = crl_subject(signer_id)
     return errands.send(_gateways(), "crl", subject=about, args={"signer": signer_id}, now=now, actor=actor)
+
+
+def crl_subject(signer_id: int) -> str:
+    return f"crl:{signer_id}"
 
 
 def needs(statement: TrustStatement) -> list[Signer]:

@@ -106,3 +106,19 @@ def test_a_lent_login_is_refused_before_anybody_connects(browse: Browse) -> None
         page = browse(who).post(f"/gateways/{gateway.pk}/install/run/", {"login": "root", "password": "plum-tree"})
         assert page.status_code == 409
         assert b"plum-tree" not in page.content
+
+
+def test_the_end_of_a_rotation_says_who_has_followed(browse: Browse) -> None:
+    sealed.seal("ssh-key", sshca.make())
+    rotate(browse, "ssh-key")
+    KeyRotation.objects.update(state="spreading")
+    Gateway.objects.all().delete()
+    assert b"Every gateway has followed." in browse("operator").get("/credentials/").content
+    factories.gateway("late-gw")
+    page = browse("operator").get("/credentials/").content
+    assert b"Not followed yet: 1 gateway" in page
+    assert b"Has not been asked yet." in page
+    KeyRotation.objects.update(state="done")
+    assert b"; every gateway has followed" in browse("operator").get("/credentials/").content
+    KeyRotation.objects.update(left_behind=["late-gw"])
+    assert b", without late-gw" in browse("operator").get("/credentials/").content

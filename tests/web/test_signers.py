@@ -101,6 +101,12 @@ def test_a_company_ca_comes_with_its_list(browse: Browse, people: dict[str, User
     assert browse("operator").post(f"/signers/{row.pk}/crl/", {"crl": newer}).status_code == 302
     assert Errand.objects.filter(kind="crl", subject=f"crl:{row.pk}").count() == 4
     assert AuditEvent.objects.get(verb="signer.crl_taken").actor == "operator"
+    page = browse("auditor").get("/signers/")
+    assert_clean(page)
+    assert b"4 gateways have not followed the newest list of revoked certificates" in page.content
+    Errand.objects.filter(kind="crl").update(state="done")
+    page = browse("auditor").get("/signers/")
+    assert b"Every gateway has followed the newest list of revoked certificates" in page.content
     older = file(company.crl(made=company.START - 9 * company.DAY))
     page = browse("operator").post(f"/signers/{row.pk}/crl/", {"crl": older})
     assert page.status_code == 409
@@ -127,6 +133,24 @@ def test_gateways_follow_once_the_old_signer_has_signed(
     )
     assert Errand.objects.filter(kind="trust", subject="trust:1").count() == 4
     assert b"4 gateways have not followed trust statement 1" in browse("auditor").get("/signers/").content
+
+
+def test_who_is_behind_is_seen_while_the_next_statement_waits(
+    browse: Browse, people: dict[str, User], li: TrustedSigner
+) -> None:
+    ask_for_kim(browse("operator"))
+    agree(people, Request.objects.get())
+    text = browse("operator").get("/signers/trust/1/").content
+    browse("operator").post("/signers/trust/1/sign/", {"signature": file(desk.signature(LI, text))})
+    Errand.objects.exclude(gateway__name="fra-gw-01").update(state="done")
+    browse("operator").post(f"/signers/{li.pk}/strike/", {"why": "left"})
+    agree(people, Request.objects.get(kind="signer.distrust"))
+    page = browse("auditor").get("/signers/")
+    assert_clean(page)
+    assert b"Trust statement 2 waits" in page.content
+    assert b"1 gateway has not followed trust statement 1 yet; these get both" in page.content
+    Errand.objects.update(state="done")
+    assert b"not followed" not in browse("auditor").get("/signers/").content
 
 
 def test_a_signer_is_struck_off_by_two(browse: Browse, people: dict[str, User], li: TrustedSigner) -> None:
