@@ -58,12 +58,13 @@ def gateway_import(request: HttpRequest) -> HttpResponseBase:
         pool, data, name = _pool(request), *_list(request)
         context["typed"] |= {"text": data.decode("utf-8", "replace"), "list_name": name}
         hosts = len(imports.parse(data, name))
+        mine = set(selectors.gateways_for(people.person(request)).values_list("pk", flat=True))
     except Refused as refusal:
         return render(request, "fleet/gateway_import.html", {**context, "refusal": refusal.say}, status=422)
 
     def work(say: streamed.Say) -> dict[str, Any]:
         say(f"{count(hosts, 'host')} in the list. New ones are asked for their host keys, {AT_ONCE} at a time.")
-        rows = imports.preview(data, name, tell=lambda done, total: say(f"{done} of {total} asked"))
+        rows = imports.preview(data, name, mine=mine, tell=lambda done, total: say(f"{done} of {total} asked"))
         new = [row.asked for row in rows if row.what == imports.NEW]
         return {"rows": rows, "new": len(new), "shown": _signed(new, pool.pk), "pool": pool}
 
@@ -128,7 +129,7 @@ def _read(row: dict[str, Any]) -> Asked:
 
 def _asked(request: HttpRequest) -> Asked:
     said = {name: str(request.POST.get(name, "")).strip()[:255] for name in FIELDS}
-    port = int(said["port"]) if said["port"].isdigit() and len(said["port"]) < 6 else 0
+    port = int(said["port"]) if said["port"].isdecimal() and len(said["port"]) < 6 else 0
     return Asked(**{**said, "port": port, "failure_domain": said["failure_domain"][:60]})  # type: ignore[arg-type]
 
 

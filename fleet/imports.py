@@ -9,8 +9,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -23,7 +24,7 @@ from fleet.models import Gateway
 NEW, KNOWN, DIFFERS, REFUSED, SILENT = "new", "known", "differs", "refused", "silent"
 BIG = 1024 * 1024  # bytes of a list; 10,000 gateways need a tenth
 MOST = 2000  # hosts of a list
-RANGE = re.compile(r"\[(\d+):(\d+)(?::(\d+))?\]")
+RANGE = re.compile(r"\[(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?\]")
 WORD = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=("[^"]*"|'[^']*'|\S*)""")
 OURS = {"public_address": "handover_public_address", "failure_domain": "handover_failure_domain"}
 
@@ -59,37 +60,50 @@ def parse(data: bytes, name: str) -> list[Found]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
         raise Refused(f"The list is not UTF-8: byte {bad.start} can't be read.") from bad
-    found = list(_read(text, name))
+    try:
+        found = list(islice(_read(text, name), MOST + 1))
+    except (ValueError, RecursionError, csv.Error) as bad:
+        raise Refused(f"The list can't be read: {str(bad)[:200]}.") from bad
     if not found:
         raise Refused("There is no host in this list.")
-    if len(found) > MOST:
-        raise Refused(f"The list has {len(found):,} hosts; {MOST:,} are taken at once at most.")
+    _refuse_many(len(found))
     return _without_doubles(found)
+
+
+def _refuse_many(hosts: int) -> None:
+    if hosts > MOST:
+        raise Refused(f"The list has more than {MOST:,} hosts, which is what is taken at once at most.")
 
 
 def _silent(done: int, total: int) -> None:
     """Nobody wants to know how far it is."""
 
 
-def preview(data: bytes, name: str, *, tell: Callable[[int, int], None] = _silent) -> list[Row]:
+def preview(
+    data: bytes, name: str, *, mine: Collection[int] | None = None, tell: Callable[[int, int], None] = _silent
+) -> list[Row]:
     """Say of every host what would become of it; new ones are asked for their host keys, all at the same time.
 
-    `tell` gets how many of how many have been asked.
+    `mine`: the gateways of which the reader may know more than their name; None: all. `tell` gets how many of how many
+    have been asked.
     """
     found = parse(data, name)
     known = {gateway.name: gateway for gateway in Gateway.objects.exclude(state=Gateway.State.LEFT)}
-    rows = [_judged(host, known.get(host.asked.name)) for host in found]
+    rows = [_judged(host, known.get(host.asked.name), mine) for host in found]
     new = [row for row in rows if row.what == NEW]
     scanned = scan_all([(row.asked.address, row.asked.port) for row in new], tell=tell)
     shown = {row.asked.name: said for row, said in zip(new, scanned, strict=True)}
     return [_scanned(row, shown[row.asked.name]) if row.what == NEW else row for row in rows]
 
 
-def _judged(host: Found, gateway: Gateway | None) -> Row:
+def _judged(host: Found, gateway: Gateway | None, mine: Collection[int] | None) -> Row:
     if host.say:
         return Row(REFUSED, host.line, host.asked, host.say, host.groups, host.login)
     if gateway is None:
         return Row(NEW, host.line, host.asked, "", host.groups, host.login)
+    if mine is not None and gateway.pk not in mine:
+        say = f"a gateway called {gateway.name} is in the fleet already"
+        return Row(REFUSED, host.line, host.asked, say, host.groups, host.login)
     names = ("address", "port", "ssh_user")
     differ = [
         f"{name} {getattr(gateway, name)} here, {getattr(host.asked, name)} in the list"
@@ -134,7 +148,7 @@ def _host(name: str, given: Mapping[str, Any], *, line: int, groups: tuple[str, 
     asked = Asked(
         name=name.lower(),
         address=str(_first(said, "ansible_host", "ansible_ssh_host", "address") or name),
-        port=int(port) if port.isdigit() and len(port) < 6 else 0,
+        port=int(port) if port.isdecimal() and len(port) < 6 else 0,
         ssh_user=str(_first(said, "handover_user", "ssh_user") or "ocgate"),
         public_address=str(_first(said, OURS["public_address"], "public_address") or ""),
         failure_domain=str(_first(said, OURS["failure_domain"], "failure_domain") or "")[:60],
@@ -175,21 +189,23 @@ def _ini(text: str) -> Iterator[Found]:
                 first, words, groups = hosts.setdefault(host, (number, {}, []))
                 words.update(said)
                 groups += [group] if group else []
+                _refuse_many(len(hosts))
     for host, (number, said, groups) in hosts.items():
         inherited = {key: value for name in ("all", *groups) for key, value in of_group.get(name, {}).items()}
         yield _host(host, {**inherited, **said}, line=number, groups=tuple(groups))
 
 
 def _expanded(label: str) -> list[str]:
-    """gw[01:12] → gw01 … gw12, as ansible reads it; a range without an end that makes sense stays as it is."""
-    found = RANGE.search(label)
-    if found is None:
-        return [label]
-    low, high, step = found[1], found[2], int(found[3] or 1)
-    if not step or int(high) - int(low) >= MOST:
-        return [label]
-    numbers = [str(n).zfill(len(low)) for n in range(int(low), int(high) + 1, step)]
-    return [name for n in numbers for name in _expanded(label[: found.start()] + n + label[found.end() :])]
+    """gw[01:12] → gw01 … gw12, as ansible reads it; what makes no sense, or too many names, stays as it is."""
+    found = [label]
+    while span := RANGE.search(found[0]):
+        low, high, step = span[1], int(span[2]), int(span[3] or 1)
+        numbers = range(int(low), high + 1, step) if step else range(0)
+        if not 1 <= len(numbers) * len(found) <= MOST:
+            return [label]
+        filled = [str(number).zfill(len(low)) for number in numbers]
+        found = [name.replace(span[0], number, 1) for name in found for number in filled]
+    return found
 
 
 def _yaml(text: str) -> Iterator[Found]:

@@ -91,20 +91,19 @@ def _with_login(request: HttpRequest, gateway: Gateway, do: Any, **how: bool) ->
 
 
 def _install_context(request: HttpRequest, gateway: Gateway) -> dict[str, Any]:
-    context: dict[str, Any] = {"gateway": gateway, "form": _form(request, gateway)}
+    adopt = request.GET.get("adopt", "yes") == "yes"
+    context: dict[str, Any] = {"gateway": gateway, "form": _form(request, gateway), "adopt": adopt}
     try:
         kit.demand(people.person(request), gateway)
-        made = kit.kit_of(gateway)
+        made = kit.kit_of(gateway, adopt=adopt)
     except Refused as refusal:
         return {**context, "missing": refusal.say}
-    ticket = kit.ticket(gateway, made)
+    ticket = kit.ticket(gateway, made, adopt=adopt)
     url = request.build_absolute_uri(reverse("kit", args=[ticket]))
-    adopt = request.GET.get("adopt", "yes") == "yes"
     return {
         **context,
         "kit": made,
         "url": url,
-        "adopt": adopt,
         "command": kit.command(gateway, made, url=url, adopt=adopt),
         "by_hand": kit.command(gateway, made, adopt=adopt),
     }
@@ -161,7 +160,7 @@ def _words(text: str) -> list[str]:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or len(text) > 5:
+    if not text.isdecimal() or len(text) > 5:
         raise Refused(f"“{text[:20]}” is no port.")
     return int(text)
 

@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 from approvals.models import Request, User
 from fleet import enrol_views, imports
 from fleet.gateways.scan import Scanned
-from fleet.models import Gateway
+from fleet.models import Gateway, Pool
 from tests import factories
 from tests.web.conftest import assert_clean
 
@@ -167,3 +167,22 @@ def test_a_list_that_is_none_stays_in_its_field(browse: Browse) -> None:
     assert page.status_code == 422
     assert b"must name its columns" in page.content
     assert b"host,ip" in page.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_tells_nothing_of_other_pools_but_that_a_name_is_taken(people: dict[str, User]) -> None:
+    other = Pool.objects.create(name="asia")
+    state = Gateway.State.ENROLLED
+    Gateway.objects.create(name="sin-gw-01", pool=other, address="192.0.2.99", port=2299, state=state)
+    text = "name,address\nsin-gw-01,192.0.2.5\n"
+    client = AsyncClient()
+    client.force_login(people["operator"])
+    page = async_to_sync(read)(client, "/gateways/import/", {"text": text, "pool": form()["pool"]})
+    assert "a gateway called sin-gw-01 is in the fleet already" in page
+    assert "192.0.2.99" not in page
+    assert "2299" not in page
+
+
+def test_a_port_in_other_digits_is_no_port(browse: Browse) -> None:
+    page = browse("operator").post("/gateways/add/", {**form(), "port": "²²"})
+    assert (page.status_code, "0 is no port" in page.content.decode()) == (422, True)

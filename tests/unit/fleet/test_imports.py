@@ -112,3 +112,33 @@ def test_any_bytes_are_read_or_refused(data: bytes, name: str) -> None:
     except Refused as refusal:
         said = [refusal.say]
     assert said
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("gw[0:1999][0:1999][0:1999]\n", "hosts"),
+        ("gw[5:1]\n", "hosts"),
+        ("gw[1:3:0]\n", "hosts"),
+        ("gw[" + "0" * 100_000 + ":2]\n", "hosts"),
+    ],
+)
+def test_a_range_that_means_nothing_or_too_much_stays_one_bad_line(text: str, name: str) -> None:
+    assert [bool(host.say) for host in parse(text.encode(), name)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("".join(f"gw{n}-[0:1999]\n" for n in range(500)), "hosts"),
+        ("a: {hosts: {" + ", ".join(f"g{n}-[0:1999]: " for n in range(500)) + "}}", "x.yml"),
+        ("[" * 100_000, "x.json"),
+        ("[" * 5_000, "x.yml"),
+        ("a: 2026-99-99", "x.yml"),
+        ("name,address\n" + "a" * 200_000 + ",b\n", "x.csv"),
+        ('{"a": ' + "1" * 5_000 + "}", "x.json"),
+    ],
+)
+def test_a_list_that_is_made_to_take_long_or_to_break_is_refused(text: str, name: str) -> None:
+    with pytest.raises(Refused):
+        parse(text.encode(), name)
