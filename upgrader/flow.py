@@ -79,7 +79,8 @@ RETRY_SECONDS = (1, 2, 4, 8, 15, 30)
 LEASE_SECONDS: dict[str, int] = {
     "check": 70,
     "start": 100,
-    "reload": 70,
+    "reload": 40,
+    "commit": 20,
     "retire": 100,
     "snapshot": 100,
     "shift": 20,
@@ -87,8 +88,8 @@ LEASE_SECONDS: dict[str, int] = {
     "restore": 20,
 }
 LEASE_DEFAULT = 60
-"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow. Three are shorter, for asking
-them twice does no harm: a trial must be renewed before it ends (TRIAL_LEAST), and going back is urgent."""
+"""Longer than the deadlines of the verbs that a step asks; stage renews while bytes flow. Four are shorter, for asking
+them twice does no harm: a trial must be renewed or committed before it ends (TRIAL_LEAST), and going back is urgent."""
 
 TRIAL_LEAST = 60
 """The least trial_seconds: a lease of observe, its renewal at half time, and some."""

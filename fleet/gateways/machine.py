@@ -55,6 +55,11 @@ class Slot:
     conf: str = ""  # SHA-256 of the configuration that it runs with; "" is the agreed one
     brings: bool = False  # its commit makes that one the agreed one
     before: str = ""  # what it ran with before a reload
+    until: float = 0.0  # when it goes back to that by itself; 0: never
+
+    def end_reload(self) -> None:
+        """Run with what was there before the reload."""
+        self.conf, self.brings, self.before, self.until = self.before, False, "", 0.0
 
 
 @dataclass
@@ -94,12 +99,14 @@ class Machine:
 
     def advance(self, now: float) -> None:
         """Let everything happen that was due up to `now`, in the order of time."""
-        while (at := min(self.crowd.next_due(), self.steering.until, self._next_death())) <= now:
+        while (at := min(self.crowd.next_due(), self.steering.until, self._next_end())) <= now:
             if self.steering.until <= at:
                 self.end_trial()
             for slot in self.slots.values():
                 if self._death(slot) <= at:
                     self.stop(slot, at, failed=True)
+                elif 0 < slot.until <= at:
+                    slot.end_reload()
             self.crowd.step(self, at)
 
     def end_trial(self) -> None:
@@ -280,5 +287,6 @@ class Machine:
         seconds = self.faults.dies_after.get(slot.release) if slot.running else None
         return math.inf if seconds is None else slot.since + seconds
 
-    def _next_death(self) -> float:
-        return min(self._death(slot) for slot in self.slots.values())
+    def _next_end(self) -> float:
+        """Of a slot, or of what was loaded into one."""
+        return min(min(self._death(slot), slot.until or math.inf) for slot in self.slots.values())

@@ -51,6 +51,7 @@ def agree(machine: Machine, sha256: str) -> bool:
     held.agreed_before += [known for known in (old, sha256_of(text)) if known not in held.agreed_before]
     for slot in machine.slots.values():
         slot.conf = slot.conf or old
+        slot.until = 0.0 if slot.conf == sha256_of(text) else slot.until
     held.agreed = held.conf = text
     return False
 
@@ -76,7 +77,7 @@ def is_loaded(machine: Machine, slot: Slot, *, conf: str) -> bool:
 def load(machine: Machine, slot: Slot, sha256: str) -> None:
     old = of_slot(machine, slot)
     slot.before = slot.before if brought_by(machine, slot) else old
-    slot.conf, slot.brings = sha256, sha256 != sha256_of(machine.holdings.agreed)
+    slot.conf, slot.brings, slot.until = sha256, sha256 != sha256_of(machine.holdings.agreed), 0.0
 
 
 def begin(machine: Machine, slot: Slot, sha256: str) -> None:
@@ -144,16 +145,20 @@ class ConfVerbs(TrustVerbs):
                 agree(self.machine, conf)
             return False
 
-    def reload(self, slot: int, conf: str, *, fence: int) -> bool:
-        with self._asked(changes=True):
+    def reload(self, slot: int, conf: str, *, seconds: int = 0, fence: int) -> bool:
+        with self._asked(changes=True) as now:
             self.machine.admit(fence)
             place = self.machine.running(slot)
             text, old = usable(self.machine, conf), of_slot(self.machine, place)
             if old == conf:
+                if seconds and place.until:
+                    with self._changed("renew"):
+                        place.until = now + seconds
                 return True
             if options.way(self.machine.holdings.confs.get(old, self.machine.holdings.agreed), text) == "restart":
                 say = "ocserv would not notice all of the difference; start it in a free slot."
                 raise GiveUp(say, code="not_reloadable")
             with self._changed("reload"):
                 load(self.machine, place, conf)
+                place.until = now + seconds if seconds and place.brings else 0.0
             return False

@@ -89,6 +89,7 @@ def _slot(machine: Machine, slot: Slot, weight: int) -> dict[str, Any]:
         "since": slot.since,
         "restarts": slot.restarts,
         "conf": (slot.conf or sha256_of(machine.holdings.agreed)) if slot.running else "",
+        "conf_until": slot.until + machine.faults.clock_offset if slot.until else None,
     }
 
 

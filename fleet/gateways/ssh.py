@@ -143,9 +143,9 @@ class SshGateway:
     def adopt_conf(self, sha256: str, *, fence: int) -> bool:
         return answers.already(self._ask(Question("adopt_conf", {"sha256": sha256}, fence=fence, seconds=30)))
 
-    def reload(self, slot: int, conf: str, *, fence: int) -> bool:
-        args = {"slot": slot, "conf": conf}
-        return answers.already(self._ask(Question("reload", args, fence=fence, seconds=60)))
+    def reload(self, slot: int, conf: str, *, seconds: int = 0, fence: int) -> bool:
+        args: dict[str, Any] = {"slot": slot, "conf": conf, **({"seconds": seconds} if seconds else {})}
+        return answers.already(self._ask(Question("reload", args, fence=fence, seconds=35)))
 
     def inventory(self) -> Inventory:
         return answers_trust.inventory(self._ask(Question("inventory", seconds=45, most=SNAPSHOT_MOST)))

@@ -1,14 +1,22 @@
 """Make the trial the steady state: from here a reboot comes back to the new release."""
 
+from fleet.errors import GiveUp
 from fleet.ports import Gateway
 from upgrader.steps.job import Done, Job, Outcome
 from upgrader.steps.presence import presence, said
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
+    if job.reloads:
+        # A commit agrees to what the slot runs with: it must run with it still, however long nobody was here.
+        gateway.reload(job.to_slot, job.conf, seconds=job.spec.trial_seconds, fence=job.fence)
     gateway.commit(job.to_slot, fence=job.fence)
     columns = presence(job, gateway)
     facts = gateway.facts()
+    if job.conf and facts.agreed_conf != job.conf:
+        # Its trial was over before the commit came; what was committed is not what was agreed.
+        say = f"{job.gateway} went back to the configuration before by itself, and that one is committed there"
+        raise GiveUp(f"{say}. Roll back, then draft it anew; a resume would find the same.", code="conf_differs")
     return Done(
         f"{job.gateway} serves {job.release} for good; {said(job, columns)}.",
         columns={**columns, "trial_until": None},

@@ -24,6 +24,9 @@ def lost(job: Job, facts: Facts, *, waited: float) -> str:
         )
     if not runs:
         return f"{job.release} ended by itself in slot {job.to_slot} of {job.gateway}, and sessions there with it."
+    if other and job.reloads and job.trial_until is not None and job.now >= job.trial_until:
+        say = f"{job.gateway} heard nothing from us for {job.spec.trial_seconds} s, and slot {job.to_slot} went back to"
+        return f"{say} the configuration before by itself, as agreed; no session was touched."
     if other:
         say = f"Slot {job.to_slot} of {job.gateway} no longer runs with the new configuration"
         return f"{say}: somebody put the old one back, or it was started anew."

@@ -27,9 +27,8 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             job.spec.poll_seconds, sentence, result={**job.earlier, "misses": 0, "lost": sentence}, facts=facts.raw
         )
     columns: dict[str, Any] = {}
-    if not job.reloads and is_due(job):
-        share = dict(facts.weights).get(job.to_slot, 0)
-        gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+    if is_due(job):
+        renew(job, gateway, share=dict(facts.weights).get(job.to_slot, 0))
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
     columns |= presence(job, gateway)
     taken = samples(job, gateway)
@@ -49,8 +48,16 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     )
 
 
+def renew(job: Job, gateway: Gateway, *, share: int) -> None:
+    """Let the trial last again: of the shift, or of what was reloaded."""
+    if job.reloads:
+        gateway.reload(job.to_slot, job.conf, seconds=job.spec.trial_seconds, fence=job.fence)
+    else:
+        gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+
+
 def is_due(job: Job) -> bool:
-    """Whether the trial must be renewed now. A reload has none: the slot takes all newcomers as before."""
+    """Whether the trial must be renewed now."""
     return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.errors import Refused
+from fleet.gateways import simulated_conf
 from fleet.gateways.holdings import CONF, sha256_of
 from releases.models import ConfigRevision
 from tests.db.upgrader.test_killed import arm, small
@@ -124,6 +125,65 @@ def test_a_reload_that_is_watched_can_be_taken_back(fleet: Fleet) -> None:
     fleet.until(rollout, "rolled_back", seconds=400)
     assert fleet.machines["gw-1"].facts().slots[0].conf == sha256_of(CONF)
     assert (files(fleet), fleet.machines["gw-1"].machine.cut) == ([CONF] * 3, [])
+
+
+def reloading(fleet: Fleet) -> Any:
+    """A rollout whose canary has read SOFT and is watched."""
+    same_release(fleet)
+    rollout = fleet.started(fleet.agreed(SOFT))
+    fleet.until_step(rollout, "observe")
+    fleet.turn(2)
+    assert fleet.machines["gw-1"].facts().slots[0].conf == sha256_of(SOFT)
+    return rollout
+
+
+def test_a_reload_is_renewed_as_long_as_it_is_watched(fleet: Fleet) -> None:
+    rollout = reloading(fleet)
+    fleet.act("hold", rollout)
+    fleet.turn(300)
+    machine = fleet.machines["gw-1"].machine
+    assert fleet.machines["gw-1"].facts().slots[0].conf == sha256_of(SOFT)
+    assert (machine.effects["reload"], machine.effects["renew"] > 5) == (1, True)
+    fleet.act("resume", rollout)
+    fleet.until(rollout, "waiting_promotion", seconds=400)
+    fleet.turn(300)
+    assert (files(fleet), machine.slots[1].until) == ([SOFT, CONF, CONF], 0.0)
+
+
+def test_without_us_a_reload_ends_by_itself_and_fails_the_wave(fleet: Fleet) -> None:
+    rollout = reloading(fleet)
+    fleet.machines["gw-1"].faults.unreachable = True
+    fleet.turn(90)
+    machine = fleet.machines["gw-1"].machine
+    machine.advance(fleet.seconds)
+    assert machine.slots[1].conf == sha256_of(CONF)
+    machine.faults.unreachable = False
+    fleet.until(rollout, "rolled_back", seconds=60)
+    said = "gw-1 heard nothing from us for 60 s, and slot 1 went back to the configuration before by itself"
+    assert said in rollout.reason
+    assert (files(fleet), machine.effects["reload"], machine.cut) == ([CONF] * 3, 1, [])
+
+
+def test_a_commit_that_comes_late_loads_it_again(fleet: Fleet) -> None:
+    rollout = reloading(fleet)
+    fleet.due_step("commit")
+    fleet.seconds += 90
+    machine = fleet.machines["gw-1"].machine
+    machine.advance(fleet.seconds)
+    assert machine.slots[1].conf == sha256_of(CONF)
+    fleet.until(rollout, "waiting_promotion")
+    assert (files(fleet), machine.cut) == ([SOFT, CONF, CONF], [])
+
+
+def test_a_commit_that_agreed_to_another_is_not_taken_for_done(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    rollout = reloading(fleet)
+    monkeypatch.setattr(simulated_conf, "brought_by", lambda *_: "")
+    fleet.until(rollout, "held")
+    assert "gw-1 went back to the configuration before by itself" in rollout.reason
+    monkeypatch.undo()
+    fleet.act("roll_back", rollout)
+    fleet.until(rollout, "rolled_back", seconds=60)
+    assert files(fleet) == [CONF] * 3
 
 
 def test_a_gateway_that_has_it_is_left_out(fleet: Fleet) -> None:

@@ -153,7 +153,9 @@ class Channel:
         return {"agreed_sha256": args["conf"], "already": self.peer.gateway.agree(args["conf"], fence=args["fence"])}
 
     def _reload(self, request: Json, args: Json) -> Json:
-        already = self.peer.gateway.reload(args["slot"], args["conf"], fence=args["fence"])
+        already = self.peer.gateway.reload(
+            args["slot"], args["conf"], seconds=args.get("seconds", 0), fence=args["fence"]
+        )
         return {"slot": args["slot"], "conf": args["conf"], "already": already}
 
     def _inventory(self, request: Json, args: Json) -> Json:

@@ -96,6 +96,17 @@ def test_a_reload_is_agreed_by_the_commit_and_taken_back_by_restore(site: Site) 
     assert site.gateway.restore("previous", fence=1).already
 
 
+def test_a_reload_that_nobody_commits_ends_by_itself(site: Site) -> None:
+    site.gateway.configure(SOFT, fence=1)
+    assert not site.gateway.reload(1, sha256_of(SOFT), seconds=60, fence=1)
+    site.clock.now += 50
+    assert site.gateway.reload(1, sha256_of(SOFT), seconds=60, fence=1)
+    site.clock.now += 59
+    assert conf_of(site, 1) == sha256_of(SOFT)
+    site.clock.now += 1
+    assert conf_of(site, 1) == sha256_of(CONF)
+
+
 def test_what_a_reload_would_not_notice_is_a_no(site: Site) -> None:
     new = CONF.replace("max-clients = 1024", "max-clients = 1024\nsec-mod-scale = 2")
     site.real.machine.holdings.pins.approvers = ["SHA256:alice"]

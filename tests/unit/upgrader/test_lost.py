@@ -50,6 +50,26 @@ CASES = [
 ]
 
 
+def reload(renewed: float) -> Any:
+    """The same, but its slot was to read another configuration, and does not run with it."""
+    made = job(renewed, boot="b")
+    made.conf, made.reloads = "f" * 64, True
+    return made
+
+
+def with_conf(conf: str) -> Any:
+    made = facts(trial=True)
+    made.slots[0].conf = conf
+    return made
+
+
+CASES += [
+    (reload(10), with_conf("f" * 64), ""),
+    (reload(60), with_conf("0" * 64), "gw-1 heard nothing from us for 60 s, and slot 2 went back"),
+    (reload(59), with_conf("0" * 64), "Slot 2 of gw-1 no longer runs with the new configuration"),
+]
+
+
 @pytest.mark.parametrize(("job", "facts", "begins"), CASES)
 def test_the_sentence_says_what_happened(job: Any, facts: Any, begins: str) -> None:
     said = lost(job, facts, waited=2.0)
