@@ -39,7 +39,7 @@ class Work:
 def install(gateway: Gateway, login: Login, *, adopt: bool, by: User, actor: Actor, clock: Clock) -> Iterator[str]:
     """Check everything, then return the lines of the installation; they come while it runs. Refused before anything."""
     _demand(by, gateway, login)
-    made = kit.kit_of(gateway)
+    made = kit.kit_of(gateway, adopt=adopt)
 
     def steps(guest: Guest) -> Iterator[str]:
         yield f"{gateway.name} is the machine that was confirmed. {login.user} is signed in."

@@ -34,6 +34,9 @@ from fleet.ocgate.build import build as build_ocgate
 TRUST: list[Callable[[str], Mapping[str, bytes]]] = []
 """Name of a gateway → files of its trust folder. The app that knows the signers adds the one that there is."""
 
+FIRST: list[Callable[[Gateway], Mapping[str, bytes]]] = []
+"""Gateway → files of the release that a machine without an ocserv begins with. The app that knows releases adds it."""
+
 TICKET_SECONDS = 3600
 _SALT = "handover.kit"
 
@@ -72,8 +75,11 @@ def prepare(gateway: Gateway, raw: Mapping[str, Any], *, by: User, actor: Actor,
     gateway.config = config
 
 
-def kit_of(gateway: Gateway) -> Kit:
-    """The file for this gateway. Refused until it is confirmed, prepared, and there is a key and a signer."""
+def kit_of(gateway: Gateway, *, adopt: bool = True) -> Kit:
+    """The file for this gateway; with its first release where there is no ocserv to adopt.
+
+    Refused until it is confirmed, prepared, and there is a key, a signer, and the release.
+    """
     if gateway.state not in Gateway.SPOKEN_TO:
         raise Refused(f"{gateway.name} is not confirmed: a second person compares its host keys first.")
     if not gateway.config:
@@ -82,6 +88,8 @@ def kit_of(gateway: Gateway) -> Kit:
     if secret is None:
         raise Refused("There is no SSH key to sign in with yet. Make one on the page Credentials.")
     files = {f"trust/{name}": data for source in TRUST for name, data in source(gateway.name).items()}
+    if not adopt:
+        files |= {f"first/{name}": data for source in FIRST for name, data in source(gateway).items()}
     files["ocgate"] = _ocgate()
     files["config.json"] = json.dumps(gateway.config, indent=2, sort_keys=True).encode() + b"\n"
     lines = [f"{public_line(secret)} handover"]
@@ -93,7 +101,7 @@ def kit_of(gateway: Gateway) -> Kit:
 
 def script(gateway: Gateway, kit: Kit, fetch: str, *, adopt: bool) -> str:
     """What root runs: a folder of its own, `fetch` the kit into it, check it, unpack it, install, clean up."""
-    user, how = shlex.quote(gateway.ssh_user), " --adopt" if adopt else ""
+    user, how = shlex.quote(gateway.ssh_user), " --adopt" if adopt else " --first first"
     return "; ".join(
         [
             'set -eu; umask 077; d=$(mktemp -d); trap \'rm -r "$d"\' EXIT; cd "$d"',
@@ -110,19 +118,19 @@ def command(gateway: Gateway, kit: Kit, *, url: str = "", adopt: bool) -> str:
     return f"sudo sh -c {shlex.quote(script(gateway, kit, fetch, adopt=adopt))}"
 
 
-def ticket(gateway: Gateway, kit: Kit) -> str:
+def ticket(gateway: Gateway, kit: Kit, *, adopt: bool = True) -> str:
     """A word that opens this kit, and no other, for an hour, to whoever has it: there is no secret in a kit."""
-    return signing.dumps([gateway.pk, kit.sha256], salt=_SALT)
+    return signing.dumps([gateway.pk, kit.sha256, adopt], salt=_SALT)
 
 
 def opened(word: str, *, actor: Actor, now: datetime) -> Kit:
     """The kit behind a ticket, on the record. Refused when the ticket is old, forged, or the kit is another by now."""
     try:
-        pk, sha256 = signing.loads(word, salt=_SALT, max_age=TICKET_SECONDS)
-    except signing.BadSignature:
+        pk, sha256, adopt = signing.loads(word, salt=_SALT, max_age=TICKET_SECONDS)
+    except (signing.BadSignature, ValueError):  # the second: it was made before kits brought a release
         raise Refused("This address is not good any more. Take a new one from the gateway's page.")
     gateway = Gateway.objects.filter(pk=pk).first()
-    kit = kit_of(gateway) if gateway else None
+    kit = kit_of(gateway, adopt=adopt) if gateway else None
     if gateway is None or kit is None or kit.sha256 != sha256:
         raise Refused("What a gateway is installed with has changed since. Take a new address from its page.")
     with transaction.atomic():

@@ -6,12 +6,18 @@ import json
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from pysequoia import Cert
 
 from approvals.errors import Refused
 from fleet import kit
-from releases import signers, statements
-from releases.models import ChannelPolicy, TrustedSigner, TrustStatement
+from fleet.errors import RetryLater
+from fleet.models import Gateway
+from fleet.ocgate.stage import BUNDLE
+from releases import services, signers, statements
+from releases.models import ChannelPolicy, Release, TrustedSigner, TrustStatement
+
+FIRST_MOST = 64 * 1024 * 1024  # bytes of a bundle; a kit is held in memory
 
 
 def pinned(gateway: str) -> dict[str, bytes]:
@@ -48,4 +54,27 @@ def _threshold() -> int:
     return max(1, settings.RELEASE_THRESHOLD, least)
 
 
+def first(gateway: Gateway) -> dict[str, bytes]:
+    """The newest release that may go to the gateway's pool, as the folder that `ocgate install --first` takes."""
+    now = timezone.now()
+    ready = Release.objects.filter(state=Release.State.READY).order_by("-counter")
+    newest = next((row for row in ready if not services.why_not_for(row, gateway.pool, now)), None)
+    if newest is None:
+        say = f"No release may go to {gateway.pool.name} (channel {gateway.pool.channel}) yet"
+        raise Refused(f"{say}, so there is nothing to begin with. Add one, and pass it on.")
+    if newest.size > FIRST_MOST:
+        raise Refused(
+            f"{newest.name} has {newest.size:,} bytes, too many for a kit. Bring its files there and install by hand: "
+            "python3 ocgate install … --first FOLDER"
+        )
+    try:
+        files = services.files(newest, now=now)
+    except RetryLater as later:
+        raise Refused(later.say)
+    texts = {"manifest.json": files.manifest, "SHA256SUMS": files.sums, "CHANGELOG.md": files.changelog}
+    signed = {name: text.encode() for name, text in files.signatures}
+    return {**{name: text.encode() for name, text in texts.items()}, **signed, BUNDLE: files.bundle.read_bytes()}
+
+
 kit.TRUST.append(pinned)
+kit.FIRST.append(first)

@@ -67,7 +67,7 @@ def from_folder(folder: Path) -> Dict[str, Any]:
     """The arguments of `stage` for the four files and signatures of a release that lie in a folder of this machine."""
     try:
         texts = {field: (folder / name).read_bytes().decode() for name, field in FILES}
-        signed = sorted([*folder.glob("SHA256SUMS.*.asc"), *folder.glob("SHA256SUMS.asc")])
+        signed = sorted(path for kind in ("asc", "p7s") for path in folder.glob(f"SHA256SUMS*.{kind}"))
         signatures = [{"name": path.name, "text": path.read_text()} for path in signed]
         bundle = {"size": (folder / BUNDLE).stat().st_size, "sha256": parse_sums(texts["sums"]).get(BUNDLE, "")}
     except (OSError, ValueError) as failure:

@@ -83,7 +83,9 @@ def test_installing_is_prepared_and_its_command_printed(browse: Browse) -> None:
     page = browse("operator").get(path).content.decode()
     assert "sha256sum -c" in page
     assert "--adopt" in page
-    assert "--adopt" not in browse("operator").get(path + "?adopt=no").content.decode().partition("<pre")[2]
+    page = browse("operator").get(path + "?adopt=no").content.decode()
+    assert "The bundle of 1.3.0-2 in the repository has 0 of 4812331 bytes" in page
+    assert '<a href="?adopt=yes">Adopt the ocserv that runs there</a>' in page
     assert "sha256sum -c" not in browse("auditor").get(path).content.decode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_a_slots_unit_ends_its_main_process_first_and_is_not_restarted_for_ever(
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     there = set(install.PACKAGES)
-    monkeypatch.setattr(install.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
     install.refuse_missing(with_cas=True)
     there -= {"openssl"}
     install.refuse_missing(with_cas=False)
