@@ -6,8 +6,7 @@ by `commit`.
 
 from __future__ import annotations
 
-import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from . import confs, locks, oddlines, options, statement
 from . import state as states
@@ -26,29 +25,29 @@ def configure(call: Call) -> Result:
         states.admit(call.paths, call.fence)
         old = confs.agreed(call.config, call.paths)
         state = states.load(call.paths)
-        word = _word(call, sha256)
+        word, until = _word(call, sha256)
         if sha256 != state.agreed_sha256 and sha256 not in state.agreed_before:
             _refuse_unreadable(text)
             if not word:
                 confs.refuse_beyond(old, text)
         already = confs.keep(call.paths, text)
         if word:
-            states.write_object(call.paths.conf_word(sha256), {"approvers": word, "at": time.time()})
+            states.write_object(call.paths.conf_word(sha256), {"approvers": word, "until": until})
         confs.prune(call.paths, brought=sha256)
     changed = options.names(options.changed(old, text))
     return {"sha256": sha256, "already": already, "changed": changed, "way": options.way(old, text)}
 
 
-def _word(call: Call, sha256: str) -> List[str]:
-    """The approvers whose signed statement names this configuration; none when there is no statement."""
+def _word(call: Call, sha256: str) -> Tuple[List[str], float]:
+    """The approvers whose signed statement names this configuration, and until when it holds; none without one."""
     text = call.args.get("statement", "")
     if not text:
-        return []
+        return [], 0.0
     names = statement.approved(text, call.args.get("signatures", []), call.paths.trust, kind="config")
     fields: Dict[str, Any] = statement.read(text, call.paths.trust, kind="config")
     if fields.get("sha256") != sha256:
         raise Refused("statement_bad", "The config statement names another configuration.")
-    return names
+    return names, statement.moment(fields["expires"])
 
 
 def _refuse_unreadable(text: str) -> None:

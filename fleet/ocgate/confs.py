@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from contextlib import suppress
 from typing import Optional, Set
 
@@ -53,14 +54,23 @@ def agreed(config: Config, paths: Paths) -> str:
 
 def usable(config: Config, paths: Paths, sha256: str) -> str:
     """The text that a slot may be derived from: the agreed one for "", else a kept one that may be used as of now."""
-    state = states.load(paths)
-    if sha256 in ("", state.agreed_sha256):
-        return agreed(config, paths)
-    text = read(paths, sha256)
-    if sha256 not in state.agreed_before and not paths.conf_word(sha256).exists():
+    state, text = states.load(paths), text_of(config, paths, sha256)
+    if sha256 not in ("", state.agreed_sha256, *state.agreed_before) and not _word_holds(paths, sha256):
         # What was agreed may have moved on since it was brought.
         refuse_beyond(agreed(config, paths), text)
     return text
+
+
+def text_of(config: Config, paths: Paths, sha256: str) -> str:
+    """The agreed one for "" and its digest, else a kept one, whether it may still be used or not."""
+    return agreed(config, paths) if sha256 in ("", states.load(paths).agreed_sha256) else read(paths, sha256)
+
+
+def _word_holds(paths: Paths, sha256: str) -> bool:
+    """Whether approvers signed it in a statement that has not expired: one that was never agreed must not wait for
+    the day when the controller is somebody else's."""
+    until = states.read_object(paths.conf_word(sha256)).get("until")
+    return isinstance(until, (int, float)) and until > time.time()
 
 
 def refuse_beyond(old: str, new: str) -> None:

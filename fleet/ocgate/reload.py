@@ -48,7 +48,7 @@ def load_again(config: Config, paths: Paths, number: int, *, sha256: str, second
     text = confs.usable(config, paths, sha256)
     if old == sha256 and not _is_half_done(state, number):
         return True
-    if options.way(confs.usable(config, paths, old), text) == "restart":
+    if options.way(confs.text_of(config, paths, old), text) == "restart":
         raise Refused("not_reloadable", "ocserv would not notice all of the difference; start it in a free slot.")
     derived = derive.derive(text, start.place_of(config, paths, number))
     _tested(paths.release(slot.release) / "sbin" / "ocserv", derived)
@@ -103,7 +103,7 @@ def _text_before(config: Config, paths: Paths, number: int, *, back: str) -> str
     beside = paths.slot_conf_before(number)
     if beside.exists():
         return beside.read_text()
-    return derive.derive(confs.usable(config, paths, back), start.place_of(config, paths, number))
+    return derive.derive(confs.text_of(config, paths, back), start.place_of(config, paths, number))
 
 
 def _is_half_done(state: State, number: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def test_a_kept_one_beyond_the_list_needs_its_word(here: tuple[Config, Paths]) -
     with pytest.raises(Refused, match="route") as no:
         confs.usable(own, place, confs.sha256_of(hard))
     assert no.value.code == "not_allowed"
-    states.write_object(place.conf_word(confs.sha256_of(hard)), {"approvers": ["alice"]})
+    states.write_object(place.conf_word(confs.sha256_of(hard)), {"until": time.time() + 60})
     assert confs.usable(own, place, confs.sha256_of(hard)) == hard
 
 
@@ -153,3 +154,18 @@ def test_the_host_is_asked_for_what_a_configuration_names(line: str, code: str) 
     text = "ipv4-network = 10.10.0.0/24\nsec-mod-scale = 1\n"
     assert confcheck.findings(text, "1.3.0") == []
     assert [found.code for found in confcheck.findings(text + line, "1.3.0")] == [code]
+
+
+@pytest.mark.parametrize("word", [{}, {"approvers": ["alice"]}, {"approvers": ["alice"], "until": 1.0}, {"until": "x"}])
+def test_an_approvers_word_is_good_until_it_expires(here: tuple[Config, Paths], word: dict[str, Any]) -> None:
+    own, place = here
+    text = OLD + "connect-script = /x\n"
+    sha = confs.sha256_of(text)
+    confs.keep(place, text)
+    states.write_object(place.conf_word(sha), {"approvers": ["alice"], "until": time.time() + 60})
+    assert confs.usable(own, place, sha) == text
+    states.write_object(place.conf_word(sha), word)
+    with pytest.raises(Refused) as refusal:
+        confs.usable(own, place, sha)
+    assert refusal.value.code == "not_allowed"
+    assert confs.text_of(own, place, sha) == text
