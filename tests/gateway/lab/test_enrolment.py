@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
 from approvals import changes
 from approvals.models import Actor, Request, User
@@ -20,6 +21,7 @@ from fleet.gateways.scan import scan
 from fleet.models import Gateway, HostKey
 from lab import gateway as machines
 from lab.fleet import Lab
+from releases.models import ChannelPolicy, Release
 from tests import factories
 
 pytestmark = [pytest.mark.gateway, pytest.mark.django_db(transaction=True)]
@@ -120,6 +122,32 @@ def test_over_a_lent_login_and_off_again(machine: machines.Gateway, ola: User, t
     assert left_there(machine) == ""
     assert people_on(machine) == before
     assert machine.run(["sh", "-c", "ls -d /tmp/handover.* 2>/dev/null || true"]) == ""
+
+
+@pytest.fixture
+def newest(lab: Lab, machine: machines.Gateway, settings: Settings, tmp_path: Path) -> str:
+    """A release that may go to the pool."""
+    settings.REPOSITORY = tmp_path / "repository"
+    built = lab.builder.debian()[-1]
+    call_command("release", "add", str(built.folder))
+    Release.objects.update(channel="production")
+    ChannelPolicy.objects.get_or_create(channel="production")
+    return built.release
+
+
+def test_where_no_ocserv_runs_the_kit_brings_the_first_release(
+    machine: machines.Gateway, ola: User, newest: str
+) -> None:
+    machine.run(["systemctl", "disable", "--now", "ocserv"])
+    gateway = confirmed(machine, ola)
+    made = kit.kit_of(gateway, adopt=False)
+    machine.machine.write(f"root/{made.name}", made.data)
+    machine.run(["sh", "-c", kit.command(gateway, made, adopt=False)], seconds=120)
+    assert services.look(Gateway.objects.get(pk=gateway.pk), now=now())
+    assert Gateway.objects.get(pk=gateway.pk).release == newest
+    leave(Gateway.objects.get(pk=gateway.pk), ola)
+    machine.run(guests.UNINSTALL.split())
+    assert left_there(machine) == ""
 
 
 def lent(machine: machines.Gateway, folder: Path) -> Login:
