@@ -85,6 +85,6 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config,
             sights_conf.config_pool,
         ),
-        *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials),
+        *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),
     )
 }

@@ -15,6 +15,7 @@ from fleet.models import Gateway, KeyRotation
 from releases.matrix import journal
 from releases.models import MatrixCell, MatrixRun, Release
 from tests import factories
+from upgrader import plan
 
 TEST = Actor.machine("lab")
 OTHER = "AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXIga2V5IHRoYW4gdGhlIHBpbm5lZCBvbmUh"
@@ -83,6 +84,19 @@ def credentials() -> int:
     by = people["oncall"]
     changes.decide(asked, by=by, actor=_actor(by), now=now, yes=True, reason="Due", digest=asked.digest)
     return KeyRotation.objects.get().pk
+
+
+def warned() -> int:
+    """A rollout that takes a drifted pool down to a lower release; it waits for on-call."""
+    people, now = factories.cast(), timezone.now()
+    where = factories.pool("drifted")
+    factories.person("oncall", factories.ONCALL, where)
+    made = factories.draft(people["operator"], to=Release.objects.get(name="1.3.0-2"), now=now, on=where)
+    made.plan = {**made.plan, "downgrade": ["waw-gw-01", "waw-gw-02"]}
+    made.digest = plan.digest(made.plan)
+    made.save()
+    factories.ask(made, people["operator"], now=now)
+    return made.pk
 
 
 def _actor(person: User) -> Actor:

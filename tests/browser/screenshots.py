@@ -43,6 +43,7 @@ def desks(site: Site) -> dict[str, tuple[str, str]]:
     """Ways in and out of the fleet, credentials, the test matrix."""
     cell = site.scene("matrix")
     site.scene("credentials")
+    warned = site.scene("warned")
     left, quarantined = site.scene("left"), site.scene("quarantined")
     return {
         "matrix": ("operator", "/releases/matrix/"),
@@ -52,7 +53,30 @@ def desks(site: Site) -> dict[str, tuple[str, str]]:
         "gateway-add": ("operator", "/gateways/add/"),
         "gateway-import": ("operator", "/gateways/import/"),
         "gateway-left": ("operator", f"/gateways/{left}/"),
+        "decision-warned": ("oncall", f"/decisions/{warned}/"),
         "gateway-quarantined": ("operator", f"/gateways/{quarantined}/"),
+    }
+
+
+def trusted(site: Site) -> dict[str, tuple[str, str]]:
+    """What two people decide: keys, configurations, signers; releases on their way."""
+    change, config, candidate = site.scene("change"), site.scene("config"), site.scene("trust")
+    return {
+        "change": ("oncall", f"/changes/{change}/"),
+        "change-own": ("operator", f"/changes/{change}/"),
+        "changes": ("oncall", "/changes/"),
+        "configs": ("operator", "/configs/"),
+        "config": ("oncall", f"/configs/{config}/"),
+        "keys": ("oncall", "/keys/"),
+        "releases": ("operator", "/releases/"),
+        "release": ("operator", "/releases/1/"),
+        "release-open": ("operator", "/releases/1/"),
+        "release-candidate": ("operator", f"/releases/{candidate}/"),
+        "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
+        "release-add": ("operator", "/releases/add/"),
+        "signers": ("operator", "/signers/"),
+        "signers-open": ("operator", "/signers/"),
+        "rollout-new-config": ("operator", f"/rollouts/new/?release=1&pool={site.scene('config_pool')}"),
     }
 
 
@@ -60,20 +84,12 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     """Name → (who looks, path)."""
     ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
-    change, config = site.scene("change"), site.scene("config")
-    candidate = site.scene("trust")
     return (
         made
         | drifted(site)
+        | trusted(site)
         | desks(site)
         | {
-            "change": ("oncall", f"/changes/{change}/"),
-            "change-own": ("operator", f"/changes/{change}/"),
-            "changes": ("oncall", "/changes/"),
-            "configs": ("operator", "/configs/"),
-            "config": ("oncall", f"/configs/{config}/"),
-            "keys": ("oncall", "/keys/"),
-            "rollout-new-config": ("operator", f"/rollouts/new/?release=1&pool={site.scene('config_pool')}"),
             "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
             "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
             "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
@@ -81,14 +97,6 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
             "overview-stranger": ("stranger", "/"),
             "rollouts": ("operator", "/rollouts/"),
             "rollout-new": ("operator", "/rollouts/new/"),
-            "releases": ("operator", "/releases/"),
-            "release-candidate": ("operator", f"/releases/{candidate}/"),
-            "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
-            "signers": ("operator", "/signers/"),
-            "signers-open": ("operator", "/signers/"),
-            "release-open": ("operator", "/releases/1/"),
-            "release": ("operator", "/releases/1/"),
-            "release-add": ("operator", "/releases/add/"),
             "gateways": ("oncall", "/gateways/"),
             "gateway": ("oncall", "/gateways/1/"),
             "audit": ("auditor", "/audit/?verify=1"),
