@@ -21,7 +21,7 @@ from .run import run
 NAMESPACE = "handover"
 KINDS = frozenset({"authorize", "config", "downgrade", "self", "trust"})
 COMMON = frozenset({"format", "kind", "gateway", "made", "expires"})
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 # A statement from further ahead than this would outrank every later one.
 AHEAD_SECONDS = 86400
 _SIGNATURE = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\n[A-Za-z0-9+/=\n]+\n-----END SSH SIGNATURE-----\s*")
@@ -93,7 +93,8 @@ def _fields(text: str, kind: str) -> Dict[str, Any]:
         fields = json.loads(text, object_pairs_hook=policy.once)
     except (ValueError, RecursionError) as failure:
         raise Refused("statement_bad", f"The {kind} statement is no JSON, or has a field twice: {failure}.") from None
-    if not isinstance(fields, dict) or not set(fields) >= COMMON or fields["format"] != 1:
+    # Python takes true and 1.0 for 1; another reader may not.
+    if not isinstance(fields, dict) or not set(fields) >= COMMON or repr(fields["format"]) != "1":
         raise Refused("statement_bad", f"The {kind} statement lacks one of {', '.join(sorted(COMMON))}.")
     if fields["kind"] != kind:
         raise Refused("statement_bad", f"The statement is of kind {str(fields['kind'])[:40]!r}, and {kind} is needed.")
