@@ -56,7 +56,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kit whose program only says what it was asked: nothing is installed on this machine."""
     program = b"import sys\nprint('asked:', *sys.argv[1:])\nsys.exit('no more' if '--adopt' in sys.argv else 0)\n"
     made = kit._packed({"ocgate": program, "config.json": b"{}", "key.pub": b"ssh-ed25519 AAAA us\n", "trust/x": b""})
-    monkeypatch.setattr(kit, "kit_of", lambda gateway: Kit(gateway.name, made))
+    monkeypatch.setattr(kit, "kit_of", lambda gateway, adopt: Kit(gateway.name, made))
 
 
 def who(user: User) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def who(user: User) -> dict[str, Any]:
 @pytest.mark.usefixtures("told")
 def test_it_installs_and_says_each_line(gateway: Gateway, lent: Login, ola: User) -> None:
     lines = list(guests.install(gateway, lent, adopt=False, **who(ola)))
-    asked = "asked: install --user ocgate --key ssh-ed25519 AAAA us --config config.json --trust trust"
+    asked = "asked: install --user ocgate --key ssh-ed25519 AAAA us --config config.json --trust trust --first first"
     assert asked in lines
     assert lines[-1] == "Done. The login is forgotten."
     verbs = list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
