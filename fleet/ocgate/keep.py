@@ -10,8 +10,24 @@ import sys
 import time
 from typing import Any, Optional
 
+from . import (
+    VERSION,
+    journal,
+    learn,
+    loaded,
+    locks,
+    metrics,
+    reload,
+    renewed,
+    restore,
+    roamers,
+    slots,
+    start,
+    steer,
+    supervise,
+    table,
+)
 from . import config as configs
-from . import journal, learn, loaded, locks, metrics, reload, restore, roamers, slots, start, steer, table
 from . import state as states
 from .config import Config
 from .errors import Answered, Refused
@@ -34,6 +50,8 @@ def keep(paths: Paths) -> int:
         with locks.held(paths.run, "keep", wait=0.5):
             states.write_whole(paths.run / "keep.pid", f"{os.getpid()}\n")
             Keeper(paths, configs.load(paths.config)).run()
+        # The lock is free and `nft monitor` has ended: the new one begins as after a reboot.
+        renewed.become("keep")
     except _Told:
         return 0
     return 0
@@ -57,12 +75,14 @@ class Keeper:
         self._failed_start = 0.0
         self._failed_back = 0.0
         self._stealth = Stealth()
+        self._program = renewed.own()
+        self._leaving = False
 
     def run(self) -> None:
-        """Begin as after a reboot, then watch."""
+        """Begin as after a reboot, then watch; until the program's file is a newer one."""
         self._attempt("began", self._begin)
         try:
-            while True:
+            while not self._leaving:
                 self._await_event(LOOK_SECONDS)
                 self._attempt("table", self._restore_table)
                 self._attempt("stealth", self._stay_silent)
@@ -72,6 +92,7 @@ class Keeper:
                 self._attempt("roamers", self._end_older)
                 self._attempt("spare", self._keep_spare)
                 self._attempt("logs", self._rotate)
+                self._attempt("program", self._look_for_newer)
         finally:
             if self._monitor is not None:
                 self._monitor.kill()
@@ -182,6 +203,14 @@ class Keeper:
     def _rotate(self) -> None:
         for number in self._config.slots:
             metrics.rotate(self._paths, number, ours=configs.own_addresses(self._config))
+
+    def _look_for_newer(self) -> None:
+        """With systemd `upgrade_self` restarts the unit. Not while the table is gone: the port must be silent then."""
+        if supervise.has_systemd() or not table.is_present():
+            return
+        if version := self._program.newer():
+            self._tell("keep_renewed", f"ocgate {version} was put in place of {VERSION}; it keeps this gateway now.")
+            self._leaving = True
 
     def _keep_spare(self) -> None:
         states.keep_spare(self._paths)

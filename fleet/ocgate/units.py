@@ -77,7 +77,7 @@ def enable_keep(ocgate: Path) -> None:
 
 
 def restart_keep() -> None:
-    """Let a new ocgate keep from now on. Where there is no systemd the running one goes on until the next boot."""
+    """Let a new ocgate keep from now on. Where there is no systemd the running one sees it by itself (renewed.py)."""
     if has_systemd():
         run(["systemctl", "try-restart", KEEP], timeout=30)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fleet.ocgate.build import build
 from lab import faults
 from lab.commands import wait_until
 from lab.fleet import Lab
@@ -64,6 +67,40 @@ def test_one_that_dies_at_once_is_said_with_its_last_words(lab: Lab, gateway: Ga
     assert said["error"]["code"] == "start_failed"
     assert "no luck" in said["error"]["say"]
     assert 3 not in serving(gateway)
+
+
+def test_keep_goes_on_as_the_ocgate_that_was_put_in_its_place(gateway: Gateway, tmp_path: Path) -> None:
+    pid, users = gateway.run(["cat", "/run/ocgate/keep.pid"]), slots_of(gateway)
+    program = newer(tmp_path)
+    staged = gateway.machine.live / "usr/lib/ocgate/ocgate.new"
+    staged.write_bytes(program)
+    gateway.run(["sh", "-c", "cd /usr/lib/ocgate && chmod 755 ocgate.new && mv ocgate.new ocgate"])
+    wait_until(lambda: "keep_renewed" in codes(gateway), seconds=30, what="A look at the program")
+    wait_until(lambda: keeps(gateway), seconds=10, what="The new one's lock")
+    faults.flush_ruleset(gateway)
+    wait_until(lambda: "table_is_back" in codes(gateway), seconds=30, what="What only the new one says")
+    monitors = gateway.run(["sh", "-c", "ps -eo args | grep -c '^nft [m]onitor'"])
+    assert (gateway.run(["cat", "/run/ocgate/keep.pid"]), monitors.strip()) == (pid, "1")
+    assert slots_of(gateway) == users
+
+
+def newer(folder: Path) -> bytes:
+    """The lab's ocgate, which has another word for the table's return."""
+    built = build(folder / "built")
+    with zipfile.ZipFile(built) as old, zipfile.ZipFile(folder / "newer", "w") as new:
+        for member in old.infolist():
+            new.writestr(member, old.read(member).replace(b'"table_restored"', b'"table_is_back"'))
+    return b"#!/usr/bin/python3\n" + (folder / "newer").read_bytes()
+
+
+def codes(gateway: Gateway) -> list[str]:
+    with Door(gateway) as door:
+        return [event["code"] for event in door.ask("facts")["keep"]["events"]]
+
+
+def keeps(gateway: Gateway) -> bool:
+    with Door(gateway) as door:
+        return bool(door.ask("facts")["keep"]["running"])
 
 
 def test_keep_starts_the_committed_slot_after_a_reboot(gateway: Gateway) -> None:
