@@ -36,8 +36,8 @@ def authorize(call: Call) -> Result:
         name = policy.read(call.paths.trust).gateway
         lines = "".join(line(key, program=call.paths.program, gateway=name) for key in keys)
         already = path.exists() and path.read_text() == lines
+        _refuse_older(call.paths, statement.moment(fields["made"]), already=already)
         if not already:
-            _refuse_older(call.paths, statement.moment(fields["made"]))
             states.write_whole(path, lines, mode=0o644)
     return {"sha256": hashlib.sha256(lines.encode()).hexdigest(), "already": already}
 
@@ -68,9 +68,12 @@ def line(key: str, *, program: Path, gateway: str) -> str:
     return f"{forced} {key}\n"
 
 
-def _refuse_older(paths: Paths, made: float) -> None:
-    """What was taken back must not come again with the statement that once gave it."""
+def _refuse_older(paths: Paths, made: float, *, already: bool) -> None:
+    """What was taken back must not come again with the statement that once gave it.
+
+    One that says what is here `already` counts too: the keys may have come with the installation.
+    """
     with states.changing(paths) as state:
-        if made < state.authorized_made:
+        if made < state.authorized_made and not already:
             raise Refused("statement_bad", "A newer statement has set the keys of this gateway; nothing was changed.")
-        state.authorized_made = made
+        state.authorized_made = max(made, state.authorized_made)

@@ -184,6 +184,19 @@ def test_approvers_say_which_keys_the_controller_has(cast: Cast, host: Host) -> 
     assert host.inventory()["authorized_keys_sha256"] == first["sha256"]
 
 
+def test_older_keys_do_not_come_again_after_the_newer_ones_were_found_there(cast: Cast, host: Host) -> None:
+    other = KEY.replace("handover", "other")
+    old = statement("authorize", sha256=authorize.sha256_of([KEY]), made="2026-11-01T00:00:00Z")
+    new = statement("authorize", sha256=authorize.sha256_of([other]), made="2026-11-02T00:00:00Z")
+    path = authorize.file(host.paths)
+    path.parent.mkdir(parents=True)
+    path.write_text(authorize.line(other, program=host.paths.program, gateway=host.name))
+    said = host.ask("authorize", keys=[other], statement=new, signatures=[cast.alice.sign(new)])
+    assert said["result"]["already"]
+    code, _ = host.refused("authorize", keys=[KEY], statement=old, signatures=[cast.alice.sign(old)])
+    assert (code, "other" in path.read_text()) == ("statement_bad", True)
+
+
 def test_keys_that_may_not_be(cast: Cast, host: Host) -> None:
     text, evil = statement("authorize", sha256=authorize.sha256_of([KEY])), f'command="sh" {KEY}'
     freed = statement("authorize", sha256=authorize.sha256_of([evil]))
