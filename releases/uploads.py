@@ -23,6 +23,7 @@ KEY = "handover.upload"
 
 FILES_MOST = 20
 FIELDS_MOST = 64 * 1024  # bytes of all fields that are no files
+NAMES_MOST = 50  # fields: names cost memory, too
 
 
 @dataclass
@@ -134,6 +135,8 @@ class Upload:
     def _open(self) -> None:
         options = parse_options_header(self._headers.get("content-disposition", ""))[1]
         if b"filename" not in options:
+            if len(self.fields) >= NAMES_MOST:
+                raise Refused(f"The form has more than {NAMES_MOST} fields.")
             self._field = (options.get(b"name", b"").decode("utf-8", "replace"), bytearray())
             return
         # A browser may send a path; only its last part means anything here.

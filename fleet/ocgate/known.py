@@ -10,7 +10,7 @@ from . import mask
 from .config import Config
 from .paths import Paths
 
-READ_MOST = 64 * 1024  # bytes of each file
+READ_MOST = 512 * 1024  # bytes of each file; a configuration has fewer, so nothing hides behind comments
 _FILES = re.compile(r"(?m)^\s*(?:auth|enable-auth|acct)\s*=.*?\bconfig=([^,\]\"'\s]+)")
 _PIN_FILES = re.compile(r"(?m)^\s*(?:pin-file|srk-pin-file)\s*=\s*[\"']?(/[^\s\"']+)")
 _SERVERS = re.compile(r"(?m)^\s*servers\s+(/\S+)")

@@ -164,3 +164,11 @@ def test_pieces_are_not_gathered_in_memory(tmp_path: Path) -> None:
         upload.feed(bytes(100_000))
         assert (tmp_path / "bundle.tar.zst").stat().st_size >= number * 100_000 - 10
     upload.close()
+
+
+def test_a_form_of_many_names_is_refused(tmp_path: Path) -> None:
+    upload = uploads.Upload(tmp_path, "multipart/form-data; boundary=b")
+    for number in range(100):
+        upload.feed(b'--b\r\nContent-Disposition: form-data; name="n%d"\r\n\r\n\r\n' % number)
+    assert upload.refusal == "The form has more than 50 fields."
+    assert len(upload.fields) == 50

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet.ocgate import mask
+from fleet.ocgate import known, mask
+from tests.unit.ocgate.values import config, paths
 
 # What people write as secrets: no spaces or quotes, which end an unquoted value.
 SECRETS = st.text(string.ascii_letters + string.digits + "!$%*+-.:?^_~", min_size=6, max_size=40).filter(
@@ -66,3 +69,11 @@ def test_what_is_no_secret_stays() -> None:
 
 def test_a_private_key_goes_whole_even_when_it_is_cut() -> None:
     assert "hunter2" not in mask.text("-----BEGIN EC PRIVATE KEY-----\nhunter2\n")
+
+
+def test_no_secret_hides_behind_a_long_comment(tmp_path: Path) -> None:
+    own, place = replace(config(), ocserv_conf=tmp_path / "ocserv.conf"), paths(tmp_path)
+    (tmp_path / "radius").write_text("authserver 192.0.2.1:1812:shared-9x7\n")
+    named = f'auth = "radius[config={tmp_path}/radius,groupconfig=true]"\ncamouflage_secret = hunter2\n'
+    own.ocserv_conf.write_text("# more\n" * 12_000 + named)
+    assert known.secrets(own, place) == {"hunter2", "shared-9x7"}
