@@ -100,8 +100,9 @@ COMPARE = (
 def confirmed(applied: Applied) -> None:
     """The second person said yes: the keys are pinned and the gateways are enrolled."""
     pool = Pool.objects.filter(name=applied.payload["pool"]).first()
-    if pool is None:
-        raise Refused(f"The pool {applied.payload['pool']} is gone.")
+    # Names can be given anew: the yes was given on the pool that the question was about.
+    if pool is None or applied.request.scope != f"pool:{pool.pk}":
+        raise Refused(f"The pool {applied.payload['pool']} is gone, or another by now. Ask anew.")
     for entry in applied.payload["gateways"]:
         gateway = _waiting(entry["name"])
         columns = {name: value for name, value in entry.items() if name not in ("name", "keys")}

@@ -209,3 +209,13 @@ def test_what_was_shown_instead_is_kept_for_the_person(ola: User, ines: User) ->
     shown = [("ssh-ed25519", OTHER)]
     services.quarantine(gateway, reason="changed", seen=shown, actor=Actor.machine("ssh"), now=NOW)
     assert row().seen_keys == [["ssh-ed25519", OTHER]]
+
+
+def test_another_pool_that_has_the_name_by_now_gets_nothing(ola: User, ines: User) -> None:
+    request, pool = propose(ola), factories.pool()
+    name = pool.name
+    Pool.objects.filter(pk=pool.pk).update(name="old")
+    Pool.objects.create(name=name)
+    with pytest.raises(Refused, match="or another by now"):
+        decide(request, ines)
+    assert (row().state, row().pool_id) == ("proposed", pool.pk)
