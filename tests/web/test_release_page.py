@@ -128,7 +128,7 @@ def test_a_downgrade_is_named_before_it_is_approved(browse: Browse, people: dict
     assert b"No approver has signed it yet." in page.content
     Downgrade.objects.update(signatures=[{"name": "oncall.sig", "text": "signed"}])
     page = browse("oncall").get(f"/decisions/{rollout.pk}/")
-    assert b"Approvers have signed that; gateways get it with the release." in page.content
+    assert b"Approvers have signed the downgrade; gateways get that with the release." in page.content
 
 
 def test_the_word_downgrade_is_drawn_to_be_signed(browse: Browse, release: Release) -> None:
