@@ -71,6 +71,8 @@ def _unloaded(call: Call, to: Place, *, conf: str) -> bool:
     state = states.load(call.paths)
     slot, there = state.slots.get(to.slot), state.loaded.get(to.slot)
     before = there.back if there is not None else slot.before if slot else ""
+    if there is not None and conf and state.committed == to:
+        before = conf  # on trial on top of a reload that was committed: both are taken back
     if not before or not (there is not None or confs.brought_by(state, to.slot) or conf == before):
         return False
     with locks.held(call.paths.run, f"slot-{to.slot}", wait=5.0):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fleet.ocgate import confs, journal, loaded, reload, supervise
+from fleet.ocgate import confs, journal, loaded, nft, reload, restore, steer, supervise, table
 from fleet.ocgate import state as states
 from fleet.ocgate.call import Call
 from fleet.ocgate.config import Config
@@ -48,8 +48,10 @@ class Gateway:
             state.slots[1] = states.SlotState("1.1.6-3", conf=OLD_SHA)
 
     def reload(self, conf: str = NEW_SHA, **args: int) -> bool:
-        asked = Call(self.paths, self.config, {"slot": 1, "conf": conf, **args}, 1, lambda _: None)
-        return bool(reload.reload(asked)["already"])
+        return bool(reload.reload(self.call(slot=1, conf=conf, **args))["already"])
+
+    def call(self, **args: object) -> Call:
+        return Call(self.paths, self.config, args, 1, lambda _: None)
 
     def keep(self) -> None:
         """What `ocgate keep` does about it in each round."""
@@ -142,6 +144,24 @@ def test_taking_it_back_ends_the_trial(gateway: Gateway) -> None:
     gateway.clock += 60
     gateway.keep()
     assert gateway.events() == []
+
+
+@pytest.mark.parametrize(("to", "back"), [("committed", NEW_SHA), ("previous", OLD_SHA)])
+def test_a_restore_takes_back_what_is_on_trial(
+    gateway: Gateway, to: str, back: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = table.Seen(present=True, trial_left=0.0, learnt=nft.Learnt())
+    for name, said in (("read", seen), ("apply", 1.0), ("forget", 0)):
+        monkeypatch.setattr(table, name, lambda *_, said=said: said)
+    third = "dpd = 30\n"
+    confs.keep(gateway.paths, third)
+    gateway.reload(seconds=60)
+    steer.commit(gateway.call(slot=1))
+    gateway.reload(confs.sha256_of(third), seconds=60)
+    restore.restore(gateway.call(to=to))
+    state = states.load(gateway.paths)
+    assert (gateway.runs(), state.agreed_sha256, state.loaded) == (back, back, {})
+    assert confs.brought_by(state, 1) == ""
 
 
 def test_an_old_one_that_is_refused_now_is_not_loaded(gateway: Gateway) -> None:
