@@ -112,7 +112,9 @@ def test_nothing_is_written(get: Get) -> None:
     assert get(method="POST").status == 405
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer x", "Basic abc", "Bearer "])
+@pytest.mark.parametrize(
+    "shown", ["", "Bearer x", "Basic abc", "Bearer ", "Bearer é:é", "Bearer .x:" + "A" * 9000, "Bearer W10:W10"]
+)
 def test_without_a_ticket_nothing_comes(get: Get, shown: str) -> None:
     answer = get(authorization=shown)
     assert (answer.status, answer.content) == (401, b"This is no ticket of ours.\n")
