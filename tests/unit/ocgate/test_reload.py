@@ -173,6 +173,20 @@ def test_an_old_one_that_is_refused_now_is_not_loaded(gateway: Gateway) -> None:
     assert len(gateway.signals) == 1, "a reload that fails would end every session"
 
 
+def test_one_that_was_cut_is_taken_back_though_the_state_says_it_never_ran(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reload, "_await_answer", cut)
+        with pytest.raises(Killed):
+            gateway.reload(seconds=60)
+    assert not gateway.reload(OLD_SHA)
+    assert (gateway.runs(), len(gateway.signals), states.load(gateway.paths).loaded) == (OLD_SHA, 2, {})
+
+
 def test_an_ocserv_that_ended_on_the_reload_is_said(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "kill", lambda *_: loaded.restarted(gateway.paths, 1))
     with pytest.raises(Refused, match="ended itself on the reload") as no:
