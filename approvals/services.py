@@ -15,6 +15,9 @@ from approvals import audit, policy
 from approvals.errors import Refused
 from approvals.models import Actor, Decision, Request, User
 
+HEARD: list[Callable[[], None]] = []
+"""Called, in the transaction, when something is asked or answered: who shows open pages what is new registers here."""
+
 _ATTEMPTS = 5  # of a decision that meets others' decisions; each lost one means that somebody else's got through
 
 
@@ -174,6 +177,8 @@ def _record(
 ) -> None:
     about = {"request": request.pk, "kind": request.kind, "digest": request.digest, **(details or {})}
     audit.append(f"approval.{verb}", subject=request.subject, actor=actor, at=now, reason=reason, details=about)
+    for hear in HEARD:
+        hear()
 
 
 def _asked(request: Request) -> policy.Asked:

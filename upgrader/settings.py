@@ -60,8 +60,8 @@ INSTALLED_APPS = [
     "upgrader",
 ]
 
-# Modules that register kinds of changes which need a second person (approvals/changes.py).
-CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes"]
+# Modules that register kinds of changes which need a second person (approvals/changes.py), and who hears of them.
+CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes", "upgrader.inbox"]
 
 # The test matrix: who builds its staging gateway, and the list of known weaknesses.
 MATRIX_BENCH = os.environ.get("HANDOVER_MATRIX_BENCH", "lab.matrix.bench")

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import transaction
-from django.test import Client
+from django.test import Client, TestCase
+from django.utils import timezone
 
+from approvals import keys
+from approvals.models import Actor, User
+from tests import sights
 from tests.scenes import scene
 from upgrader import live
 from upgrader.hub import RESYNC, Hub, Listener
@@ -109,3 +113,15 @@ def test_publish_without_a_broker_raises_nothing(settings: Any) -> None:
     with transaction.atomic():
         live.publish("inbox")
     live._broker.cache_clear()
+
+
+def test_a_question_and_its_answer_reach_open_pages(
+    browse: Browse, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(live, "_send", heard.append)
+    by = people["operator"]
+    actor = Actor(kind="person", name=by.username, user_id=by.pk)
+    with transaction.atomic(), TestCase.captureOnCommitCallbacks(execute=True):
+        keys.propose(sights.OPERATORS, by=by, actor=actor, now=timezone.now())
+    assert heard == ["inbox"]
