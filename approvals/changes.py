@@ -1,8 +1,9 @@
 """Changes that need a second person: propose, decide, and what then happens. One way for every kind of them.
 
 A kind is registered by the app that owns it (KINDS["signer.trust"] = Change(…), in its AppConfig.ready). What is
-approved is the payload: its digest binds the yes, and `apply` gets exactly that payload, in the transaction of the last
-yes. What takes long is not done there: `apply` writes what is to be done (fleet.models.Errand) and returns.
+approved is the payload as it was shown: the digest of both binds the yes, and `apply` gets exactly that payload, in the
+transaction of the last yes. What takes long is not done there: `apply` writes what is to be done (fleet.models.Errand)
+and returns.
 """
 
 from __future__ import annotations
@@ -68,7 +69,6 @@ def propose(kind: str, *, by: User, actor: Actor, now: datetime, **proposal: Unp
     change, scope = KINDS[kind], proposal.get("scope", rights.EVERYTHING)
     if not rights.may(by, change.propose, scope):
         raise Refused(f"You may not ask for this: you lack the right {change.propose} on {scope}.")
-    payload = dict(proposal["payload"])
     summary = {name: value for name, value in proposal.items() if name not in ("subject", "scope", "needed")}
     return services.ask(
         by=by,
@@ -78,7 +78,7 @@ def propose(kind: str, *, by: User, actor: Actor, now: datetime, **proposal: Unp
         subject=proposal["subject"],
         scope=scope,
         permission=change.decide,
-        digest=digest(kind, payload),
+        digest=digest(kind, summary),
         summary=summary,
         needed=proposal.get("needed", 1),
         decide_within=DECIDE_WITHIN,
@@ -154,9 +154,9 @@ def _deciding(person: User, asked: Sequence[Request]) -> list[Request]:
     return found
 
 
-def digest(kind: str, payload: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of kind and payload, lower-case hex."""
-    text = json.dumps({"kind": kind, "payload": payload}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def digest(kind: str, summary: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of kind, payload and all that people are shown, lower-case hex."""
+    text = json.dumps({"kind": kind, "summary": summary}, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -173,7 +173,7 @@ def _use(request: Request, *, now: datetime) -> None:
     """The payload that lies in the row must be the one that was approved, and its approvers must still be ones."""
     services.check_use(
         request,
-        digest=digest(request.kind, request.summary["payload"]),
+        digest=digest(request.kind, request.summary),
         now=now,
         has_right=lambda person: rights.may(person, request.permission, request.scope),
     )

@@ -91,7 +91,7 @@ def _as_it_left(gateway: Gateway) -> Target:
     approved = Request.objects.filter(kind=enrolment.LEAVE, subject=f"gateway:{gateway.pk}", state="approved")
     request = approved.order_by("-pk").first()
     payload = request.summary["payload"] if request else {}
-    if request is None or not payload["keys"] or changes.digest(enrolment.LEAVE, payload) != request.digest:
+    if request is None or not payload["keys"] or changes.digest(enrolment.LEAVE, request.summary) != request.digest:
         raise Refused(f"Nobody knows the host keys of {gateway.name} any more. Run the command on the machine itself.")
     pairs = tuple((str(kind), str(key)) for kind, key in payload["keys"])
     return Target(gateway.name, gateway.address, gateway.port, gateway.ssh_user, pairs)

@@ -108,9 +108,12 @@ def test_a_change_that_can_not_be_applied_takes_the_yes_back(wall: Wall, people:
     assert answer(request, people["oncall"]).state == Request.State.APPROVED
 
 
-def test_a_payload_that_was_changed_behind_the_yes_is_not_applied(wall: Wall, people: dict[str, User]) -> None:
+@pytest.mark.parametrize("changed", [{"payload": {"colour": "red"}}, {"title": "Paint the wall white"}])
+def test_what_was_changed_behind_the_yes_is_not_applied(
+    wall: Wall, people: dict[str, User], changed: dict[str, Any]
+) -> None:
     request = ask(people["operator"])
-    request.summary["payload"]["colour"] = "red"
+    request.summary.update(changed)
     request.save(update_fields=["summary"])
     with pytest.raises(Refused, match="This is not what was approved"):
         answer(request, people["oncall"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,7 +226,8 @@ def test_mending_is_no_way_to_another_release_of_the_same_name(cast: Cast, host:
     first = Recipe().make(host)
     other = Recipe(members=[member("lib/old.so", b"x")], counter=1_003_001).make(host)
     assert host.stage(first, [cast.keys.sign("anna", first.sums)])["ok"]
-    for how in ({"mend": 1}, {}):
+    asked: tuple[dict[str, Any], ...] = ({"mend": 1}, {})
+    for how in asked:
         answer = host.stage(other, [cast.keys.sign("anna", other.sums)], **how)
         assert answer["error"]["code"] == "release_differs", answer
     assert not (host.paths.release(first.name) / "lib").exists()
