@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -33,6 +33,7 @@ OPEN = (State.SIGNING, State.SPREADING, State.CLEANING)
 BEGIN, SWITCH = "ssh.rotate", "ssh.switch"
 WORD = {SSH_KEY: "SSH key", sshca.SSH_CA: "SSH CA"}
 GOOD_FOR = timedelta(days=90)
+STEP = timedelta(seconds=1)  # between statements: a gateway that was told one can't be told an earlier one again
 STAGE = {State.SPREADING: "both", State.CLEANING: "only"}
 
 
@@ -66,13 +67,13 @@ def begun(applied: Applied) -> None:
         _told("credential.kept", kind, actor=applied.actor, now=applied.now)
         return  # nobody knew another one: gateways get this one when they are installed
     both, only = _lines(kind)
+    made = max(applied.now, _last_made() + STEP)
     try:
         with transaction.atomic():
             KeyRotation.objects.create(
                 kind=kind,
-                both=_stage(both, made=applied.now),
-                # Later than the other, so that a gateway that was told this can't be told that again.
-                only=_stage(only, made=applied.now + timedelta(seconds=1)),
+                both=_stage(both, made=made),
+                only=_stage(only, made=made + STEP),
                 begun_at=applied.now,
                 since=applied.now,
             )
@@ -211,6 +212,14 @@ def _lines(kind: str) -> tuple[list[str], list[str]]:
     cas = [f"{sshca.trusted_line(one)} handover" for one in (ca, next_ca) if one]
     only_keys, only_cas = keys[-1:], cas[-1:]
     return [*keys, *cas], [*only_keys, *only_cas]
+
+
+def _last_made() -> datetime:
+    """When the newest statement was made: a gateway believes none that is older than one it has followed."""
+    last = KeyRotation.objects.order_by("-pk").first()
+    if last is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return datetime.strptime(json.loads(last.only["text"])["made"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def _stage(keys: list[str], *, made: datetime) -> dict[str, Any]:

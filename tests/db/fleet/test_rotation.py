@@ -54,7 +54,7 @@ class Cast:
     def begin(self, kind: str) -> KeyRotation:
         asked = rotation.propose(kind, by=self.ola, **ACTOR)
         self.confirm(asked)
-        return KeyRotation.objects.first() or KeyRotation()
+        return KeyRotation.objects.latest("pk")
 
     def confirm(self, asked: Request) -> None:
         actor = Actor("person", "ines", self.ines.pk)
@@ -196,6 +196,12 @@ def test_the_second_ca_comes_beside_the_first(cast: Cast, fleet: list[Gateway]) 
     rotation.switch(row, **ACTOR)
     run_errands()
     assert (lets_in(fleet[0]), blob("ssh-ca")) == ([key, second], second)
+
+
+def test_each_statement_is_newer_than_all_before_it(cast: Cast) -> None:
+    rows = [cast.begin("ssh-ca"), cast.begin("ssh-key")]
+    made = [json.loads(stage["text"])["made"] for row in rows for stage in (row.both, row.only)]
+    assert made == sorted(set(made))
 
 
 def test_one_at_a_time_and_only_with_the_right(cast: Cast) -> None:
