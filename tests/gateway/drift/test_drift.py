@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from approvals.errors import Refused
+from fleet.errors import GiveUp
 from tests.db.upgrader.world import OLD
 from tests.gateway.drift.host import FILE, Host
 
@@ -47,9 +49,10 @@ def test_a_harmless_edit_is_adopted_and_one_beyond_one_persons_word_is_not(host:
     assert host.alerts() == {}
     host.machine.run(["sh", "-c", f"echo 'connect-script = /bin/true' >>{FILE}"])
     host.look()
-    errand = host.adopt("conf")
-    assert errand.state == "failed"
-    assert "connect-script" in errand.say
+    with pytest.raises(Refused, match="connect-script"):
+        host.adopt("conf")
+    with pytest.raises(GiveUp, match="connect-script"):
+        host.agree(host.machine.run(["sha256sum", FILE]).split()[0])
     assert host.put_back("conf").state == "done"
 
 
