@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fleet.ocgate import known, mask
@@ -40,6 +40,7 @@ PLACES = [
 @example(secret="NO:000")
 @given(secret=SECRETS)
 def test_no_place_lets_a_secret_through(place: str, secret: str) -> None:
+    assume(secret not in place)  # "server" stands in authserver, and may
     assert secret not in mask.text(f"one = 1\n{place.format(secret)}\ntwo = 2\n").replace(mask.HIDDEN, "")
 
 
