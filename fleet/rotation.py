@@ -25,7 +25,7 @@ from fleet.gateways.rows import SSH_KEY
 from fleet.models import Errand, Gateway, KeyRotation
 from fleet.ocgate.authorize import line, sha256_of
 from fleet.ocgate.install import PROGRAM
-from fleet.ocgate.statement import canonical
+from fleet.ocgate.statement import canonical, drafted, moment
 from fleet.phrases import count, listed
 
 State = KeyRotation.State
@@ -219,12 +219,11 @@ def _last_made() -> datetime:
     last = KeyRotation.objects.order_by("-pk").first()
     if last is None:
         return datetime.min.replace(tzinfo=UTC)
-    return datetime.strptime(json.loads(last.only["text"])["made"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromtimestamp(moment(json.loads(last.only["text"])["made"]), UTC)
 
 
 def _stage(keys: list[str], *, made: datetime) -> dict[str, Any]:
-    moments = {"made": f"{made:%Y-%m-%dT%H:%M:%SZ}", "expires": f"{made + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}"}
-    fields = {"format": 1, "kind": "authorize", "gateway": "*", "sha256": sha256_of(keys), **moments}
+    fields = {**drafted("authorize", "*", made=made, lasts=GOOD_FOR), "sha256": sha256_of(keys)}
     return {"keys": keys, "text": canonical(fields), "signatures": []}
 
 

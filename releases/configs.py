@@ -22,7 +22,7 @@ from fleet.models import Gateway, Pool
 from fleet.ocgate import allow, mask, oddlines
 from fleet.ocgate.findings import Finding
 from fleet.ocgate.schema import CONF_MAX
-from fleet.ocgate.statement import canonical
+from fleet.ocgate.statement import canonical, drafted
 from fleet.phrases import listed
 from fleet.ports import Statement
 from releases import confdiff
@@ -205,16 +205,8 @@ def _refuse_unusable(text: str, sha256: str, place: Place, base: ConfigRevision 
 
 
 def _statement(place: Place, sha256: str, *, now: datetime) -> str:
-    return canonical(
-        {
-            "format": 1,
-            "kind": "config",
-            "gateway": place.gateway.name if place.gateway else "*",
-            "sha256": sha256,
-            "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-            "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}",
-        }
-    )
+    gateway = place.gateway.name if place.gateway else "*"
+    return canonical({**drafted("config", gateway, made=now, lasts=GOOD_FOR), "sha256": sha256})
 
 
 def _ask(row: ConfigRevision, base: ConfigRevision | None, text: str, *, by: User, actor: Actor, now: datetime) -> None:

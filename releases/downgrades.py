@@ -11,7 +11,7 @@ from approvals import statement as statements
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Gateway
-from fleet.ocgate.statement import canonical
+from fleet.ocgate.statement import canonical, drafted
 from fleet.ports import Statement
 from releases.models import Downgrade, Release
 
@@ -38,12 +38,12 @@ def draw(release: Release, *, by: User, actor: Actor, now: datetime) -> Downgrad
         raise Refused(f"Nothing here has a higher counter than {release.name}: it needs no such word.")
     if standing := latest(release, now=now):
         return standing
-    fields = {"format": 1, "kind": "downgrade", "gateway": "*", "digest": release.digest, "release": release.name}
-    dates = {"made": f"{now:%Y-%m-%dT%H:%M:%SZ}", "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}"}
-    about = {"text": canonical({**fields, **dates}), "drawn_by": by, "drawn_at": now, "expires_at": now + GOOD_FOR}
+    fields = drafted("downgrade", "*", made=now, lasts=GOOD_FOR)
+    text = canonical({**fields, "digest": release.digest, "release": release.name})
+    about = {"text": text, "drawn_by": by, "drawn_at": now, "expires_at": now + GOOD_FOR}
     with transaction.atomic():
         row = Downgrade.objects.create(release=release, **about)
-        details = {"digest": release.digest, "expires": dates["expires"]}
+        details = {"digest": release.digest, "expires": fields["expires"]}
         audit.append("downgrade.drawn", subject=f"release:{release.pk}", actor=actor, at=now, details=details)
     return row
 

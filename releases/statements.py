@@ -22,7 +22,7 @@ from approvals.models import Actor
 from approvals.statement import NEEDED, named
 from fleet import errands
 from fleet.models import Gateway
-from fleet.ocgate.statement import canonical
+from fleet.ocgate.statement import canonical, drafted
 from fleet.phrases import count
 from releases import authority, openpgp, signers, trust
 from releases.models import ChannelPolicy, TrustStatement
@@ -160,18 +160,14 @@ def _content(serial: int, *, now: datetime) -> dict[str, Any]:
     active = [signer for signer in signers.known() if signer.active]
     least = ChannelPolicy.objects.order_by("threshold").values_list("threshold", flat=True).first() or 1
     return {
-        "format": 1,
-        "kind": "trust",
+        **drafted("trust", "*", made=now, lasts=GOOD_FOR),
         "serial": serial,
-        "gateway": "*",
         # Any gateway may serve any channel, so each asks for what every channel asks; the channels' own come on top.
         "threshold": max(1, settings.RELEASE_THRESHOLD, least),
         "group": "",
         "openpgp": [{"group": one.group, "key": one.public_key} for one in active if one.kind == "openpgp"],
         "cas": [{"group": one.group, "pem": one.public_key, "crl": one.crl} for one in active if one.kind == "ca"],
         "approvers": approvers(),
-        "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "expires": f"{now + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 

@@ -11,6 +11,7 @@ import json
 import re
 import tempfile
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -21,6 +22,7 @@ from .run import run
 NAMESPACE = "handover"
 KINDS = frozenset({"authorize", "config", "downgrade", "self", "trust"})
 COMMON = frozenset({"format", "kind", "gateway", "made", "expires"})
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 # A statement from further ahead than this would outrank every later one.
 AHEAD_SECONDS = 86400
@@ -30,6 +32,12 @@ _SIGNATURE = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\n[A-Za-z0-9+/=\n]+\n-
 def canonical(fields: Dict[str, Any]) -> str:
     """The one text of a statement: sorted keys, no spaces, ASCII, one newline at the end. Pure."""
     return json.dumps(fields, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def drafted(kind: str, gateway: str, *, made: datetime, lasts: timedelta) -> Dict[str, Any]:
+    """The common fields of a new statement; `made` in UTC, `gateway` "*" for every one. Pure."""
+    dates = {"made": made.strftime(_MOMENT), "expires": (made + lasts).strftime(_MOMENT)}
+    return {"format": 1, "kind": kind, "gateway": gateway, **dates}
 
 
 def parse(text: str, *, kind: str, gateway: str, now: float) -> Dict[str, Any]:
@@ -49,7 +57,7 @@ def moment(value: Any) -> float:
     """Epoch seconds of "2026-11-23T07:00:00Z"; refused when it is none. Pure."""
     if isinstance(value, str) and MOMENT.fullmatch(value):
         try:
-            return float(calendar.timegm(time.strptime(value, "%Y-%m-%dT%H:%M:%SZ")))
+            return float(calendar.timegm(time.strptime(value, _MOMENT)))
         except ValueError:
             pass
     raise Refused("statement_bad", f"The statement says {str(value)[:40]!r} where a time in UTC belongs.")
