@@ -17,6 +17,7 @@ from pysequoia import Cert, Sig, verify
 from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
 
 from approvals.errors import Refused
+from fleet.ocgate.openpgp import crc24
 from releases.signatures import Signed, Signer
 
 _STRONG = (HashAlgorithm.SHA256, HashAlgorithm.SHA384, HashAlgorithm.SHA512)
@@ -104,19 +105,9 @@ def _dearmoured(name: str, data: bytes) -> bytes:
         raw = base64.b64decode(body, validate=True)
     except binascii.Error:
         raise Refused(f"{name} is damaged: its text is no base64.")
-    if base64.b64encode(raw).decode() != body or (found["crc"] and base64.b64decode(found["crc"]) != _crc24(raw)):
+    if base64.b64encode(raw).decode() != body or (found["crc"] and base64.b64decode(found["crc"]) != crc24(raw)):
         raise Refused(f"{name} is damaged: its checksum does not fit.")
     return raw
-
-
-def _crc24(data: bytes) -> bytes:
-    """Return the checksum of RFC 4880, section 6.1."""
-    crc = 0xB704CE
-    for byte in data:
-        crc ^= byte << 16
-        for _ in range(8):
-            crc = (crc << 1) ^ (0x1864CFB if crc & 0x800000 else 0)
-    return crc.to_bytes(3, "big")
 
 
 def _signer(name: str, signature: Sig, known: Mapping[str, Signer]) -> Signer:
