@@ -14,19 +14,16 @@ from fleet.ports import ReleaseFiles
 from lab.fleet import CACHE
 from lab.releases import Builder, Release
 from releases.matrix.ports import Pair
+from tests.gateway.labs import mark, pytest_configure
 
 PairWith = Callable[[str], Pair]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
-    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+__all__ = ["pytest_configure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.gateway)
+    mark(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="package")

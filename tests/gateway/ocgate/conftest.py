@@ -12,19 +12,15 @@ from lab.commands import LabError, wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
 from lab.networks import batch
+from tests.gateway.labs import mark, pytest_configure
 from tests.gateway.ocgate import guests
 from tests.gateway.ocgate.door import Door, serving, slots_of
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    # The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
-    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+__all__ = ["pytest_configure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.gateway)
+    mark(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="package")

@@ -10,20 +10,16 @@ from typing import Any
 import pytest
 
 from lab.fleet import Lab
+from tests.gateway.labs import mark, pytest_configure
 from tests.gateway.trust.company import CODE, Company, Given
 from tests.gateway.trust.host import Host, Json
 from tests.gateway.trust.people import Approver, Keys
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    # The lab's own processes and logs outlive the objects that made them; the lab ends them by its record.
-    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+__all__ = ["pytest_configure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.gateway)
+    mark(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="package")

@@ -15,13 +15,10 @@ from fleet.ocgate import state as states
 from fleet.ocgate.config import Config
 from fleet.ocgate.errors import Refused
 from fleet.ocgate.paths import Paths
+from tests.unit.ocgate.killed import Killed, killed_after
 from tests.unit.ocgate.values import config, paths
 
 OLD, NEW = "dpd = 90\n", "dpd = 60\n"
-
-
-class Killed(BaseException):
-    """kill -9."""
 
 
 @pytest.fixture
@@ -96,16 +93,7 @@ def test_a_kill_at_any_write_is_healed_by_asking_again(
 ) -> None:
     own, place = here
     confs.keep(place, NEW)
-    usual, left = states.write_whole, [writes]
-
-    def deadly(*args: Any, **kwargs: Any) -> None:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        usual(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(states, "write_whole", deadly)
+    with killed_after(writes, monkeypatch):
         try:
             confs.agree(own, place, confs.sha256_of(NEW))
         except Killed:

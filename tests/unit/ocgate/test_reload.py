@@ -6,7 +6,6 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,14 +16,11 @@ from fleet.ocgate.config import Config
 from fleet.ocgate.errors import Refused
 from fleet.ocgate.keep import Keeper
 from fleet.ocgate.paths import Paths
+from tests.unit.ocgate.killed import Killed, killed_after
 from tests.unit.ocgate.values import config, paths
 
 OLD, NEW = "dpd = 90\n", "dpd = 60\n"
 OLD_SHA, NEW_SHA = confs.sha256_of(OLD), confs.sha256_of(NEW)
-
-
-class Killed(BaseException):
-    """kill -9."""
 
 
 class Gateway:
@@ -199,16 +195,7 @@ def test_an_ocserv_that_ended_on_the_reload_is_said(gateway: Gateway, monkeypatc
 def test_a_kill_at_any_write_leaves_the_end(
     gateway: Gateway, writes: int, repeated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, left = states.write_whole, [writes]
-
-    def deadly(*args: Any, **kwargs: Any) -> None:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        usual(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(states, "write_whole", deadly)
+    with killed_after(writes, monkeypatch):
         try:
             gateway.reload(seconds=60)
         except Killed:

@@ -12,13 +12,10 @@ from fleet.ocgate import state as states
 from fleet.ocgate.call import Call
 from fleet.ocgate.paths import Paths
 from fleet.ocgate.state import Place
+from tests.unit.ocgate.killed import Killed, killed_after
 from tests.unit.ocgate.values import config, paths
 
 OLD, NEW = Place(1, "1.1.6-3"), Place(2, "1.3.0-2")
-
-
-class Killed(BaseException):
-    """kill -9."""
 
 
 @pytest.fixture
@@ -50,16 +47,7 @@ def test_asking_again_finds_it_done(here: Paths) -> None:
 def test_a_kill_at_any_write_does_not_let_it_swing_forward(
     here: Paths, writes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, left = states.write_whole, [writes]
-
-    def deadly(*args: Any, **kwargs: Any) -> None:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        usual(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(states, "write_whole", deadly)
+    with killed_after(writes, monkeypatch):
         try:
             back(here)
         except Killed:
