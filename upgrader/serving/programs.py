@@ -91,18 +91,8 @@ def web(host: str, port: int) -> Program:
     Each thread that reads for a download would get a heap of its own: 150 MB at 200 downloads, 132 with two heaps.
     """
     argv = (
-        *(
-            "/usr/bin/env",
-            "MALLOC_ARENA_MAX=2",
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "upgrader.asgi:application",
-            "--host",
-            host,
-            "--port",
-            str(port),
-        ),
+        *("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "uvicorn", "upgrader.asgi:application"),
+        *("--host", host, "--port", str(port)),
         *("--timeout-graceful-shutdown", "2", "--no-server-header", "--log-level", "warning"),
     )
     return Program("web", argv, ready=lambda: answers_http(host, port))
