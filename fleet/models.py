@@ -30,6 +30,9 @@ class Pool(models.Model):
             ("promote_rollout", "May promote the next wave"),
             ("hold_rollout", "May hold and resume a rollout"),
             ("rollback_rollout", "May roll back"),
+            ("set_bounds", "May begin a freeze, and ask for windows, budgets and the end of a freeze"),
+            ("approve_bounds", "May confirm windows, budgets and the end of a freeze"),
+            ("pass_freeze", "May approve a rollout that passes a freeze"),
             ("propose_config", "May propose a configuration"),
             ("approve_config", "May approve a configuration"),
             ("enrol_gateway", "May enrol gateways and let them go, and ask to adopt or put back drift"),
@@ -73,6 +76,7 @@ class Gateway(models.Model):
     ssh_user = models.CharField(max_length=64, default="ocgate")
     public_address = models.CharField(max_length=255, blank=True)  # where users connect
     failure_domain = models.CharField(max_length=60, blank=True)  # gateways that fail together
+    group = models.CharField(max_length=60, blank=True)  # they stand in for each other: never two at work together
     labels = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.ENROLLED)
     state_reason = models.TextField(blank=True)

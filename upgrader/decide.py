@@ -57,7 +57,7 @@ class Move:
 
 
 AT_WORK = frozenset({U.UPGRADING, U.COMMITTING})
-NEEDS_ROLLBACK = frozenset({U.UPGRADING, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED})
+NEEDS_ROLLBACK = frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED})
 CARRIES = frozenset({U.DRAINING, U.DONE})
 
 
@@ -199,7 +199,7 @@ def take_back(seen: RolloutSeen) -> Move | None:
                 return Move("rollout", 0, R.FAILED, f"{upgrade.gateway} could not be rolled back: {upgrade.reason}")
             if upgrade.state in NEEDS_ROLLBACK:
                 return Move("upgrade", upgrade.id, U.ROLLING_BACK, "Its wave is rolled back.")
-        if all(upgrade.state in (U.ROLLED_BACK, U.PLANNED) for upgrade in wave.upgrades):
+        if all(upgrade.state in (U.ROLLED_BACK, U.PLANNED, U.SKIPPED) for upgrade in wave.upgrades):
             return Move("wave", wave.id, W.ROLLED_BACK, wave.verdict_reason)
         return None
     left = [upgrade for wave in seen.waves for upgrade in wave.upgrades if upgrade.state in CARRIES]

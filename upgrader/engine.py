@@ -17,9 +17,9 @@ from upgrader.decide import Move, decide
 from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
 from upgrader.models import Rollout, StepRun, Upgrade
-from upgrader.plan import SpecError
 from upgrader.see import Looked, look
 from upgrader.states import R, S, U, W
+from upgrader.strategy import SpecError
 
 log = logging.getLogger(__name__)
 LIVE = (R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK)

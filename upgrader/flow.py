@@ -46,6 +46,11 @@ WAYS: dict[str, dict[str, Next]] = {
 }
 """Way of the plan's configuration ("" without one) → what follows which step."""
 
+TRAFFIC = ("handover", "proxy", "in_place")
+"""How an upgrade moves users. handover: the gateway's own nftables steers new clients to the other slot. proxy: both
+slots are backends of a balancer in front, which steers. in_place: the balancer drains the gateway, then the one slot
+there is restarts; users who are left then are cut, and the plan names their number."""
+
 BEGINS: dict[U, str] = {
     U.UPGRADING: "preflight",
     U.COMMITTING: "commit",

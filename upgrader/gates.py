@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from upgrader.plan import Limits
 from upgrader.states import Outcome
+from upgrader.strategy import Limits
 
 SURE = 0.01  # a failure rate above the limit is believed when chance would show it less often than this
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from approvals.models import Request
 from fleet.models import Gateway, Pool
@@ -17,12 +18,18 @@ def choices(states: type[R | W | U | S | Outcome]) -> list[tuple[str, str]]:
 
 
 class Strategy(models.Model):
-    """How a release spreads, as versioned data. `spec` is checked by plan.parse_spec."""
+    """How a release spreads, as versioned data. `spec` is checked by strategy.parse_spec."""
 
     name = models.SlugField(max_length=60)
     version = models.PositiveIntegerField(default=1)
     title = models.CharField(max_length=120)
     spec = models.JSONField()
+    source = models.TextField(blank=True)  # the YAML as it was brought; "" for one that a program made
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    added_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)  # no new rollout takes it
 
     class Meta:
         ordering = ["name", "-version"]
@@ -53,6 +60,9 @@ class Rollout(Moving):
     state = models.CharField(max_length=20, choices=choices(R), default=R.PLANNED)
     held_from = models.CharField(max_length=20, blank=True)  # where resume goes back to
     request = models.ForeignKey(Request, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    back_request = models.ForeignKey(Request, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    promoted_to = models.PositiveSmallIntegerField(default=0)  # a person has let waves up to this number start
+    waits = models.TextField(blank=True)  # why nothing new begins now (window, freeze, budget); "" when it may
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="rollouts")
     created_at = models.DateTimeField()
 
@@ -73,6 +83,7 @@ class Wave(Moving):
     state = models.CharField(max_length=20, choices=choices(W), default=W.PLANNED)
     weights = models.JSONField()  # [25, 100]: the shares of new clients, one after the other
     stage = models.PositiveSmallIntegerField(default=0)  # index into weights
+    observe_seconds = models.PositiveIntegerField(null=True, blank=True)  # None: the strategy's
     observe_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -90,6 +101,7 @@ class Upgrade(Moving):
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="upgrades")
     state = models.CharField(max_length=20, choices=choices(U), default=U.PLANNED)
     busy = models.BooleanField(default=False)  # state is not idle; kept by journal.py for the constraint below
+    way = models.CharField(max_length=10, default="handover")  # a name in flow.TRAFFIC: how users are moved
     from_release = models.CharField(max_length=64)
     from_slot = models.PositiveSmallIntegerField(null=True, blank=True)
     to_slot = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -98,6 +110,11 @@ class Upgrade(Moving):
     kept = models.PositiveIntegerField(null=True, blank=True)  # of `before`, still on when last looked
     left = models.JSONField(default=list)  # of `before`, signed out by themselves: neither kept nor cut
     cut = models.JSONField(default=list)  # [id, user] of each session that we ended
+    drain_until = models.DateTimeField(null=True, blank=True)  # the drain's deadline; set when it begins
+    drain_extended = models.PositiveSmallIntegerField(default=0)  # how often it was moved on
+    cut_at_most = models.PositiveIntegerField(default=0)  # users who may be cut here, as people agreed
+    cut_request = models.ForeignKey(Request, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    skip = models.BooleanField(default=False)  # when it is taken back, it is left out and not rolled back
     old_retired_at = models.DateTimeField(null=True, blank=True)
     snapshot = models.CharField(max_length=255, blank=True)  # path below settings.SNAPSHOTS
 
@@ -159,3 +176,63 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} for {self.wave_id}"
+
+
+class Window(models.Model):
+    """When rollouts may begin something. A pool with no window of its own has the fleet's (pool empty); without any,
+    they may at all times. `rules` is checked by windows.parse_rules."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, null=True, blank=True, related_name="windows")
+    title = models.CharField(max_length=120)
+    zone = models.CharField(max_length=64)  # "Europe/Berlin"
+    rules = models.JSONField()  # [{"days": ["mon", …], "from": "22:00", "until": "04:00"}]
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)  # its row stays for the record
+
+    class Meta:
+        ordering = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Freeze(models.Model):
+    """From when to when nothing new begins, on one pool or on all."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
+    reason = models.TextField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)  # None: until somebody lifts it
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-starts_at"]
+
+    def __str__(self) -> str:
+        return f"freeze {self.pk}"
+
+
+class Budget(models.Model):
+    """What may be out or at risk at the same time, over all rollouts, drains and outages: of the fleet (pool empty),
+    and of a pool. A fleet without a budget starts nothing. Equal is allowed everywhere."""
+
+    pool = models.OneToOneField(Pool, on_delete=models.CASCADE, null=True, blank=True, related_name="budget")
+    gateways_percent = models.PositiveSmallIntegerField()  # of its gateways, rounded up
+    sessions = models.PositiveIntegerField(null=True, blank=True)  # on gateways that are out or in hand; None: any
+    rollback_gateways = models.PositiveIntegerField(null=True, blank=True)  # more need a second person; None: none do
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Two empty pools are not equal for a plain constraint.
+            models.UniqueConstraint(Coalesce("pool", 0), name="one_budget_a_pool_and_one_for_the_fleet"),
+            models.CheckConstraint(
+                condition=Q(gateways_percent__gte=1, gateways_percent__lte=100), name="budget_is_a_percentage"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"budget of {self.pool_id or 'the fleet'}"

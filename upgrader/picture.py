@@ -13,10 +13,11 @@ from upgrader import words
 from upgrader.states import Outcome, R, S, U, W
 
 CARRIES = frozenset({U.DRAINING, U.DONE})
-TOUCHED = frozenset({U.UPGRADING, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK})
+TOUCHED = frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK})
 TONES: dict[U, str] = {
     U.PLANNED: "planned",
     U.UPGRADING: "running",
+    U.READY: "running",
     U.OBSERVING: "running",
     U.COMMITTING: "running",
     U.DRAINING: "done",
@@ -24,8 +25,9 @@ TONES: dict[U, str] = {
     U.FAILED: "failed",
     U.ROLLING_BACK: "rolled",
     U.ROLLED_BACK: "rolled",
+    U.SKIPPED: "planned",
 }
-AT_WORK = frozenset({U.UPGRADING, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK})
+AT_WORK = frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK})
 
 
 @dataclass(frozen=True)

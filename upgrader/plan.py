@@ -8,41 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 from fleet.phrases import count, listed
-from upgrader.flow import TRIAL_LEAST
-
-
-class SpecError(ValueError):
-    """A strategy that can't be read. It stops the rollout; nothing is guessed."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    login_success_min: float  # share of probe logins; equal is allowed
-    min_logins: int  # fewer are no evidence
-    restarts_max: int  # of the new release's processes; equal is allowed
-
-
-@dataclass(frozen=True)
-class WaveSpec:
-    title: str
-    take: Literal["count", "percent", "rest"]
-    amount: int
-    weights: tuple[int, ...]  # shares of new clients in percent, one observation each, the last is 100
-
-
-@dataclass(frozen=True)
-class Spec:
-    waves: tuple[WaveSpec, ...]
-    observe_seconds: int
-    poll_seconds: int
-    trial_seconds: int  # the dead man: after so long without us the gateway goes back by itself
-    at_once: int  # gateways at work at the same time in a wave
-    promote: Literal["hand", "machine"]
-    limits: Limits
-    drain_hours: float
+from upgrader.strategy import Spec, WaveSpec, parse_spec
 
 
 @dataclass(frozen=True)
@@ -54,81 +23,6 @@ class Target:
     release: str  # committed
     sessions: int
     domain: str
-
-
-def whole(data: Mapping[str, Any], name: str, low: int, high: int) -> int:
-    value = data.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise SpecError(f"{name} must be a whole number from {low} to {high}, and is {value!r}.")
-    return value
-
-
-def share(data: Mapping[str, Any], name: str, low: float, high: float) -> float:
-    value = data.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise SpecError(f"{name} must be a number from {low} to {high}, and is {value!r}.")
-    return float(value)
-
-
-def parse_wave(data: Mapping[str, Any]) -> WaveSpec:
-    """Return one wave's rule. Exactly one of count, percent, rest; weights rise and end at 100."""
-    takes = [name for name in ("count", "percent", "rest") if name in data]
-    if len(takes) != 1 or set(data) - {"count", "percent", "rest", "title", "weights"}:
-        raise SpecError(f"A wave takes one of count, percent or rest, and has {sorted(data)}.")
-    weights = tuple(data.get("weights", [100]))
-    rising = all(isinstance(w, int) and 1 <= w <= 100 for w in weights) and list(weights) == sorted(set(weights))
-    if not weights or not rising or weights[-1] != 100:
-        raise SpecError(f"Weights must rise and end at 100, and are {list(weights)}.")
-    title = str(data.get("title", ""))
-    match takes[0]:
-        case "count":
-            return WaveSpec(title, "count", whole(data, "count", 1, 10_000), weights)
-        case "percent":
-            return WaveSpec(title, "percent", whole(data, "percent", 1, 100), weights)
-        case _:
-            return WaveSpec(title, "rest", 0, weights)
-
-
-def parse_spec(data: Mapping[str, Any]) -> Spec:
-    """Return the strategy as values. Raise SpecError with one sentence about the first field that is wrong."""
-    known = {
-        "waves",
-        "observe_seconds",
-        "poll_seconds",
-        "trial_seconds",
-        "at_once",
-        "promote",
-        "limits",
-        "drain",
-    }
-    if unknown := set(data) - known:
-        raise SpecError(f"The strategy has fields that nobody reads: {', '.join(sorted(unknown))}.")
-    waves = tuple(parse_wave(wave) for wave in data.get("waves", []))
-    if not waves:
-        raise SpecError("The strategy has no waves.")
-    if data.get("promote") not in ("hand", "machine"):
-        raise SpecError(f"promote must be hand or machine, and is {data.get('promote')!r}.")
-    limits = data.get("limits", {})
-    spec = Spec(
-        waves=waves,
-        observe_seconds=whole(data, "observe_seconds", 1, 86_400),
-        poll_seconds=whole(data, "poll_seconds", 1, 300),
-        trial_seconds=whole(data, "trial_seconds", TRIAL_LEAST, 86_400),
-        at_once=whole(data, "at_once", 1, 1_000),
-        promote=data["promote"],
-        limits=Limits(
-            login_success_min=share(limits, "login_success_min", 0.0, 1.0),
-            min_logins=whole(limits, "min_logins", 1, 1_000_000),
-            restarts_max=whole(limits, "restarts_max", 0, 1_000),
-        ),
-        drain_hours=share(data.get("drain", {}), "deadline_hours", 0.0, 10_000.0),
-    )
-    if spec.trial_seconds < 4 * spec.poll_seconds:
-        raise SpecError(
-            f"trial_seconds is {spec.trial_seconds} and must be at least 4 × poll_seconds ({spec.poll_seconds}):"
-            " else the gateway goes back while it is being watched."
-        )
-    return spec
 
 
 def in_order(targets: Sequence[Target]) -> list[Target]:

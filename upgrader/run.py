@@ -23,10 +23,10 @@ from releases.models import Release
 from upgrader import advice, alive, approval, drifted, flow, journal
 from upgrader.journal import Claim, LostRace, Settled
 from upgrader.models import Rollout, StepRun
-from upgrader.plan import parse_spec
 from upgrader.states import R, S
 from upgrader.steps.job import Config, Done, Job, NotYet
 from upgrader.steps.table import STEPS
+from upgrader.strategy import parse_spec
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]

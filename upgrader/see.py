@@ -10,8 +10,8 @@ from typing import Any
 from upgrader.decide import RolloutSeen, UpgradeSeen, WaveSeen
 from upgrader.gates import Evidence, Judgement, Side, judge
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
-from upgrader.plan import Spec, parse_spec
 from upgrader.states import R, S, U, W
+from upgrader.strategy import Spec, parse_spec
 
 MISSES_UNTIL_SILENT = 3
 
@@ -29,7 +29,7 @@ class Looked:
 
 
 def look(rollout_id: int, *, now: datetime) -> Looked:
-    """Read everything about one rollout in a fixed number of queries. Raise plan.SpecError for a bad strategy."""
+    """Read everything about one rollout in a fixed number of queries. Raise strategy.SpecError for a bad strategy."""
     rollout = Rollout.objects.select_related("release", "pool", "request").get(pk=rollout_id)
     spec = parse_spec(rollout.plan["spec"])
     waves = {wave.pk: wave for wave in rollout.waves.all()}

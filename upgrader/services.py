@@ -22,6 +22,7 @@ from upgrader.journal import Change, LostRace
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Wave
 from upgrader.see import look
 from upgrader.states import ACTION_STATES, R, U, W
+from upgrader.strategy import SpecError
 
 KIND = "rollout.start"
 STATE_WORDS = {
@@ -114,7 +115,7 @@ def plan_for(
             downgrade=downgraded(release, gateways),
             config=going.config(release, gateways, config) if config else None,
         )
-    except plan.SpecError as unreadable:
+    except SpecError as unreadable:
         raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}")
 
 

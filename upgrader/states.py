@@ -41,6 +41,7 @@ class U(StrEnum):
 
     PLANNED = "planned"
     UPGRADING = "upgrading"  # preflight … shift
+    READY = "ready"  # blue-green: the new release runs verified in the idle slot and waits for the common shift
     OBSERVING = "observing"  # carries its share of new clients under a trial
     COMMITTING = "committing"
     DRAINING = "draining"
@@ -48,6 +49,7 @@ class U(StrEnum):
     FAILED = "failed"  # stopped before anything was shifted, or by an answer that was no
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
+    SKIPPED = "skipped"  # left out, by a person with a reason or because it left the pool; nothing of ours is on it
 
 
 class S(StrEnum):
@@ -94,15 +96,17 @@ WAVE_MOVES: dict[W, frozenset[W]] = {
 }
 
 UPGRADE_MOVES: dict[U, frozenset[U]] = {
-    U.PLANNED: frozenset({U.UPGRADING, U.ROLLED_BACK}),
-    U.UPGRADING: frozenset({U.OBSERVING, U.FAILED, U.ROLLING_BACK}),
+    U.PLANNED: frozenset({U.UPGRADING, U.ROLLED_BACK, U.SKIPPED}),
+    U.UPGRADING: frozenset({U.READY, U.OBSERVING, U.FAILED, U.ROLLING_BACK}),
+    U.READY: frozenset({U.UPGRADING, U.FAILED, U.ROLLING_BACK}),
     U.OBSERVING: frozenset({U.UPGRADING, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),
     U.COMMITTING: frozenset({U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK}),  # DONE: nothing drains after a reload
     U.DRAINING: frozenset({U.DONE, U.FAILED, U.ROLLING_BACK}),
     U.DONE: frozenset({U.ROLLING_BACK}),
     U.FAILED: frozenset({U.UPGRADING, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
-    U.ROLLING_BACK: frozenset({U.ROLLED_BACK, U.FAILED}),
+    U.ROLLING_BACK: frozenset({U.ROLLED_BACK, U.SKIPPED, U.FAILED}),  # SKIPPED: it was taken back to be left out
     U.ROLLED_BACK: frozenset(),
+    U.SKIPPED: frozenset({U.PLANNED}),  # a person takes it in again
 }
 
 STEP_MOVES: dict[S, frozenset[S]] = {
@@ -114,7 +118,7 @@ STEP_MOVES: dict[S, frozenset[S]] = {
 }
 
 ROLLOUT_OVER = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
-UPGRADE_IDLE = frozenset({U.PLANNED, U.DRAINING, U.DONE, U.ROLLED_BACK})
+UPGRADE_IDLE = frozenset({U.PLANNED, U.DRAINING, U.DONE, U.ROLLED_BACK, U.SKIPPED})
 """States in which another rollout may take the gateway: a third slot does not wait for a drain."""
 
 ACTION_STATES: dict[str, frozenset[R]] = {
@@ -124,6 +128,9 @@ ACTION_STATES: dict[str, frozenset[R]] = {
     "promote": frozenset({R.WAITING_PROMOTION}),
     "hold": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING}),
     "resume": frozenset({R.HELD}),
+    "retry": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.FAILED}),
+    "skip": frozenset({R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD}),
+    "abort": frozenset({R.PLANNED, R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.FAILED}),
     "roll_back": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.DONE, R.FAILED, R.ROLLED_BACK}),
 }
 """What a person may ask for, and in which states of the rollout. Buttons and services both read it."""
@@ -135,6 +142,9 @@ ACTION_PERMISSION: dict[str, str] = {
     "promote": "fleet.promote_rollout",
     "hold": "fleet.hold_rollout",
     "resume": "fleet.hold_rollout",
+    "retry": "fleet.hold_rollout",
+    "skip": "fleet.hold_rollout",
+    "abort": "fleet.rollback_rollout",
     "roll_back": "fleet.rollback_rollout",
 }
 """Permissions are granted on the rollout's pool."""

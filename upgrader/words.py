@@ -32,6 +32,7 @@ WAVE: dict[W, Word] = {
 UPGRADE: dict[U, Word] = {
     U.PLANNED: Word("Planned", "planned", "circle-dashed"),
     U.UPGRADING: Word("Upgrading", "running", "play"),
+    U.READY: Word("Ready", "waiting", "hourglass"),
     U.OBSERVING: Word("Observing", "running", "eye"),
     U.COMMITTING: Word("Committing", "running", "play"),
     U.DRAINING: Word("Draining", "running", "droplets"),
@@ -39,6 +40,7 @@ UPGRADE: dict[U, Word] = {
     U.FAILED: Word("Failed", "failed", "circle-x"),
     U.ROLLING_BACK: Word("Rolling back", "rolled", "undo-2"),
     U.ROLLED_BACK: Word("Rolled back", "rolled", "undo-2"),
+    U.SKIPPED: Word("Skipped", "planned", "ban"),
 }
 
 STEP: dict[S, Word] = {

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.ports import Gateway, Progress, ReleaseFiles, Statement
-from upgrader.plan import Spec
+from upgrader.strategy import Spec
 
 
 @dataclass(frozen=True)

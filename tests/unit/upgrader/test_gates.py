@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upgrader.gates import Evidence, Side, judge, tail
-from upgrader.plan import Limits
 from upgrader.states import Outcome
+from upgrader.strategy import Limits
 
 LIMITS = Limits(login_success_min=0.98, min_logins=20, restarts_max=0)
 

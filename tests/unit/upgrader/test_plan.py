@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upgrader import plan
-from upgrader.plan import SpecError, Target
+from upgrader.plan import Target
+from upgrader.strategy import SpecError, WaveSpec, parse_spec
 
 SPEC: dict[str, Any] = {
     "waves": [
@@ -32,17 +33,17 @@ def targets(count: int, domains: int = 1) -> list[Target]:
     return [Target(n, f"gw-{n:02}", "1.1.6-3", 100 - n, f"d{n % domains}") for n in range(count)]
 
 
-def names(waves: list[tuple[plan.WaveSpec, list[Target]]]) -> list[list[str]]:
+def names(waves: list[tuple[WaveSpec, list[Target]]]) -> list[list[str]]:
     return [[target.name for target in taken] for _, taken in waves]
 
 
 def test_waves_are_count_percent_rest() -> None:
-    sizes = [len(taken) for _, taken in plan.cut_waves(plan.parse_spec(SPEC), targets(16))]
+    sizes = [len(taken) for _, taken in plan.cut_waves(parse_spec(SPEC), targets(16))]
     assert sizes == [1, 8, 7]
 
 
 def test_fewest_users_go_first() -> None:
-    waves = names(plan.cut_waves(plan.parse_spec(SPEC), targets(4)))
+    waves = names(plan.cut_waves(parse_spec(SPEC), targets(4)))
     assert waves == [["gw-03"], ["gw-02", "gw-01"], ["gw-00"]]
 
 
@@ -52,32 +53,32 @@ def test_domains_take_turns() -> None:
 
 
 def test_a_wave_that_would_be_empty_is_left_out() -> None:
-    assert len(plan.cut_waves(plan.parse_spec(SPEC), targets(1))) == 1
+    assert len(plan.cut_waves(parse_spec(SPEC), targets(1))) == 1
 
 
 @given(st.integers(1, 60), st.integers(1, 5))
 def test_every_gateway_is_in_exactly_one_wave(count: int, domains: int) -> None:
-    dealt = [name for wave in names(plan.cut_waves(plan.parse_spec(SPEC), targets(count, domains))) for name in wave]
+    dealt = [name for wave in names(plan.cut_waves(parse_spec(SPEC), targets(count, domains))) for name in wave]
     assert sorted(dealt) == sorted(target.name for target in targets(count))
 
 
 def test_gateways_beyond_the_last_wave_join_it() -> None:
-    spec = plan.parse_spec(SPEC | {"waves": [{"count": 1}, {"count": 2}]})
+    spec = parse_spec(SPEC | {"waves": [{"count": 1}, {"count": 2}]})
     assert [len(wave) for wave in names(plan.cut_waves(spec, targets(7)))] == [1, 6]
 
 
 BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"waves": []}, "no waves"),
-    ({"promote": "maybe"}, "hand or machine"),
+    ({"promote": "maybe"}, "hand, machine"),
     ({"at_once": 0}, "at_once"),
     ({"observe_seconds": "600"}, "observe_seconds"),
-    ({"limits": {}}, "login_success_min"),
+    ({"limits": {"login_success_min": "high"}}, "login_success_min"),
     ({"limits": {"login_success_min": 2, "min_logins": 1, "restarts_max": 0}}, "login_success_min"),
     ({"trial_seconds": 10}, "trial_seconds"),
     ({"trial_seconds": 100, "poll_seconds": 50}, "4 × poll_seconds"),
     ({"waves": [{"count": 1, "percent": 5}]}, "one of count"),
-    ({"waves": [{"count": 1, "weights": [100, 25]}]}, "Weights"),
-    ({"waves": [{"count": 1, "weights": [25]}]}, "Weights"),
+    ({"waves": [{"count": 1, "weights": [100, 25]}]}, "weights"),
+    ({"waves": [{"count": 1, "weights": [25]}]}, "weights"),
     ({"surprise": 1}, "surprise"),
 ]
 
@@ -85,7 +86,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("change", "word"), BROKEN, ids=[word for _, word in BROKEN])
 def test_a_strategy_that_cannot_be_read_says_which_field(change: dict[str, Any], word: str) -> None:
     with pytest.raises(SpecError, match=word):
-        plan.parse_spec(copy.deepcopy(SPEC) | change)
+        parse_spec(copy.deepcopy(SPEC) | change)
 
 
 def built(**change: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from fleet import sealed, services
 from fleet.models import Channel, Gateway, Pool
 from releases import configs
 from upgrader.models import Strategy
-from upgrader.plan import SpecError, parse_spec
+from upgrader.strategy import SpecError, parse_spec
 
 ACTOR = Actor.machine("seed_demo")
 

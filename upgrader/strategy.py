@@ -1,0 +1,266 @@
+"""A strategy: how a release spreads, as values. What can't be read stops the rollout; nothing is guessed. Pure.
+
+The same data comes as YAML from people (strategy_text.py) and lies as JSON in each plan, so fields are only ever added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from upgrader.flow import TRIAL_LEAST
+
+Kind = Literal["canary", "rolling", "blue_green"]
+Take = Literal["count", "percent", "labels", "names", "rest"]
+Who = Literal["hand", "machine"]
+KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
+
+
+class SpecError(ValueError):
+    """A strategy that can't be read. `where` is the path to the field, as ("waves", 0, "count"), for its line in a text."""
+
+    def __init__(self, say: str, *where: str | int) -> None:
+        super().__init__(say)
+        self.where = where
+
+
+@dataclass(frozen=True)
+class Limits:
+    login_success_min: float  # share of probe logins; equal is allowed
+    min_logins: int  # fewer are no evidence
+    restarts_max: int  # of the new release's processes; equal is allowed
+
+
+@dataclass(frozen=True)
+class WaveSpec:
+    """Which gateways a wave takes, and how much of their new clients. For `rolling` it is the batch that repeats."""
+
+    title: str
+    take: Take
+    amount: int  # of count and percent
+    weights: tuple[int, ...]  # shares of new clients in percent, one observation each, the last is 100
+    labels: Mapping[str, str] = field(default_factory=dict)  # all of them must match
+    names: tuple[str, ...] = ()
+    observe_seconds: int | None = None  # None: the strategy's
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How an old slot ends: at `sessions_max` users or fewer, or at the deadline by what `at_deadline` says."""
+
+    deadline_hours: float
+    sessions_max: int = 0  # a gateway; so many may be cut at the end of a drain, and the approval says it
+    at_deadline: Literal["ask", "extend", "cut"] = "ask"
+    extend_hours: float = 0.0  # with "extend": once, then people are asked
+    cut_at_most: int = 0  # a gateway, with "cut"; more than that and people are asked
+    message: str = ""  # shown to those who sign in while it drains, where their client supports it
+
+
+@dataclass(frozen=True)
+class MaxOut:
+    """Most that one rollout may have out at the same time; None: only the budgets limit it. Equal is allowed."""
+
+    gateways: int | None = None
+    percent: int | None = None  # of the plan's gateways, rounded up
+    sessions: int | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    waves: tuple[WaveSpec, ...]
+    observe_seconds: int  # 0: not observed at all; only the login probe before the shift speaks for the release
+    poll_seconds: int
+    trial_seconds: int  # the dead man: after so long without us the gateway goes back by itself
+    at_once: int  # gateways at work at the same time in a wave
+    promote: Who  # who lets the next wave start
+    limits: Limits
+    drain: Drain
+    kind: Kind = "canary"
+    shares: Who = "machine"  # who lets the next share of a wave start; "hand" is an A/B comparison
+    on_fail: Literal["wave", "rollout"] = "wave"  # what a FAIL takes back
+    failures_max: int = 0  # gateways that failed or don't answer, over the whole rollout; one more holds it
+    max_out: MaxOut = MaxOut()
+    emergency: bool = False  # may be approved through a freeze, and is shouted about
+
+
+def whole(data: Mapping[str, Any], name: str, low: int, high: int, *where: str | int) -> int:
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise SpecError(f"{name} must be a whole number from {low} to {high}, and is {value!r}.", *where, name)
+    return value
+
+
+def share(data: Mapping[str, Any], name: str, low: float, high: float, *where: str | int) -> float:
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise SpecError(f"{name} must be a number from {low} to {high}, and is {value!r}.", *where, name)
+    return float(value)
+
+
+def one_of(data: Mapping[str, Any], name: str, words: Sequence[str], *where: str | int) -> str:
+    value = data.get(name)
+    if value not in words:
+        raise SpecError(f"{name} must be one of {', '.join(words)}, and is {value!r}.", *where, name)
+    return str(value)
+
+
+def known(data: Mapping[str, Any], names: frozenset[str], what: str, *where: str | int) -> None:
+    if unknown := sorted(set(data) - names):
+        raise SpecError(f"{what} has fields that nobody reads: {', '.join(unknown)}.", *where, unknown[0])
+
+
+TAKES: tuple[Take, ...] = ("count", "percent", "labels", "names", "rest")
+WAVE_FIELDS = frozenset({*TAKES, "title", "weights", "observe_seconds"})
+
+
+def parse_wave(data: Any, *where: str | int) -> WaveSpec:
+    """Return one wave's rule. Exactly one of TAKES; weights rise and end at 100."""
+    if not isinstance(data, Mapping):
+        raise SpecError(f"A wave is a list of fields, and is {data!r}.", *where)
+    takes = [name for name in TAKES if name in data]
+    if len(takes) != 1:
+        raise SpecError(f"A wave takes one of {', '.join(TAKES)}, and has {sorted(data)}.", *where)
+    known(data, WAVE_FIELDS, "A wave", *where)
+    weights = data.get("weights", [100])
+    whole_numbers = isinstance(weights, list) and all(type(w) is int and 1 <= w <= 100 for w in weights)
+    if not weights or not whole_numbers or list(weights) != sorted(set(weights)) or weights[-1] != 100:
+        raise SpecError(f"weights must rise and end at 100, and are {weights!r}.", *where, "weights")
+    most = {"count": 10_000, "percent": 100}.get(takes[0], 0)
+    return WaveSpec(
+        title=str(data.get("title", "")),
+        take=takes[0],
+        amount=whole(data, takes[0], 1, most, *where) if most else 0,
+        weights=tuple(weights),
+        labels=_labels(data, *where),
+        names=_names(data, *where),
+        observe_seconds=whole(data, "observe_seconds", 0, 86_400, *where) if "observe_seconds" in data else None,
+    )
+
+
+def _labels(data: Mapping[str, Any], *where: str | int) -> Mapping[str, str]:
+    labels = data.get("labels", {"-": "-"})
+    if not isinstance(labels, Mapping) or not labels:
+        raise SpecError(f"labels must be names with values, and is {labels!r}.", *where, "labels")
+    return {str(name): str(value) for name, value in labels.items()} if "labels" in data else {}
+
+
+def _names(data: Mapping[str, Any], *where: str | int) -> tuple[str, ...]:
+    names = data.get("names", ["-"])
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise SpecError(f"names must be a list of gateways, and is {names!r}.", *where, "names")
+    return tuple(names) if "names" in data else ()
+
+
+DEFAULTS: Mapping[str, Any] = {
+    "kind": "canary",
+    "observe_seconds": 900,
+    "poll_seconds": 5,
+    "trial_seconds": 120,
+    "at_once": 2,
+    "promote": "hand",
+    "shares": "machine",
+    "on_fail": "wave",
+    "failures_max": 0,
+    "emergency": False,
+    "limits": {},
+    "drain": {},
+    "max_out": {},
+}
+LIMITS: Mapping[str, Any] = {"login_success_min": 0.98, "min_logins": 20, "restarts_max": 0}
+DRAIN: Mapping[str, Any] = {
+    "deadline_hours": 24,
+    "sessions_max": 0,
+    "at_deadline": "ask",
+    "extend_hours": 0,
+    "cut_at_most": 0,
+    "message": "",
+}
+FIELDS = frozenset({*DEFAULTS, "waves", "batch"})
+
+
+def parse_spec(data: Mapping[str, Any]) -> Spec:
+    """Return the strategy as values. Raise SpecError with one sentence about the first field that is wrong."""
+    known(data, FIELDS, "The strategy")
+    full = {**DEFAULTS, **data}
+    if not isinstance(full["emergency"], bool):
+        raise SpecError(f"emergency must be true or false, and is {full['emergency']!r}.", "emergency")
+    spec = Spec(
+        waves=_waves(full),
+        kind=one_of(full, "kind", KINDS),  # type: ignore[arg-type]  # one_of has just said so
+        observe_seconds=whole(full, "observe_seconds", 0, 86_400),
+        poll_seconds=whole(full, "poll_seconds", 1, 300),
+        trial_seconds=whole(full, "trial_seconds", TRIAL_LEAST, 86_400),
+        at_once=whole(full, "at_once", 1, 1_000),
+        promote=one_of(full, "promote", ("hand", "machine")),  # type: ignore[arg-type]  # the same
+        shares=one_of(full, "shares", ("hand", "machine")),  # type: ignore[arg-type]  # the same
+        on_fail=one_of(full, "on_fail", ("wave", "rollout")),  # type: ignore[arg-type]  # the same
+        failures_max=whole(full, "failures_max", 0, 10_000),
+        emergency=full["emergency"],
+        limits=_limits(full),
+        drain=_drain(full),
+        max_out=_max_out(full),
+    )
+    check_together(spec)
+    return spec
+
+
+def check_together(spec: Spec) -> None:
+    """Deadlines and limits against each other: a strategy that contradicts itself is refused when it is loaded."""
+    if spec.trial_seconds < 4 * spec.poll_seconds:
+        raise SpecError(
+            f"trial_seconds is {spec.trial_seconds} and must be at least 4 × poll_seconds ({spec.poll_seconds}):"
+            " else the gateway goes back while it is being watched.",
+            "trial_seconds",
+        )
+
+
+def _waves(full: Mapping[str, Any]) -> tuple[WaveSpec, ...]:
+    """The waves; a rolling strategy has one `batch` instead, which repeats."""
+    rolling = full["kind"] == "rolling"
+    if rolling != ("batch" in full) or (rolling and "waves" in full):
+        raise SpecError("A rolling strategy has a batch; every other kind has waves.", "batch" if rolling else "waves")
+    if rolling:
+        batch = parse_wave(full["batch"], "batch")
+        if batch.take not in ("count", "percent"):
+            raise SpecError("A batch is a count or a percent.", "batch")
+        return (batch,)
+    waves = full.get("waves")
+    if not isinstance(waves, list) or not waves:
+        raise SpecError("The strategy has no waves.", "waves")
+    return tuple(parse_wave(wave, "waves", number) for number, wave in enumerate(waves))
+
+
+def _part(full: Mapping[str, Any], name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    part = full[name]
+    if not isinstance(part, Mapping):
+        raise SpecError(f"{name} is a list of fields, and is {part!r}.", name)
+    known(part, frozenset(defaults), name, name)
+    return {**defaults, **part}
+
+
+def _limits(full: Mapping[str, Any]) -> Limits:
+    limits = _part(full, "limits", LIMITS)
+    return Limits(
+        login_success_min=share(limits, "login_success_min", 0.0, 1.0, "limits"),
+        min_logins=whole(limits, "min_logins", 1, 1_000_000, "limits"),
+        restarts_max=whole(limits, "restarts_max", 0, 1_000, "limits"),
+    )
+
+
+def _drain(full: Mapping[str, Any]) -> Drain:
+    drain = _part(full, "drain", DRAIN)
+    return Drain(
+        deadline_hours=share(drain, "deadline_hours", 0.0, 10_000.0, "drain"),
+        sessions_max=whole(drain, "sessions_max", 0, 100_000, "drain"),
+        at_deadline=one_of(drain, "at_deadline", ("ask", "extend", "cut"), "drain"),  # type: ignore[arg-type]  # the same
+        extend_hours=share(drain, "extend_hours", 0.0, 10_000.0, "drain"),
+        cut_at_most=whole(drain, "cut_at_most", 0, 100_000, "drain"),
+        message=str(drain["message"]),
+    )
+
+
+def _max_out(full: Mapping[str, Any]) -> MaxOut:
+    limits = _part(full, "max_out", {"gateways": None, "percent": None, "sessions": None})
+    most = {"gateways": 100_000, "percent": 100, "sessions": 100_000_000}
+    return MaxOut(**{name: whole(limits, name, 1, most[name], "max_out") for name in most if limits[name] is not None})
