@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
 
 
 class SpecError(ValueError):
-    """A strategy that can't be read. `where` is the path to the field, as ("waves", 0, "count"), for its line in a text."""
+    """A strategy that can't be read. `where` is the path to the field, as ("waves", 0, "count"): its line in a text."""
 
     def __init__(self, say: str, *where: str | int) -> None:
         super().__init__(say)
