@@ -117,7 +117,7 @@ def promises(figures: dict[str, Any]) -> list[str]:
 def bench(options: argparse.Namespace) -> int:
     say = stage.clock() if not options.json else silent_clock()
     dashboard = Dashboard(STATE, port=options.port, simulated=False, say=say)
-    more = {"strategies": STRATEGIES}
+    more = {"strategies": STRATEGIES, "budget": {"gateways_percent": 100}}
     with stage.real(dashboard, gateways=options.gateways, users=options.users, more=more) as running:
         assert running.lab
         lab, people = running.lab, People(dashboard.address, running.passwords, say=say)

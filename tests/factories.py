@@ -19,15 +19,16 @@ from releases.models import Release, Signature, TrustedSigner
 from tests.browser.site import PASSWORD
 from tests.unit.releases import desk
 from upgrader import plan
-from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Verdict, Wave
+from upgrader.models import Budget, Rollout, StepRun, Strategy, Upgrade, Verdict, Wave
 from upgrader.states import UPGRADE_IDLE, Outcome, R, S, U, W
 
-SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout")
+SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout", "set_bounds")
 OPERATOR = (*SHARED, "submit_rollout", "propose_config", "enrol_gateway")
-ONCALL = (*SHARED, "approve_rollout", "approve_config", "approve_gateway")
+ONCALL = (*SHARED, "approve_rollout", "approve_config", "approve_gateway", "approve_bounds", "pass_freeze")
 # Rights over what may run are not a pool's.
 ASKS = ("add_release", "pass_release", "yank_release", "propose_trust")
 DECIDES = ("approve_release", "approve_trust")
+BOUNDS = {"operator": ("set_bounds",), "oncall": ("set_bounds", "approve_bounds")}  # of the whole fleet
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 SPEC: dict[str, Any] = {
@@ -53,6 +54,8 @@ def hashed() -> str:
 
 
 def pool(name: str = "eu-west") -> Pool:
+    # A transactional test begins without the rows that migrations make.
+    Budget.objects.get_or_create(pool=None, defaults={"gateways_percent": 25, "made_at": NOON})
     return Pool.objects.get_or_create(name=name)[0]
 
 
@@ -74,7 +77,8 @@ def cast() -> dict[str, User]:
     keys = Permission.objects.filter(codename__in=("add_approverkey", "change_approverkey"))
     for user, names in ((operator, ASKS), (oncall, DECIDES)):
         over = Permission.objects.filter(content_type__app_label="releases", codename__in=names)
-        user.user_permissions.add(*over, *keys)
+        bounds = Permission.objects.filter(content_type__app_label="fleet", codename__in=BOUNDS[user.username])
+        user.user_permissions.add(*over, *bounds, *keys)
     return {"operator": operator, "oncall": oncall, "auditor": auditor, "stranger": person("stranger")}
 
 

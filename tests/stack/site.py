@@ -57,6 +57,7 @@ def seed(state: Path, env: dict[str, str]) -> None:
         gateway["simulate"] |= {"mean_seconds": 2.0, "pace": STAGED_IN}
         # The probe of the fresh slot passes and nothing after it: two looks are enough, and a slow machine has no more.
         gateway["simulate"]["faults"] = {"slow_seconds": ASKED_IN, "bad_logins_after": {BAD: 1}}
+    inventory["budget"] = {"gateways_percent": 100}
     inventory["strategies"] = {"stack": {"title": STRATEGY, "spec": SPEC}}
     path = state / "inventory.json"
     path.write_text(json.dumps(inventory))

@@ -23,7 +23,7 @@ from lab.networks import batch
 from releases import services as releases
 from releases import signers
 from releases.models import ChannelPolicy, Release
-from tests.db.upgrader.world import NEW, OLD, Fleet
+from tests.db.upgrader.world import NEW, OLD, Fleet, free_budget
 from tests.gateway.ocgate import guests
 from upgrader import engine, run, selectors
 from upgrader.models import Rollout, StepRun, Strategy, Upgrade
@@ -52,6 +52,7 @@ class RealFleet(Fleet):
         self.machine = lab.gateways[0]
         self.pool = Pool.objects.create(name="edge", channel="candidate")
         ChannelPolicy.objects.get_or_create(channel="candidate")
+        free_budget()
         sealed.seal(SSH_KEY, lab.controller_key.read_bytes())
         self.row = self.enrol()
         key = (lab.builder.signer.folder / "release-key.asc").read_text()

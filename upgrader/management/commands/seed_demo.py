@@ -22,22 +22,29 @@ from approvals.models import Actor, User
 from fleet import sealed, services
 from fleet.models import Channel, Gateway, Pool
 from releases import configs
-from upgrader.models import Strategy
+from upgrader.models import Budget, Strategy
 from upgrader.strategy import SpecError, parse_spec
 
 ACTOR = Actor.machine("seed_demo")
 
 # Who may do what: rights on the pool, and rights that know no pool.
-SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout")
+SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout", "set_bounds")
 KEYS = ("approvals.add_approverkey", "approvals.change_approverkey")  # nobody confirms his own
 ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "operator": (
         (*SHARED, "submit_rollout", "propose_config", "enrol_gateway"),
-        ("releases.add_release", "releases.pass_release", "releases.yank_release", "releases.propose_trust") + KEYS,
+        (
+            "releases.add_release",
+            "releases.pass_release",
+            "releases.yank_release",
+            "releases.propose_trust",
+            "fleet.set_bounds",
+        )
+        + KEYS,
     ),
     "oncall": (
-        (*SHARED, "approve_rollout", "approve_config", "approve_gateway"),
-        ("releases.approve_release", "releases.approve_trust") + KEYS,
+        (*SHARED, "approve_rollout", "approve_config", "approve_gateway", "approve_bounds", "pass_freeze"),
+        ("releases.approve_release", "releases.approve_trust", "fleet.set_bounds", "fleet.approve_bounds") + KEYS,
     ),
     "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
 }
@@ -58,6 +65,9 @@ PACES: Mapping[str, tuple[str, dict[str, int]]] = {
         {"observe_seconds": 600, "poll_seconds": 5, "trial_seconds": 900, "min_logins": 20},
     ),
 }
+
+# Of three or four gateways: one may be lost, and the next is upgraded all the same.
+BUDGET: Mapping[str, int] = {"gateways_percent": 50}
 
 
 def spec(pace: Mapping[str, int]) -> dict[str, Any]:
@@ -85,6 +95,7 @@ class Command(BaseCommand):
             pools = {name: a_pool(name) for name in sorted({gateway["pool"] for gateway in inventory["gateways"]})}
             people(json.load(sys.stdin), pools)
             strategies(inventory.get("strategies", {}))
+            budget(inventory.get("budget", BUDGET))
             answered = [enrol(gateway, pools) for gateway in inventory["gateways"]]
         except (Refused, SpecError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -136,6 +147,13 @@ def strategies(more: Mapping[str, Mapping[str, Any]]) -> None:
     for name, strategy in {**usual, **more}.items():
         parse_spec(strategy["spec"])
         Strategy.objects.get_or_create(name=name, version=1, defaults=dict(strategy))
+
+
+def budget(wanted: Mapping[str, int]) -> None:
+    """Widen the budget that a fleet begins with, which is meant for more gateways than a demonstration has."""
+    begun_with = {"gateways_percent": 25, "sessions": None, "rollback_gateways": None}
+    Budget.objects.get_or_create(pool=None, defaults={"gateways_percent": 25, "made_at": timezone.now()})
+    Budget.objects.filter(pool=None, **begun_with).update(**wanted)
 
 
 def enrol(row: Mapping[str, Any], pools: Mapping[str, Pool]) -> bool:
