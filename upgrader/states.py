@@ -74,9 +74,9 @@ class Outcome(StrEnum):
 ROLLOUT_MOVES: dict[R, frozenset[R]] = {
     R.PLANNED: frozenset({R.WAITING_APPROVAL, R.REJECTED}),
     R.WAITING_APPROVAL: frozenset({R.UPGRADING, R.REJECTED, R.PLANNED}),
-    R.UPGRADING: frozenset({R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK}),
+    R.UPGRADING: frozenset({R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK, R.REJECTED}),
     R.WAITING_PROMOTION: frozenset({R.UPGRADING, R.HELD, R.ROLLING_BACK}),
-    R.HELD: frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING, R.ROLLING_BACK}),
+    R.HELD: frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING, R.ROLLING_BACK, R.REJECTED}),
     R.DRAINING: frozenset({R.DONE, R.HELD, R.ROLLING_BACK}),
     R.DONE: frozenset({R.ROLLING_BACK}),
     R.ROLLING_BACK: frozenset({R.ROLLED_BACK, R.FAILED}),
@@ -92,7 +92,7 @@ WAVE_MOVES: dict[W, frozenset[W]] = {
     W.COMMITTING: frozenset({W.PASSED, W.ROLLING_BACK}),
     W.PASSED: frozenset({W.ROLLING_BACK}),
     W.ROLLING_BACK: frozenset({W.ROLLED_BACK}),
-    W.ROLLED_BACK: frozenset(),
+    W.ROLLED_BACK: frozenset({W.ROLLING_BACK}),  # what an abort left, because its old slot was gone
 }
 
 UPGRADE_MOVES: dict[U, frozenset[U]] = {
@@ -130,8 +130,15 @@ ACTION_STATES: dict[str, frozenset[R]] = {
     "resume": frozenset({R.HELD}),
     "retry": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.FAILED}),
     "skip": frozenset({R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD}),
+    "take_in": frozenset({R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD}),
     "abort": frozenset({R.PLANNED, R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.FAILED}),
     "roll_back": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.DONE, R.FAILED, R.ROLLED_BACK}),
+    "agree_back": frozenset({R.HELD, R.DONE, R.FAILED, R.ROLLED_BACK}),
+    "refuse_back": frozenset({R.HELD, R.DONE, R.FAILED, R.ROLLED_BACK}),
+    "extend": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING}),
+    "ask_cut": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING}),
+    "agree_cut": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING}),
+    "refuse_cut": frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING}),
 }
 """What a person may ask for, and in which states of the rollout. Buttons and services both read it."""
 
@@ -144,7 +151,14 @@ ACTION_PERMISSION: dict[str, str] = {
     "resume": "fleet.hold_rollout",
     "retry": "fleet.hold_rollout",
     "skip": "fleet.hold_rollout",
+    "take_in": "fleet.hold_rollout",
     "abort": "fleet.rollback_rollout",
     "roll_back": "fleet.rollback_rollout",
+    "agree_back": "fleet.approve_rollout",
+    "refuse_back": "fleet.approve_rollout",
+    "extend": "fleet.hold_rollout",
+    "ask_cut": "fleet.hold_rollout",
+    "agree_cut": "fleet.approve_rollout",
+    "refuse_cut": "fleet.approve_rollout",
 }
 """Permissions are granted on the rollout's pool."""
