@@ -14,9 +14,14 @@ from typing import Any, Literal, Protocol
 
 from fleet.bundles import Download
 from fleet.inventory import Inventory
-
-Weights = Mapping[int, int]
-"""Slot number → share of new clients in percent; the shares sum to 100."""
+from fleet.steered import Drain as Drain
+from fleet.steered import Left as Left
+from fleet.steered import Replaced as Replaced
+from fleet.steered import Replacement as Replacement
+from fleet.steered import Restored as Restored
+from fleet.steered import Retired as Retired
+from fleet.steered import Shifted as Shifted
+from fleet.steered import Weights as Weights
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) while something takes long."""
@@ -97,6 +102,8 @@ class Facts:
     disk_free: int  # bytes
     conf_changed: bool
     agreed_conf: str = ""  # SHA-256; "" from an ocgate that does not say
+    steers: bool = True  # nft works there; else releases are replaced in place
+    steers_why: str = ""  # why not
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -144,23 +151,6 @@ class Probed:
 
 
 @dataclass(frozen=True)
-class Shifted:
-    weights: Weights
-    until: float
-    applied_at: float
-    already: bool
-
-
-@dataclass(frozen=True)
-class Drain:
-    slot: int
-    sessions: int
-    oldest_seconds: int
-    idle: int
-    cookies: int
-
-
-@dataclass(frozen=True)
 class Session:
     """One connected user. `id` is ocserv's `Full session`: stable across reconnects with the cookie."""
 
@@ -170,24 +160,6 @@ class Session:
     remote: str
     since: float
     vpn_ip: str = ""
-
-
-@dataclass(frozen=True)
-class Retired:
-    slot: int
-    cut: tuple[tuple[str, str], ...]  # (session id, user)
-    already: bool
-
-
-@dataclass(frozen=True)
-class Restored:
-    slot: int
-    release: str
-    weights: Weights
-    started: bool
-    forgotten: int
-    applied_at: float
-    already: bool
 
 
 @dataclass(frozen=True)
@@ -270,6 +242,11 @@ class Gateway(Protocol):
     a configuration that was brought (`configure`), and of an edited ocserv.conf on the host that may stand. `agree`
     writes what was brought to the host, `adopt_conf` takes what is there, `reload` loads it into a slot that runs,
     which goes back by itself after `seconds` (0: never) unless the same is asked again, or `commit`.
+
+    `shift` with `after_ms` is applied so many milliseconds after it came, and answered then; any shift, commit, restore
+    or replace that comes meanwhile cancels it (GiveUp `superseded`). `replace` is for gateways that do not steer
+    (`Facts.steers`): a trial too, which the gateway itself ends. `message`: what sign-ins on a slot are shown; "" takes
+    it back.
     """
 
     def facts(self) -> Facts: ...
@@ -277,9 +254,11 @@ class Gateway(Protocol):
     def check(self, release: str, slot: int, *, conf: str = "", over: str = "") -> Checked: ...
     def start(self, release: str, slot: int, *, conf: str = "", over: str = "", fence: int) -> Started: ...
     def probe(self, slot: int, *, user: str, password: str) -> Probed: ...
-    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted: ...
+    def shift(self, weights: Weights, *, seconds: int, fence: int, after_ms: int = 0) -> Shifted: ...
+    def replace(self, wish: Replacement, *, fence: int) -> Replaced: ...
     def commit(self, slot: int, *, fence: int) -> bool: ...
-    def drain(self, slot: int) -> Drain: ...
+    def drain(self, slot: int, *, names: bool = False) -> Drain: ...
+    def message(self, slot: int, text: str, *, fence: int) -> bool: ...
     def sessions(self) -> Sequence[Session]: ...
     def signed_out(self) -> frozenset[str]: ...
     def retire(self, slot: int, *, cut_at_most: int, fence: int) -> Retired: ...

@@ -20,7 +20,9 @@ from fleet.ports import (
     Drain,
     Facts,
     Finding,
+    Left,
     Probed,
+    Replaced,
     Restored,
     Retired,
     Session,
@@ -79,6 +81,8 @@ def facts(raw: Json) -> Facts:
         disk_free=int(_number(need(need(raw, "disk"), "free"), "disk.free")),
         conf_changed=bool((raw.get("conf") or {}).get("changed", False)),
         agreed_conf=str((raw.get("conf") or {}).get("agreed_sha256", "")),
+        steers=bool(raw.get("steers", True)),
+        steers_why=str(raw.get("steers_why", "")),
         raw=raw,
     )
 
@@ -114,7 +118,8 @@ def shifted(raw: Json) -> Shifted:
 
 
 def drain(raw: Json) -> Drain:
-    return flat(Drain, raw)
+    left = flat(Drain, {name: value for name, value in raw.items() if name != "users"})
+    return dataclasses.replace(left, users=tuple(flat(Left, row) for row in rows({"users": [], **raw}, "users")))
 
 
 def sessions(raw: Json) -> tuple[Session, ...]:
@@ -127,12 +132,30 @@ def signed_out(raw: Json) -> frozenset[str]:
 
 
 def retired(raw: Json) -> Retired:
-    cut = tuple((str(need(row, "id")), str(need(row, "user"))) for row in rows(raw, "cut"))
-    return Retired(int(_number(need(raw, "slot"), "slot")), cut, bool(need(raw, "already")))
+    return Retired(count(raw, "slot"), _cut(raw), bool(need(raw, "already")))
+
+
+def replaced(raw: Json) -> Replaced:
+    return Replaced(
+        slot=count(raw, "slot"),
+        release=str(need(raw, "release")),
+        version=str(need(raw, "version")),
+        cut=_cut(raw),
+        until=_number(need(raw, "until"), "until"),
+        ready_ms=count(raw, "ready_ms"),
+        already=bool(need(raw, "already")),
+    )
 
 
 def restored(raw: Json) -> Restored:
-    return flat(Restored, {**raw, "weights": weights(need(raw, "weights"))})
+    plain = {name: value for name, value in raw.items() if name != "cut"}
+    done = flat(Restored, {**plain, "weights": weights(need(raw, "weights"))})
+    return dataclasses.replace(done, cut=_cut(raw)) if "cut" in raw else done
+
+
+def _cut(raw: Json) -> tuple[tuple[str, str], ...]:
+    """(session id, user) of each who lost his session."""
+    return tuple((str(need(row, "id")), str(need(row, "user"))) for row in rows(raw, "cut"))
 
 
 def metrics(raw: Json) -> tuple[SlotMetrics, ...]:

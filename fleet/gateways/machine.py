@@ -17,6 +17,8 @@ from typing import Any
 from fleet.errors import GiveUp
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.holdings import Holdings
+from fleet.gateways.steering import Place as Place
+from fleet.gateways.steering import Steering
 from fleet.ports import SHORT_ID, Session, SlotMetrics
 
 SLOTS = (1, 2, 3)
@@ -30,6 +32,7 @@ class Faults:
     lose_answers: int = 0  # so many changes still happen, but their answer is lost
     disk_full: bool = False
     conf_changed: bool = False
+    no_nft: bool = False  # it can't steer; releases are replaced in place
     slow_seconds: float = 0.0  # each answer takes so long
     clock_offset: float = 0.0  # the gateway's clock minus ours, seconds
     start_failed: set[str] = field(default_factory=set)  # releases that do not start
@@ -56,25 +59,11 @@ class Slot:
     brings: bool = False  # its commit makes that one the agreed one
     before: str = ""  # what it ran with before a reload
     until: float = 0.0  # when it goes back to that by itself; 0: never
+    message: str = ""
 
     def end_reload(self) -> None:
         """Run with what was there before the reload."""
         self.conf, self.brings, self.before, self.until = self.before, False, "", 0.0
-
-
-@dataclass
-class Place:
-    slot: int
-    release: str
-
-
-@dataclass
-class Steering:
-    committed: Place | None = None
-    previous: Place | None = None
-    trial: dict[int, int] | None = None
-    until: float = math.inf
-    restored: bool = False  # `previous` was gone back to; asking again finds it done
 
 
 class Machine:
@@ -101,7 +90,7 @@ class Machine:
         """Let everything happen that was due up to `now`, in the order of time."""
         while (at := min(self.crowd.next_due(), self.steering.until, self._next_end())) <= now:
             if self.steering.until <= at:
-                self.end_trial()
+                self.go_back(at)
             for slot in self.slots.values():
                 if self._death(slot) <= at:
                     self.stop(slot, at, failed=True)
@@ -110,13 +99,23 @@ class Machine:
             self.crowd.step(self, at)
 
     def end_trial(self) -> None:
-        self.steering.trial, self.steering.until = None, math.inf
+        self.steering.trial, self.steering.until, self.steering.back = None, math.inf, None
+
+    def go_back(self, at: float) -> list[Session]:
+        """Start again what the trial was put in place of; who was cut."""
+        lost: list[Session] = []
+        if (back := self.steering.back) is not None:
+            lost = [one for number in self.weights() for one in self.stop(self.slots[number], at, failed=False)]
+            self.launch(self.slots[back.slot], back.release, at)
+        self.end_trial()
+        return lost
 
     def settle(self, to: Place) -> None:
         """Send all new clients there for good."""
         if self.steering.committed != to:
             self.steering.previous, self.steering.restored = self.steering.committed, False
         self.steering.committed = to
+        self.slots[to.slot].message = ""
         self.end_trial()
 
     def weights(self) -> dict[int, int]:
@@ -227,12 +226,10 @@ class Machine:
 
     def dump(self) -> dict[str, Any]:
         """Everything that a new process must know, as data for JSON."""
-        steering = asdict(self.steering)
-        steering["until"] = None if math.isinf(self.steering.until) else self.steering.until
         return {
             "fence": self.fence,
             "slots": [asdict(slot) for slot in self.slots.values()],
-            "steering": steering,
+            "steering": self.steering.dump(),
             "releases": self.releases,
             "holdings": self.holdings.dump(),
             "guests": [asdict(session) for session in self.guests.values()],
@@ -246,16 +243,9 @@ class Machine:
 
     def load(self, raw: dict[str, Any]) -> None:
         """Take up where `dump` left off."""
-        steering = raw["steering"]
         self.fence = int(raw["fence"])
         self.slots = {slot["number"]: Slot(**slot) for slot in raw["slots"]}
-        self.steering = Steering(
-            committed=Place(**steering["committed"]) if steering["committed"] else None,
-            previous=Place(**steering["previous"]) if steering["previous"] else None,
-            trial={int(slot): weight for slot, weight in steering["trial"].items()} if steering["trial"] else None,
-            until=math.inf if steering["until"] is None else float(steering["until"]),
-            restored=bool(steering["restored"]),
-        )
+        self.steering = Steering.load(raw["steering"])
         self.releases = {name: (digest, version) for name, (digest, version) in raw["releases"].items()}
         self.holdings = Holdings.load(raw.get("holdings", {}))
         self.guests = {session["id"]: Session(**session) for session in raw["guests"]}

@@ -1,7 +1,8 @@
 """One SSH connection to one gateway, and `ocgate serve` on channels of their own. docs/ocgate-protocol.md.
 
-`steer` carries shift, commit and restore only, so that a rollback waits for nothing; `ask` the other short verbs;
-`stage` a bundle's bytes; `watch` a stream: these two end with what they were opened for. After a time-out a channel is
+`steer` carries shift, commit, replace and restore only, so that a rollback waits for nothing; `ask` the other short
+verbs; `stage` a bundle's bytes; `watch` a stream; `later` a shift that waits for its moment: these three end with what
+they were opened for. After a time-out a channel is
 closed: its late answer would be taken for the next one's.
 """
 
@@ -23,14 +24,14 @@ from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost, Target, dial
 from fleet.gateways.lines import BROKEN, SILENCE_SECONDS, BadAnswer, Lines, Pulse
 
-PROTOCOL = 2
+PROTOCOL = 3
 COMMAND = "ocgate serve"  # for the reader: the forced command on the gateway decides
 OPEN_SECONDS = 10.0
 REQUEST_MOST = 256 * 1024  # bytes, the gateway's limit
 ANSWER_MOST = 1024 * 1024
 PROGRESS_MOST = 100_000  # messages before an answer
 
-Kind = Literal["steer", "ask", "stage", "watch"]
+Kind = Literal["steer", "ask", "stage", "watch", "later"]
 KEPT: frozenset[Kind] = frozenset({"steer", "ask"})
 OnProgress = Callable[[Mapping[str, Any]], None]
 
@@ -66,6 +67,7 @@ class Session:
             "ask": threading.Lock(),
             "stage": threading.Lock(),
             "watch": threading.Lock(),
+            "later": threading.Lock(),
         }
 
     @property

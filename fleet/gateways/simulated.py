@@ -15,8 +15,8 @@ from fleet.gateways import answers
 from fleet.gateways import simulated_conf as confs
 from fleet.gateways.holdings import sha256_of
 from fleet.gateways.machine import Place, Slot
-from fleet.gateways.simulated_conf import ConfVerbs
 from fleet.gateways.simulated_facts import DISK_NEEDED, conf_changed, disk_free, raw_facts, snapshot
+from fleet.gateways.simulated_front import FrontVerbs, left
 from fleet.ports import (
     Archive,
     Checked,
@@ -37,7 +37,7 @@ from fleet.ports import (
 )
 
 
-class MemoryGateway(ConfVerbs):
+class MemoryGateway(FrontVerbs):
     """One simulated gateway. It lives as long as its process, or where `hold` keeps it, for all who come there."""
 
     def facts(self) -> Facts:
@@ -78,6 +78,7 @@ class MemoryGateway(ConfVerbs):
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
             self._staged(release)
+            self._must_steer()
             place = self.machine.slot(slot)
             if already := place.running and place.release == release and confs.runs_with(self.machine, place, conf):
                 return self._started(place, already=already)
@@ -101,9 +102,12 @@ class MemoryGateway(ConfVerbs):
             place.logins += 1
             return Probed(slot, True, "done", 4.0, 35.0, f"{user} signed in on slot {slot} and out again.")
 
-    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted:
+    def shift(self, weights: Weights, *, seconds: int, fence: int, after_ms: int = 0) -> Shifted:
+        turn = self._wait(after_ms, fence=fence)
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
+            self._take_turn(turn)
+            self._must_steer()
             if sum(weights.values()) != 100:
                 raise GiveUp(f"The weights {dict(weights)} do not sum to 100.", code="bad_request")
             wanted = {self.machine.running(slot).number: weight for slot, weight in weights.items() if weight}
@@ -116,6 +120,7 @@ class MemoryGateway(ConfVerbs):
     def commit(self, slot: int, *, fence: int) -> bool:
         with self._asked(changes=True):
             self.machine.admit(fence)
+            self._take_turn()
             place = Place(slot, self.machine.running(slot).release)
             steering = self.machine.steering
             brings = confs.brought_by(self.machine, self.machine.slot(slot))
@@ -126,11 +131,12 @@ class MemoryGateway(ConfVerbs):
                 self._remember_counter(place.release)
             return False
 
-    def drain(self, slot: int) -> Drain:
+    def drain(self, slot: int, *, names: bool = False) -> Drain:
         with self._asked() as now:
             sessions = self.machine.on_slot(self.machine.slot(slot).number)
             oldest = max((now - session.since for session in sessions), default=0.0)
-            return Drain(slot, len(sessions), int(oldest), idle=0, cookies=len(sessions))
+            users = tuple(left(session) for session in sessions) if names else ()
+            return Drain(slot, len(sessions), int(oldest), idle=0, cookies=len(sessions), users=users)
 
     def sessions(self) -> list[Session]:
         with self._asked():
@@ -155,8 +161,11 @@ class MemoryGateway(ConfVerbs):
     def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
+            self._take_turn()
             steering = self.machine.steering
             target = self._target(to)
+            if self.faults.no_nft:
+                return self._restore_front(target, now, previous=to == "previous")
             place = self.machine.slot(target.slot)
             runs = place.running and place.release == target.release
             conf = self.machine.holdings.previous_conf if to == "previous" and not steering.restored else ""
@@ -252,6 +261,8 @@ class MemoryGateway(ConfVerbs):
             yield Finding("error", "slot_busy", f"Slot {slot.number} of {name} runs {slot.release}.")
         if conf_changed(self.machine) and sha256_of(self.machine.holdings.conf) != over:
             yield Finding("error", "conf_changed", f"ocserv.conf on {name} was edited after it was agreed.")
+        if self.faults.no_nft:
+            yield Finding("note", "no_steering", f"{name} can't steer; a release is replaced in place.")
         if disk_free(self.machine) < DISK_NEEDED:
             yield Finding("error", "not_enough_disk", f"{name} has less than {DISK_NEEDED // 1_000_000} MB free.")
 

@@ -15,6 +15,7 @@ from fleet.ports import Archive
 
 DISK = 40_000_000_000  # bytes
 DISK_NEEDED = 200_000_000  # a bundle, packed and unpacked
+NO_NFT = "nft does not run here"
 
 
 def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
     weights = machine.weights()
     return {
         "ocgate": "simulated",
-        "protocol": 2,
+        "protocol": 3,
         "hostname": machine.name,
         "now": their_now,
         "boot_id": f"{machine.name}-{machine.boots}",
@@ -51,6 +52,8 @@ def raw_facts(machine: Machine, now: float) -> dict[str, Any]:
         "ocgate_sha256": machine.holdings.ocgate_sha256,
         "trust_serial": machine.holdings.pins.serial,
         "keep": {"running": True, "events": []},
+        "steers": not machine.faults.no_nft,
+        "steers_why": NO_NFT if machine.faults.no_nft else "",
         "simulation": machine.dump(),
     }
 

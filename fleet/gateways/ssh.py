@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from fleet.bundles import source
 from fleet.errors import GiveUp
-from fleet.gateways import answers, answers_trust
+from fleet.gateways import answers, answers_trust, later
 from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost
 from fleet.gateways.lines import Lines
@@ -27,6 +27,8 @@ from fleet.ports import (
     Program,
     Progress,
     ReleaseFiles,
+    Replaced,
+    Replacement,
     Restored,
     Retired,
     Shifted,
@@ -86,16 +88,30 @@ class SshGateway:
         args = {"slot": slot, "user": user, "password": password}
         return answers.probed(self._ask(Question("probe", args, seconds=40)))
 
-    def shift(self, weights: Weights, *, seconds: int, fence: int) -> Shifted:
+    def shift(self, weights: Weights, *, seconds: int, fence: int, after_ms: int = 0) -> Shifted:
         args = {"weights": {str(slot): weight for slot, weight in weights.items()}, "seconds": seconds}
+        if after_ms:
+            asked = time.monotonic()
+            session, _ = self._borrow.take()
+            return answers.shifted(later.shift(session, args, fence=fence, due=asked + after_ms / 1000))
         return answers.shifted(self._ask(Question("shift", args, fence=fence, kind="steer", seconds=15)))
 
     def commit(self, slot: int, *, fence: int) -> bool:
         raw = self._ask(Question("commit", {"slot": slot}, fence=fence, kind="steer", seconds=30))
         return answers.already(raw)
 
-    def drain(self, slot: int) -> Drain:
-        return answers.drain(self._ask(Question("drain", {"slot": slot}, seconds=15)))
+    def replace(self, wish: Replacement, *, fence: int) -> Replaced:
+        args = {"release": wish.release, "cut_at_most": wish.cut_at_most, "seconds": wish.seconds}
+        args |= {**given(conf=wish.conf, over=wish.over), **({"slot": wish.slot} if wish.slot else {})}
+        question = Question("replace", args, fence=fence, kind="steer", seconds=150, most=SNAPSHOT_MOST)
+        return answers.replaced(self._ask(question))
+
+    def drain(self, slot: int, *, names: bool = False) -> Drain:
+        args = {"slot": slot, **({"names": True} if names else {})}
+        return answers.drain(self._ask(Question("drain", args, seconds=15, most=SNAPSHOT_MOST)))
+
+    def message(self, slot: int, text: str, *, fence: int) -> bool:
+        return answers.already(self._ask(Question("message", {"slot": slot, "text": text}, fence=fence, seconds=35)))
 
     def sessions(self) -> tuple[UserSession, ...]:
         return answers.sessions(self._ask(Question("sessions", seconds=20, most=SNAPSHOT_MOST)))
@@ -108,7 +124,7 @@ class SshGateway:
         return answers.retired(self._ask(Question("retire", args, fence=fence, seconds=90, most=SNAPSHOT_MOST)))
 
     def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
-        question = Question("restore", {"to": to}, fence=fence, kind="steer", seconds=90)
+        question = Question("restore", {"to": to}, fence=fence, kind="steer", seconds=150, most=SNAPSHOT_MOST)
         return answers.restored(self._ask(question))
 
     def snapshot(self) -> Archive:

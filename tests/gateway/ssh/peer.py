@@ -18,7 +18,7 @@ from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_facts import raw_facts
 from fleet.gateways.simulated_trust import raw_inventory
-from fleet.ports import Program, ReleaseFiles, Statement
+from fleet.ports import Program, ReleaseFiles, Replacement, Statement
 
 Json = dict[str, Any]
 Trick = Callable[["Channel", Json], bool]
@@ -124,6 +124,13 @@ class Channel:
     def _commit(self, request: Json, args: Json) -> Json:
         already = self.peer.gateway.commit(args["slot"], fence=args["fence"])
         return {"slot": args["slot"], "release": "", "already": already}
+
+    def _replace(self, request: Json, args: Json) -> Json:
+        fence = args.pop("fence")
+        return shown(asdict(self.peer.gateway.replace(Replacement(**args), fence=fence)))
+
+    def _message(self, request: Json, args: Json) -> Json:
+        return {"slot": args["slot"], "already": self.peer.gateway.message(**args)}
 
     def _sessions(self, request: Json, args: Json) -> Json:
         return {"at": 0.0, "sessions": [asdict(session) for session in self.peer.gateway.sessions()]}
