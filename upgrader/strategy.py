@@ -6,82 +6,13 @@ The same data comes as YAML from people (strategy_text.py) and lies as JSON in e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from upgrader.flow import TRIAL_LEAST
+from upgrader.strategy_check import check_together
+from upgrader.strategy_spec import KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
 
-Kind = Literal["canary", "rolling", "blue_green"]
-Take = Literal["count", "percent", "labels", "names", "rest"]
-Who = Literal["hand", "machine"]
-KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
-
-
-class SpecError(ValueError):
-    """A strategy that can't be read. `where` is the path to the field, as ("waves", 0, "count"): its line in a text."""
-
-    def __init__(self, say: str, *where: str | int) -> None:
-        super().__init__(say)
-        self.where = where
-
-
-@dataclass(frozen=True)
-class Limits:
-    login_success_min: float  # share of probe logins; equal is allowed
-    min_logins: int  # fewer are no evidence
-    restarts_max: int  # of the new release's processes; equal is allowed
-
-
-@dataclass(frozen=True)
-class WaveSpec:
-    """Which gateways a wave takes, and how much of their new clients. For `rolling` it is the batch that repeats."""
-
-    title: str
-    take: Take
-    amount: int  # of count and percent
-    weights: tuple[int, ...]  # shares of new clients in percent, one observation each, the last is 100
-    labels: Mapping[str, str] = field(default_factory=dict)  # all of them must match
-    names: tuple[str, ...] = ()
-    observe_seconds: int | None = None  # None: the strategy's
-
-
-@dataclass(frozen=True)
-class Drain:
-    """How an old slot ends: at `sessions_max` users or fewer, or at the deadline by what `at_deadline` says."""
-
-    deadline_hours: float
-    sessions_max: int = 0  # a gateway; so many may be cut at the end of a drain, and the approval says it
-    at_deadline: Literal["ask", "extend", "cut"] = "ask"
-    extend_hours: float = 0.0  # with "extend": once, then people are asked
-    cut_at_most: int = 0  # a gateway, with "cut"; more than that and people are asked
-    message: str = ""  # shown to those who sign in while it drains, where their client supports it
-
-
-@dataclass(frozen=True)
-class MaxOut:
-    """Most that one rollout may have out at the same time; None: only the budgets limit it. Equal is allowed."""
-
-    gateways: int | None = None
-    percent: int | None = None  # of the plan's gateways, rounded up
-    sessions: int | None = None
-
-
-@dataclass(frozen=True)
-class Spec:
-    waves: tuple[WaveSpec, ...]
-    observe_seconds: int  # 0: not observed at all; only the login probe before the shift speaks for the release
-    poll_seconds: int
-    trial_seconds: int  # the dead man: after so long without us the gateway goes back by itself
-    at_once: int  # gateways at work at the same time in a wave
-    promote: Who  # who lets the next wave start
-    limits: Limits
-    drain: Drain
-    kind: Kind = "canary"
-    shares: Who = "machine"  # who lets the next share of a wave start; "hand" is an A/B comparison
-    on_fail: Literal["wave", "rollout"] = "wave"  # what a FAIL takes back
-    failures_max: int = 0  # gateways that failed or don't answer, over the whole rollout; one more holds it
-    max_out: MaxOut = MaxOut()
-    emergency: bool = False  # may be approved through a freeze, and is shouted about
+__all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "full_spec", "parse_spec"]
 
 
 def whole(data: Mapping[str, Any], name: str, low: int, high: int, *where: str | int) -> int:
@@ -105,12 +36,20 @@ def one_of(data: Mapping[str, Any], name: str, words: Sequence[str], *where: str
     return str(value)
 
 
+def text(data: Mapping[str, Any], name: str, most: int, *where: str | int) -> str:
+    value = data.get(name, "")
+    if not isinstance(value, str) or len(value) > most:
+        raise SpecError(f"{name} must be a text of at most {most} letters, and is {value!r:.80}.", *where, name)
+    return value
+
+
 def known(data: Mapping[str, Any], names: frozenset[str], what: str, *where: str | int) -> None:
     if unknown := sorted(set(data) - names):
         raise SpecError(f"{what} has fields that nobody reads: {', '.join(unknown)}.", *where, unknown[0])
 
 
 TAKES: tuple[Take, ...] = ("count", "percent", "labels", "names", "rest")
+WAVES_MAX = 100
 WAVE_FIELDS = frozenset({*TAKES, "title", "weights", "observe_seconds"})
 
 
@@ -122,13 +61,15 @@ def parse_wave(data: Any, *where: str | int) -> WaveSpec:
     if len(takes) != 1:
         raise SpecError(f"A wave takes one of {', '.join(TAKES)}, and has {sorted(data)}.", *where)
     known(data, WAVE_FIELDS, "A wave", *where)
+    if data.get("rest", True) is not True:
+        raise SpecError(f"rest must be true, and is {data['rest']!r}.", *where, "rest")
     weights = data.get("weights", [100])
     whole_numbers = isinstance(weights, list) and all(type(w) is int and 1 <= w <= 100 for w in weights)
     if not weights or not whole_numbers or list(weights) != sorted(set(weights)) or weights[-1] != 100:
         raise SpecError(f"weights must rise and end at 100, and are {weights!r}.", *where, "weights")
     most = {"count": 10_000, "percent": 100}.get(takes[0], 0)
     return WaveSpec(
-        title=str(data.get("title", "")),
+        title=text(data, "title", 60, *where),
         take=takes[0],
         amount=whole(data, takes[0], 1, most, *where) if most else 0,
         weights=tuple(weights),
@@ -139,17 +80,24 @@ def parse_wave(data: Any, *where: str | int) -> WaveSpec:
 
 
 def _labels(data: Mapping[str, Any], *where: str | int) -> Mapping[str, str]:
-    labels = data.get("labels", {"-": "-"})
-    if not isinstance(labels, Mapping) or not labels:
-        raise SpecError(f"labels must be names with values, and is {labels!r}.", *where, "labels")
-    return {str(name): str(value) for name, value in labels.items()} if "labels" in data else {}
+    if "labels" not in data:
+        return {}
+    labels = data["labels"]
+    # Not str(value): "no" is False in YAML, and a zone that is called so would never match.
+    if not isinstance(labels, Mapping) or not labels or not all(isinstance(value, str) for value in labels.values()):
+        raise SpecError(f"labels must be names with texts (in quotes), and is {labels!r}.", *where, "labels")
+    return dict(labels)
 
 
 def _names(data: Mapping[str, Any], *where: str | int) -> tuple[str, ...]:
-    names = data.get("names", ["-"])
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+    if "names" not in data:
+        return ()
+    names = data["names"]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise SpecError(f"names must be a list of gateways, and is {names!r}.", *where, "names")
-    return tuple(names) if "names" in data else ()
+    if len(set(names)) != len(names):
+        raise SpecError(f"names lists a gateway twice: {', '.join(names)}.", *where, "names")
+    return tuple(names)
 
 
 DEFAULTS: Mapping[str, Any] = {
@@ -176,6 +124,7 @@ DRAIN: Mapping[str, Any] = {
     "cut_at_most": 0,
     "message": "",
 }
+MAX_OUT: Mapping[str, Any] = {"gateways": None, "percent": None, "sessions": None}
 FIELDS = frozenset({*DEFAULTS, "waves", "batch"})
 
 
@@ -205,14 +154,19 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
     return spec
 
 
-def check_together(spec: Spec) -> None:
-    """Deadlines and limits against each other: a strategy that contradicts itself is refused when it is loaded."""
-    if spec.trial_seconds < 4 * spec.poll_seconds:
-        raise SpecError(
-            f"trial_seconds is {spec.trial_seconds} and must be at least 4 × poll_seconds ({spec.poll_seconds}):"
-            " else the gateway goes back while it is being watched.",
-            "trial_seconds",
-        )
+def full_spec(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the strategy's data with every default written out: what a plan holds, so that it can be read for ever."""
+    parse_spec(data)
+    full = {**DEFAULTS, **data}
+    parts = {"limits": LIMITS, "drain": DRAIN, "max_out": MAX_OUT}
+    full |= {name: {**defaults, **full[name]} for name, defaults in parts.items()}
+    if "batch" in full:
+        return full | {"batch": _full_wave(full["batch"])}
+    return full | {"waves": [_full_wave(wave) for wave in full["waves"]]}
+
+
+def _full_wave(wave: Mapping[str, Any]) -> dict[str, Any]:
+    return {"title": "", "weights": [100], **wave}
 
 
 def _waves(full: Mapping[str, Any]) -> tuple[WaveSpec, ...]:
@@ -228,6 +182,8 @@ def _waves(full: Mapping[str, Any]) -> tuple[WaveSpec, ...]:
     waves = full.get("waves")
     if not isinstance(waves, list) or not waves:
         raise SpecError("The strategy has no waves.", "waves")
+    if len(waves) > WAVES_MAX:
+        raise SpecError(f"The strategy has {len(waves)} waves, and at most {WAVES_MAX} can be looked after.", "waves")
     return tuple(parse_wave(wave, "waves", number) for number, wave in enumerate(waves))
 
 
@@ -256,11 +212,11 @@ def _drain(full: Mapping[str, Any]) -> Drain:
         at_deadline=one_of(drain, "at_deadline", ("ask", "extend", "cut"), "drain"),  # type: ignore[arg-type]  # the same
         extend_hours=share(drain, "extend_hours", 0.0, 10_000.0, "drain"),
         cut_at_most=whole(drain, "cut_at_most", 0, 100_000, "drain"),
-        message=str(drain["message"]),
+        message=text(drain, "message", 200, "drain"),
     )
 
 
 def _max_out(full: Mapping[str, Any]) -> MaxOut:
-    limits = _part(full, "max_out", {"gateways": None, "percent": None, "sessions": None})
+    limits = _part(full, "max_out", MAX_OUT)
     most = {"gateways": 100_000, "percent": 100, "sessions": 100_000_000}
     return MaxOut(**{name: whole(limits, name, 1, most[name], "max_out") for name in most if limits[name] is not None})

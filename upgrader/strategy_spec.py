@@ -1,0 +1,79 @@
+"""A strategy as values: how a release spreads. What reads it is strategy.py. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["canary", "rolling", "blue_green"]
+Take = Literal["count", "percent", "labels", "names", "rest"]
+Who = Literal["hand", "machine"]
+KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
+
+
+class SpecError(ValueError):
+    """A strategy that can't be read. `where` is the path to the field, as ("waves", 0, "count"): its line in a text."""
+
+    def __init__(self, say: str, *where: str | int) -> None:
+        super().__init__(say)
+        self.where = where
+
+
+@dataclass(frozen=True)
+class Limits:
+    login_success_min: float  # share of probe logins; equal is allowed
+    min_logins: int  # fewer are no evidence
+    restarts_max: int  # of the new release's processes; equal is allowed
+
+
+@dataclass(frozen=True)
+class WaveSpec:
+    """Which gateways a wave takes, and how much of their new clients. For `rolling` it is the batch that repeats."""
+
+    title: str
+    take: Take
+    amount: int  # of count and percent
+    weights: tuple[int, ...]  # shares of new clients in percent, one observation each, the last is 100
+    labels: Mapping[str, str] = field(default_factory=dict)  # all of them must match
+    names: tuple[str, ...] = ()
+    observe_seconds: int | None = None  # None: the strategy's
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How an old slot ends: at `sessions_max` users or fewer, or at the deadline by what `at_deadline` says."""
+
+    deadline_hours: float
+    sessions_max: int = 0  # a gateway; so many may be cut at the end of a drain, and the approval says it
+    at_deadline: Literal["ask", "extend", "cut"] = "ask"
+    extend_hours: float = 0.0  # with "extend": once, then people are asked
+    cut_at_most: int = 0  # a gateway, with "cut"; more than that and people are asked
+    message: str = ""  # shown to those who sign in while it drains, where their client supports it
+
+
+@dataclass(frozen=True)
+class MaxOut:
+    """Most that one rollout may have out at the same time; None: only the budgets limit it. Equal is allowed."""
+
+    gateways: int | None = None
+    percent: int | None = None  # of the plan's gateways, rounded up
+    sessions: int | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    waves: tuple[WaveSpec, ...]
+    observe_seconds: int  # 0: not observed at all; only the login probe before the shift speaks for the release
+    poll_seconds: int
+    trial_seconds: int  # the dead man: after so long without us the gateway goes back by itself
+    at_once: int  # gateways at work at the same time in a wave
+    promote: Who  # who lets the next wave start
+    limits: Limits
+    drain: Drain
+    kind: Kind = "canary"
+    shares: Who = "machine"  # who lets the next share of a wave start; "hand" is an A/B comparison
+    on_fail: Literal["wave", "rollout"] = "wave"  # what a FAIL takes back
+    failures_max: int = 0  # gateways that failed or don't answer, over the whole rollout; one more holds it
+    max_out: MaxOut = MaxOut()
+    emergency: bool = False  # may be approved through a freeze, and is shouted about
