@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 SHEBANG = b"#!/usr/bin/python3\n"
@@ -15,15 +16,20 @@ NOT_SHIPPED = frozenset({"build.py"})
 
 def build(target: Path) -> Path:
     """Write the zipapp to `target` (mode 0755) and return it."""
+    sources = [source for source in Path(__file__).parent.glob("*.py") if source.name not in NOT_SHIPPED]
+    return write(target, main=MAIN, package="ocgate", sources=sources)
+
+
+def write(target: Path, *, main: str, package: str, sources: Iterable[Path]) -> Path:
+    """Write a zipapp of one package, with `main` as its __main__.py."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".new")
     with partial.open("wb") as out:
         out.write(SHEBANG)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            _add(archive, "__main__.py", MAIN.encode())
-            for source in sorted(Path(__file__).parent.glob("*.py")):
-                if source.name not in NOT_SHIPPED:
-                    _add(archive, f"ocgate/{source.name}", source.read_bytes())
+            _add(archive, "__main__.py", main.encode())
+            for source in sorted(sources):
+                _add(archive, f"{package}/{source.name}", source.read_bytes())
     partial.chmod(0o755)
     os.replace(partial, target)
     return target
