@@ -69,11 +69,21 @@ STATE_DURING: dict[str, U] = {
 }
 """Where an upgrade goes back to when a step that said no is tried again."""
 
-RUNS_WHILE_HELD = frozenset({"observe", "drain", "restore", "snapshot"})
-"""A hold stops going on; it does not stop watching, and never a rollback."""
+RUNS_WHILE_HELD = frozenset({"observe", "commit", "drain", "restore", "snapshot"})
+"""A hold stops going on; it does not stop watching, and never a rollback. What has passed is committed all the same:
+else its trial would end by itself and send new users back."""
 
 USES_RELEASE = frozenset({"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit"})
 """These bring the release further: none of them begins with one that was withdrawn."""
+
+BEFORE_USERS = frozenset({"probe", "check"})
+"""Steps that a step which moves users may follow: whether the release may still be used is asked in full after them."""
+
+LOGS_IN = frozenset({"probe", "observe", "restore"})
+"""Steps that sign in with the probe account."""
+
+ASKS_COMMITTED = frozenset({"restore"})
+"""Steps that must know whether a commit was asked for."""
 
 NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
 """No answer is asked for again without end; the others give up after PATIENCE tries and hold the rollout."""
@@ -100,14 +110,27 @@ TRIAL_LEAST = 60
 """The least trial_seconds: a lease of observe, its renewal at half time, and some."""
 
 
+def moves(step: str) -> bool:
+    """Whether the end of this step moves its upgrade, whatever the way."""
+    return any(step in way and way[step].state is not None for way in WAYS.values())
+
+
 def retry_after(attempts: int) -> int:
     """Seconds until the next try after `attempts` tries without an answer."""
     return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
 
 
-def after(step: str, state: U, way: str = "") -> Next:
-    """Return what follows `step`. Draining and retiring the *bad* slot after a rollback changes no state."""
+def after(step: str, state: U, way: str = "", *, together: bool = False, unobserved: bool = False) -> Next:
+    """Return what follows `step`. Draining and retiring the *bad* slot after a rollback changes no state.
+
+    `together`: the upgrade waits for a shift that all of its wave make at one moment. `unobserved`: it is committed as
+    soon as it carries its last share.
+    """
     follows = WAYS[way].get(step, Next(None, ""))
     if step == "retire" and state is not U.DRAINING:
         return Next(None, "")
+    if together and follows.step == "shift":
+        return Next(U.READY, "")
+    if unobserved and follows.state is U.OBSERVING:
+        return Next(U.COMMITTING, "commit")
     return follows

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max
 
 from approvals import audit
 from approvals.models import Actor
-from fleet.models import Gateway
 from upgrader import flow, live
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
-from upgrader.states import ROLLOUT_MOVES, STEP_MOVES, UPGRADE_IDLE, UPGRADE_MOVES, WAVE_MOVES, R, S, U, W
+from upgrader.states import ROLLOUT_MOVES, UPGRADE_IDLE, UPGRADE_MOVES, WAVE_MOVES, R, S, U, W
 
 Row = Rollout | Wave | Upgrade
 MACHINE = Actor.machine("controller")
@@ -126,116 +125,6 @@ def move(
     return opened
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A step that is ours until the lease ends; `fence` proves it to the gateway."""
-
-    step: StepRun
-    upgrade: Upgrade
-    fence: int
-    attempts: int
-
-
-def claim(step_id: int, *, owner: str, now: datetime) -> Claim | None:
-    """Take a due step, or one whose owner went silent. None: it is not due, or somebody else has it."""
-    step = StepRun.objects.filter(pk=step_id).first()
-    if step is None:
-        return None
-    lease = now + timedelta(seconds=flow.LEASE_SECONDS.get(step.name, flow.LEASE_DEFAULT))
-    free = Q(state=S.DUE, due_at__lte=now) | Q(state=S.CLAIMED, lease_until__lt=now)
-    with transaction.atomic():
-        # The guard stands on the row's own columns: a join would let two workers win.
-        taken = StepRun.objects.filter(free, pk=step_id).update(
-            state=S.CLAIMED,
-            owner=owner,
-            lease_until=lease,
-            attempts=F("attempts") + 1,
-            started_at=step.started_at or now,
-        )
-        if taken != 1:
-            return None
-        upgrade = Upgrade.objects.select_related("gateway", "wave__rollout__release").get(pk=step.upgrade_id)
-        Gateway.objects.filter(pk=upgrade.gateway_id).update(fence=F("fence") + 1)
-        fence = Gateway.objects.values_list("fence", flat=True).get(pk=upgrade.gateway_id)
-        StepRun.objects.filter(pk=step_id).update(fence=fence)
-    step.refresh_from_db()
-    return Claim(step=step, upgrade=upgrade, fence=fence, attempts=step.attempts)
-
-
-def renew(claimed: Claim, *, now: datetime, progress: Mapping[str, Any]) -> bool:
-    """Prolong the lease and show progress. False: the step is no longer ours."""
-    lease = now + timedelta(seconds=flow.LEASE_SECONDS.get(claimed.step.name, flow.LEASE_DEFAULT))
-    ours = StepRun.objects.filter(pk=claimed.step.pk, state=S.CLAIMED, fence=claimed.fence)
-    kept = ours.update(lease_until=lease, progress=dict(progress)) == 1
-    if kept:
-        with transaction.atomic():
-            live.publish(f"rollout:{claimed.upgrade.wave.rollout_id}")
-    return kept
-
-
-@dataclass(frozen=True)
-class Settled:
-    """How a run of a step ended. `wait` is the seconds until it is due again when `to` is DUE."""
-
-    to: S
-    result: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
-    wait: float = 0.0
-    columns: Mapping[str, Any] = field(default_factory=dict)  # of the upgrade; never its state
-
-
-def settle(claimed: Claim, settled: Settled, *, now: datetime) -> StepRun | None:
-    """Write the end of a run and what follows from it; return the step that follows.
-
-    Raise LostRace when the lease was lost: the work is then somebody else's to report.
-    """
-    step, upgrade = claimed.step, claimed.upgrade
-    if settled.to not in STEP_MOVES[S.CLAIMED]:
-        raise IllegalMove(f"step {step.pk}: claimed -> {settled.to}")
-    with transaction.atomic():
-        # The upgrade before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
-        Upgrade.objects.select_for_update().filter(pk=upgrade.pk).first()
-        # Our fence is on the row only while nobody else claimed it.
-        if (
-            StepRun.objects.filter(pk=step.pk, state=S.CLAIMED, fence=claimed.fence).update(
-                state=settled.to,
-                result=dict(settled.result),
-                error=settled.error,
-                progress={},
-                due_at=now + timedelta(seconds=settled.wait),
-                finished_at=None if settled.to == S.DUE else now,
-            )
-            != 1
-        ):
-            raise LostRace(f"step {step.pk} is no longer ours")
-        if settled.columns:
-            Upgrade.objects.filter(pk=upgrade.pk).update(**settled.columns)
-        follows = follow(claimed, settled, now=now) if settled.to in (S.DONE, S.FAILED) else None
-        if settled.to in (S.DONE, S.FAILED):
-            record(claimed, settled, now=now)
-        live.publish(f"rollout:{upgrade.wave.rollout_id}")
-    return follows
-
-
-def follow(claimed: Claim, settled: Settled, *, now: datetime) -> StepRun | None:
-    """Move the upgrade where the settled step leads, and open the next step."""
-    upgrade = Upgrade.objects.select_related("wave", "gateway").get(pk=claimed.upgrade.pk)
-    if settled.to == S.FAILED:
-        if legal(upgrade, U.FAILED):
-            write(Change(upgrade, U.FAILED, settled.error), now)
-        return None
-    way = str((claimed.upgrade.wave.rollout.plan.get("config") or {}).get("way", ""))
-    follows = flow.after(claimed.step.name, U(upgrade.state), way)
-    if follows.state is not None:
-        write(Change(upgrade, follows.state, str(settled.result.get("say", ""))), now)
-        upgrade.state = follows.state
-    args = step_args(upgrade, follows.step)
-    # A gateway that was rolled back before a slot was chosen has nothing to drain.
-    if not follows.step or args.get("slot", 0) is None:
-        return None
-    return open_step(upgrade, follows.step, args, now)
-
-
 def step_args(upgrade: Upgrade, step: str) -> dict[str, Any]:
     """What a step is asked, from the rows; fixed when the step is opened."""
     match step:
@@ -247,23 +136,6 @@ def step_args(upgrade: Upgrade, step: str) -> dict[str, Any]:
             return {"slot": upgrade.to_slot if rolled_back else upgrade.from_slot}
         case _:
             return {}
-
-
-def record(claimed: Claim, settled: Settled, *, now: datetime) -> None:
-    audit.append(
-        f"step.{settled.to}",
-        subject=subject(claimed.upgrade),
-        actor=MACHINE,
-        at=now,
-        reason=settled.error or str(settled.result.get("say", "")),
-        details={
-            "rollout": claimed.upgrade.wave.rollout_id,
-            "gateway": claimed.upgrade.gateway.name,
-            "step": claimed.step.name,
-            "fence": claimed.fence,
-            "attempts": claimed.attempts,
-        },
-    )
 
 
 def retry(upgrade: Upgrade, *, now: datetime) -> Change | None:

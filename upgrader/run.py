@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from django.conf import settings
 
@@ -20,41 +22,97 @@ from fleet.ports import Gateway, ReleaseFiles, Statement
 from releases import configs, downloads
 from releases import services as releases
 from releases.models import Release
-from upgrader import advice, alive, approval, drifted, flow, journal
-from upgrader.journal import Claim, LostRace, Settled
+from upgrader import advice, alive, approval, claims, drifted, flow, plans
+from upgrader.claims import Claim, GoOn, Settled
+from upgrader.journal import LostRace
 from upgrader.models import Rollout, StepRun
 from upgrader.states import R, S
 from upgrader.steps.job import Config, Done, Job, NotYet
 from upgrader.steps.table import STEPS
-from upgrader.strategy import parse_spec
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 Opener = Callable[[GatewayRow], Gateway]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What a worker has to do after a run: a step for another lane, and whether the engine may decide otherwise now."""
+
+    opened: list[StepRun] = field(default_factory=list)
+    ask_engine: bool = False
+
+
 def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
     """Run one step if it is due; return the step that follows, if one does. Safe to call any number of times."""
+    return run_chain(step_id, opener=opener, clock=clock).opened
+
+
+def run_chain(step_id: int, *, opener: Opener, clock: Clock, steps: frozenset[str] = frozenset()) -> Ended:
+    """Run a step if it is due, and those after it while their names are in `steps`: settled and claimed in one go."""
     if not may_begin(step_id, now=clock()):
-        return []
-    claimed = journal.claim(step_id, owner=alive.owner(), now=clock())
+        return Ended()
+    claimed = claims.claim(step_id, owner=alive.owner(), now=clock())
     if claimed is None:
-        return []
-    settled, outcome = attempt(claimed, opener=opener, clock=clock)
+        return Ended()
+    go_on = GoOn(alive.owner(), steps) if steps else None
+    with Opened(opener) as opened:
+        while True:
+            ended, claimed = run_claimed(claimed, opened=opened, clock=clock, go_on=go_on)
+            if claimed is None:
+                return ended
+
+
+def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | None) -> tuple[Ended, Claim | None]:
+    """Do one step that is ours and settle it; with the claim of the next one where we go on with it."""
+    settled, outcome = attempt(claimed, opened=opened, clock=clock)
+    if go_on is not None and not passes_on(claimed, now=clock()):
+        go_on = None
     try:
         if outcome is not None:
             keep_outcome(claimed, outcome, now=clock())
-        follows = journal.settle(claimed, settled, now=clock())
+        follows = claims.settle(claimed, settled, now=clock(), go_on=go_on)
     except LostRace as lost:
         log.info("%s", lost)
-        return []
-    return [follows] if follows else []
+        return Ended(ask_engine=True), None
+    if next_claim := claims.going_on(follows):
+        return Ended(), next_claim
+    return Ended([follows] if follows else [], asks_engine(claimed, settled)), None
+
+
+def asks_engine(claimed: Claim, settled: Settled) -> bool:
+    """Whether the settled step can change what decide.py sees: a state moved, or there is new evidence."""
+    if settled.to == S.DUE:
+        return claimed.step.name == "observe"
+    return settled.to == S.FAILED or flow.moves(claimed.step.name)
+
+
+class Opened:
+    """The gateway of a chain of steps: opened for the first of them, given back after the last."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._gateway: Gateway | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._gateway is not None:
+            self._gateway.close()
+
+    def of(self, row: GatewayRow) -> Gateway:
+        """Open it, or take what is open while the gateway may still be spoken to."""
+        if self._gateway is None or row.state not in GatewayRow.SPOKEN_TO:
+            self._gateway = self._opener(row)
+        return self._gateway
 
 
 def may_begin(step_id: int, *, now: datetime) -> bool:
     """Whether the step may begin: not on hold, and its release not withdrawn since. The second holds the rollout."""
     rows = StepRun.objects.select_related("upgrade__wave__rollout__release", "upgrade__wave__rollout__pool")
-    step = rows.filter(pk=step_id, state__in=[S.DUE, S.CLAIMED]).first()
+    plan = "upgrade__wave__rollout__plan"  # read once a process: plans.py
+    step = rows.defer(plan).filter(pk=step_id, state__in=[S.DUE, S.CLAIMED]).first()
     if step is None:
         return False
     rollout = step.upgrade.wave.rollout
@@ -63,15 +121,18 @@ def may_begin(step_id: int, *, now: datetime) -> bool:
     return step.name not in flow.USES_RELEASE or not approval.hold_if_unusable(rollout, now=now)
 
 
-def attempt(claimed: Claim, *, opener: Opener, clock: Clock) -> tuple[Settled, Done | NotYet | None]:
+def passes_on(claimed: Claim, *, now: datetime) -> bool:
+    """Whether the step after this one may be taken at once; the last before users move is asked as a first one is."""
+    if claimed.step.name not in flow.BEFORE_USERS:
+        return True
+    return not approval.hold_if_unusable(claimed.upgrade.wave.rollout, now=now)
+
+
+def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, Done | NotYet | None]:
     """Do the step's work. Two failures are expected; anything else is a bug that is recorded and seen."""
     name = claimed.step.name
     try:
-        gateway = opener(claimed.upgrade.gateway)
-        try:
-            outcome = STEPS[name](job_of(claimed, clock=clock), gateway)
-        finally:
-            gateway.close()
+        outcome = STEPS[name](job_of(claimed, clock=clock), opened.of(claimed.upgrade.gateway))
     except RetryLater as later:
         return no_answer(claimed, later), None
     except GiveUp as no:
@@ -117,10 +178,10 @@ def keep_outcome(claimed: Claim, outcome: Done | NotYet, *, now: datetime) -> No
 def job_of(claimed: Claim, *, clock: Clock) -> Job:
     upgrade = claimed.upgrade
     rollout = upgrade.wave.rollout
-    release = rollout.release
+    release, plan = rollout.release, plans.plan_of(rollout)
 
     def progress(say: str, done: int, total: int) -> None:
-        if not journal.renew(claimed, now=clock(), progress={"say": say, "done": done, "total": total}):
+        if not claims.renew(claimed, now=clock(), progress={"say": say, "done": done, "total": total}):
             raise LostRace(f"step {claimed.step.pk} is no longer ours")
 
     return Job(
@@ -129,20 +190,20 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         version=release.version,
         digest=release.digest,
         from_release=upgrade.from_release,
-        over=drifted.over(rollout.plan, upgrade.gateway_id),
+        over=drifted.over(plan, upgrade.gateway_id),
         from_slot=upgrade.from_slot or 0,
         to_slot=upgrade.to_slot or 0,
         fence=claimed.fence,
-        spec=parse_spec(rollout.plan["spec"]),
+        spec=plans.spec_of(rollout),
         args=claimed.step.args,
         kept=upgrade.kept or 0,
         before=tuple(upgrade.before),
         left=tuple(upgrade.left),
         trial_until=upgrade.trial_until,
-        committed=upgrade.steps.filter(name="commit").exists(),
+        committed=claimed.step.name in flow.ASKS_COMMITTED and upgrade.steps.filter(name="commit").exists(),
         earlier=claimed.step.result,
         now=clock(),
-        probe=probe_account(upgrade.gateway),
+        probe=probe_account(upgrade.gateway) if claimed.step.name in flow.LOGS_IN else ("", ""),
         files=lambda: files_of(release, upgrade.gateway, now=clock()),
         progress=progress,
         keep=keep_archive,
@@ -152,7 +213,9 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
 
 def config_of(rollout: Rollout) -> Config | None:
     """The configuration that the plan takes along; its text is unsealed only by the step that brings it."""
-    planned = rollout.plan.get("config")
+    planned = plans.plan_of(rollout).get("config")
+    if not planned:
+        return None
 
     def text() -> tuple[str, Statement | None]:
         if rollout.config is None or rollout.config.sha256 != planned["sha256"]:
@@ -162,7 +225,7 @@ def config_of(rollout: Rollout) -> Config | None:
         except Refused as no:
             raise GiveUp(no.say, code="config_refused")
 
-    return Config(planned["number"], planned["sha256"], planned["way"], text) if planned else None
+    return Config(planned["number"], planned["sha256"], planned["way"], text)
 
 
 def files_of(release: Release, gateway: GatewayRow, *, now: datetime) -> ReleaseFiles:

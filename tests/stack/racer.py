@@ -19,8 +19,9 @@ django.setup()
 from django.db import connection  # noqa: E402 - models load after django.setup
 
 from tests.db.upgrader.world import Fleet  # noqa: E402
-from upgrader import hint, journal  # noqa: E402
-from upgrader.journal import Change, Settled  # noqa: E402
+from upgrader import claims, hint, journal  # noqa: E402
+from upgrader.claims import Settled  # noqa: E402
+from upgrader.journal import Change  # noqa: E402
 from upgrader.models import StepRun, Upgrade  # noqa: E402
 from upgrader.states import S, U  # noqa: E402
 
@@ -39,11 +40,11 @@ def a_round(fleet: Fleet, upgrade_id: int) -> list[str]:
     StepRun.objects.filter(upgrade=upgrade_id, state__in=[S.DUE, S.CLAIMED]).update(state=S.DROPPED)
     upgrade = Upgrade.objects.get(pk=upgrade_id)
     step = journal.open_step(upgrade, "observe", {}, fleet.now())
-    claimed = journal.claim(step.pk, owner="racer:1", now=fleet.now())
+    claimed = claims.claim(step.pk, owner="racer:1", now=fleet.now())
     assert claimed is not None
     change = Change(upgrade, U.ROLLING_BACK, "raced", drop_steps=True, step="restore")
     return at_once(
-        lambda: journal.settle(claimed, Settled(S.DUE, columns={"kept": 1}), now=fleet.now()),
+        lambda: claims.settle(claimed, Settled(S.DUE, columns={"kept": 1}), now=fleet.now()),
         lambda: journal.move([change], actor=journal.MACHINE, now=fleet.now()),
     )
 
@@ -66,7 +67,7 @@ def at_once(*acts: Callable[[], object]) -> list[str]:
 
 
 def main(rounds: int) -> None:
-    hint.send = lambda task, row_id: None
+    hint.send = lambda *_: None
     fleet, upgrade = fleet_under_observation()
     seen = Counter(name for _ in range(rounds) for name in a_round(fleet, upgrade.pk))
     print(json.dumps(seen))

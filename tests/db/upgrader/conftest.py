@@ -13,5 +13,5 @@ from upgrader import hint
 def fleet(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     """A fleet whose work the test does itself: hints would only be faster, and there is no broker."""
     settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda task, row_id: None)
+    monkeypatch.setattr(hint, "send", lambda *_: None)
     return Fleet()

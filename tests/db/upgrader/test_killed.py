@@ -10,7 +10,7 @@ import pytest
 from fleet.models import Gateway
 from fleet.ports import Gateway as Port
 from tests.db.upgrader.world import NEW, Fleet
-from upgrader import journal, run
+from upgrader import claims, journal, run
 from upgrader.models import StepRun
 from upgrader.states import S
 from upgrader.steps.table import STEPS
@@ -115,12 +115,12 @@ def test_a_worker_that_was_thought_dead_comes_too_late(fleet: Fleet) -> None:
     """Its claim ran out and another one did the work: what it reports is dropped, what it asks is refused."""
     small(fleet)
     rollout = fleet.started()
-    claimed = journal.claim(fleet.open_steps()[0].pk, owner="frozen:1", now=fleet.now())
+    claimed = claims.claim(fleet.open_steps()[0].pk, owner="frozen:1", now=fleet.now())
     assert claimed is not None
     fleet.seconds += 120
     fleet.turn(5)
     with pytest.raises(journal.LostRace):
-        journal.settle(claimed, journal.Settled(S.DONE, result={"say": "late"}), now=fleet.now())
+        claims.settle(claimed, claims.Settled(S.DONE, result={"say": "late"}), now=fleet.now())
     with pytest.raises(Exception, match="older than"):
         fleet.machines["gw-1"].commit(2, fence=claimed.fence)
     fleet.until(rollout, "draining", seconds=400)

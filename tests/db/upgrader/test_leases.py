@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from tests.db.upgrader.world import Fleet
-from upgrader import alive, engine, journal
+from upgrader import alive, claims, engine
 from upgrader.models import StepRun
 
 OWNER = "import django; django.setup(); from upgrader import alive; print(alive.owner(), flush=True); input()"
@@ -34,7 +34,7 @@ def claimed(fleet: Fleet, owner: str) -> StepRun:
     fleet.started()
     engine.tick(now=fleet.now())
     step = fleet.open_steps()[0]
-    assert journal.claim(step.pk, owner=owner, now=fleet.now())
+    assert claims.claim(step.pk, owner=owner, now=fleet.now())
     return step
 
 

@@ -42,7 +42,7 @@ def users(lab: Lab) -> Users:
 def controller(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of its own; no broker, for the test does the worker's part."""
     settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda task, row_id: None)
+    monkeypatch.setattr(hint, "send", lambda *_: None)
 
 
 @pytest.fixture

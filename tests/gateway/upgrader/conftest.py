@@ -44,7 +44,7 @@ def seated(lab: Lab) -> Iterator[Users]:
 def controller(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of its own; no broker, for the test does the worker's part."""
     settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda task, row_id: None)
+    monkeypatch.setattr(hint, "send", lambda *_: None)
     # The same number of tries as ever, in less time.
     monkeypatch.setattr(flow, "RETRY_SECONDS", (0.2, 0.4, 0.8))
 
