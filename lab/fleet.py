@@ -69,7 +69,7 @@ class Lab:
         debian = self._release_all()
         self.place = claim_place()
         self._standing = True
-        self._guard()
+        guard(self.place)
         try:
             self._build(debian[0])
         except BaseException:
@@ -100,13 +100,6 @@ class Lab:
             bad = self.builder.bad(debian[1])
         self.releases = {made.release: made.folder for made in [*debian, bad]}
         return debian
-
-    def _guard(self) -> None:
-        """Start the process that takes the lab down should this one be killed."""
-        owner = self.place.owner()
-        who = [str(self.place.number), owner["token"], str(owner["pid"]), str(owner["start"])]
-        argv = [sys.executable, "-m", "lab", "guard", *who]
-        detached(argv, log=Path(os.devnull), env={"PYTHONPATH": str(ROOT)})
 
     def _outfit(self, first: Release) -> Outfit:
         count = self._counts[1]
@@ -234,6 +227,14 @@ def claim_place() -> Place:
                 place.claim()
                 return place
     raise LabError("Every place for a lab on this machine is taken; script/lab down ends the one at place 0.")
+
+
+def guard(place: Place) -> None:
+    """Start the process that takes down what stands at the place should this one be killed."""
+    owner = place.owner()
+    who = [str(place.number), owner["token"], str(owner["pid"]), str(owner["start"])]
+    argv = [sys.executable, "-m", "lab", "guard", *who]
+    detached(argv, log=Path(os.devnull), env={"PYTHONPATH": str(ROOT)})
 
 
 def remove(place: Place, cache: Path = CACHE) -> bool:

@@ -20,6 +20,8 @@ PROGRAMS = {
     "gpgv": "gpgv",
     "openssl": "openssl",
     "conntrack": "conntrack",
+    "haproxy": "haproxy",
+    "socat": "socat",
     "curl": "curl",
     "ip": "iproute2",
     "dpkg-deb": "dpkg",
