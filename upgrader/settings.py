@@ -131,7 +131,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", f"unix://{STATE / 'valkey.sock'}")
 BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 
+# One Python process uses one core. WORKERS is the same on all machines; WORKER is which of them this process is, None
+# for one that does the work of all.
+WORKERS = max(1, int(os.environ.get("HANDOVER_WORKERS", min(os.cpu_count() or 1, 4))))
+WORKER = int(os.environ["HANDOVER_WORKER"]) if "HANDOVER_WORKER" in os.environ else None
+
 CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {
+    name: {} for name in ("celery", *(f"worker-{n}" for n in range(WORKERS)))
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False  # rows and leases do the redelivery; late acks run tasks twice at once
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

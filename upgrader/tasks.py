@@ -1,66 +1,90 @@
-"""Celery's doors. Messages carry ids, rows carry the rest; a lost or doubled message does no harm."""
+"""Celery's doors. Messages carry ids, rows carry the rest; a lost or doubled message does no harm.
+
+A door that would wait for a gateway puts its work on the desk: while it waited, no message would be taken.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.utils import timezone
 
 from fleet import errands, gateways, stock
 from fleet import services as fleet
 from fleet.models import Errand, Gateway
-from upgrader import alive, drift, engine, hint, run
+from upgrader import alive, drift, engine, hint
+from upgrader.desk import DESK
 from upgrader.models import StepRun
+
+LOOKS_MOST = 100  # in one round: thousands of gateways take several, and the rollouts keep the machine
 
 
 @shared_task(ignore_result=True)
 def tick() -> None:
-    for step_id in engine.tick(now=timezone.now()):
-        hint.send("upgrader.tasks.run_step", step_id)
+    due = StepRun.objects.filter(pk__in=engine.tick(now=timezone.now()))
+    hint.run_steps_by_id(due.values_list("pk", "upgrade__gateway_id"))
     for errand_id in errands.due(timezone.now(), busy=engine.busy()):
         hint.send("upgrader.tasks.run_errand", errand_id)
 
 
 @shared_task(ignore_result=True)
 def advance(rollout_id: int) -> None:
-    hint.run_steps(engine.advance(rollout_id, now=timezone.now()))
+    DESK.advance(rollout_id)
+
+
+@shared_task(ignore_result=True)
+def run_steps(step_ids: list[int]) -> None:
+    DESK.take(step_ids)
 
 
 @shared_task(ignore_result=True)
 def run_step(step_id: int) -> None:
-    hint.run_steps(run.run_step(step_id, opener=gateways.open, clock=timezone.now))
-    rollout_id = StepRun.objects.values_list("upgrade__wave__rollout_id", flat=True).get(pk=step_id)
-    hint.run_steps(engine.advance(rollout_id, now=timezone.now()))
+    DESK.take([step_id])
 
 
 @shared_task(ignore_result=True)
 def run_errand(errand_id: int) -> None:
+    DESK.beside(("errand", errand_id), partial(do_errand, errand_id))
+
+
+def do_errand(errand_id: int) -> None:
     errand = errands.run(errand_id, owner=alive.owner(), opener=gateways.open, clock=timezone.now)
     if errand is not None and errand.state == Errand.State.DONE:
-        hint.send("upgrader.tasks.take_stock", errand.gateway_id)  # what it changed is seen now, not in five minutes
+        # What it changed is seen now, not in five minutes.
+        hint.send("upgrader.tasks.take_stock", errand.gateway_id, hint.home(errand.gateway_id))
 
 
 @shared_task(ignore_result=True)
 def look() -> None:
-    """Ask every gateway that no upgrade is asking anyway; some of them also for what is on them."""
+    """Ask the gateways that no upgrade is asking anyway, those first that were not asked for longest; some of them
+    also for what is on them."""
     busy = engine.busy()
-    spoken_to = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO)
-    for gateway_id in spoken_to.exclude(pk__in=busy).values_list("pk", flat=True):
-        hint.send("upgrader.tasks.look_at", gateway_id)
+    spoken_to = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).exclude(pk__in=busy)
+    for gateway_id in spoken_to.order_by("facts_at").values_list("pk", flat=True)[:LOOKS_MOST]:
+        hint.send("upgrader.tasks.look_at", gateway_id, hint.home(gateway_id))
     for gateway_id in stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy):
-        hint.send("upgrader.tasks.take_stock", gateway_id)
+        hint.send("upgrader.tasks.take_stock", gateway_id, hint.home(gateway_id))
 
 
 @shared_task(ignore_result=True)
 def look_at(gateway_id: int) -> None:
+    DESK.beside(("look", gateway_id), lambda: do_look(gateway_id))
+
+
+def do_look(gateway_id: int) -> None:
     fleet.look(Gateway.objects.get(pk=gateway_id), now=timezone.now())
 
 
 @shared_task(ignore_result=True)
 def take_stock(gateway_id: int) -> None:
+    DESK.beside(("stock", gateway_id), partial(do_stock, gateway_id))
+
+
+def do_stock(gateway_id: int) -> None:
     drift.look(Gateway.objects.get(pk=gateway_id), opener=gateways.open, now=timezone.now())
 
 
@@ -68,3 +92,8 @@ def take_stock(gateway_id: int) -> None:
 def ready(**_: Any) -> None:
     """What a process of this machine that has ended had claimed is nobody's now: don't wait for its leases."""
     engine.end_leases(now=timezone.now())
+
+
+@worker_shutdown.connect
+def stopping(**_: Any) -> None:
+    DESK.stop()

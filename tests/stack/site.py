@@ -69,7 +69,8 @@ class Site:
 
     def __init__(self, state: Path, *, port: int, env: dict[str, str]) -> None:
         self.dashboard = Dashboard(state, port=port, simulated=True, say=print)
-        self.dashboard.env |= env
+        # One worker: whoever is killed is the one at work.
+        self.dashboard.env |= {"HANDOVER_WORKERS": "1", **env}
         self.dashboard.options = ("--longest-pause", "0.3")
         self._database = env.get("DATABASE_URL", "")
 

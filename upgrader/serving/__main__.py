@@ -73,7 +73,8 @@ def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
     embedded: list[Program] = [] if "REDIS_URL" in os.environ else [programs.broker(settings.STATE)]
     supervisor.start(embedded)
     migrate()
-    supervisor.start([programs.web(options.host, options.port), programs.worker(), programs.clock(settings.STATE)])
+    workers = [programs.worker(number) for number in range(settings.WORKERS)]
+    supervisor.start([programs.web(options.host, options.port), *workers, programs.clock(settings.STATE)])
     say(f"Handover answers on http://{options.host}:{options.port}/ (pid {os.getpid()}); Ctrl-C ends it.")
     supervisor.run()
 

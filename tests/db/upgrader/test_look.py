@@ -12,7 +12,7 @@ from upgrader import hint, tasks
 def test_only_those_that_may_be_spoken_to_are_asked(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def note(task: str, row_id: int) -> None:
+    def note(task: str, row_id: int, *_: str) -> None:
         if task == "upgrader.tasks.look_at":
             names.append(Gateway.objects.get(pk=row_id).state)
 

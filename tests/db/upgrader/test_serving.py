@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 ROOT = Path(__file__).parents[3]
+ONE_WORKER = {"HANDOVER_WORKERS": "1"}  # so that killing it is noticed
 WITHIN = 60.0  # seconds; only a failing test waits that long
 
 
@@ -42,7 +43,9 @@ class Served:
         argv = [sys.executable, "-m", "upgrader.serving", "--port", str(self.port), "--logs", str(state / "logs")]
         self.said = state / "said"
         with self.said.open("wb") as out:
-            self.process = subprocess.Popen(argv, cwd=ROOT, env={**env, "HANDOVER_STATE": str(state)}, stderr=out)
+            self.process = subprocess.Popen(
+                argv, cwd=ROOT, env={**env, **ONE_WORKER, "HANDOVER_STATE": str(state)}, stderr=out
+            )
         self.broker = Redis(unix_socket_path=str(state / "valkey.sock"))
 
     def child(self, word: str) -> int:

@@ -1,0 +1,118 @@
+"""Where a worker process does its work: what came in as ids goes to the lane that has threads for it.
+
+Steps of one gateway come to one process (`hint.home`), which keeps its connection; a chain of steps stays on one
+thread. What a rollback needs has threads of its own: a bundle that is on its way holds none of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from django.db import connections
+from django.utils import timezone
+
+from fleet import gateways
+from upgrader import engine, hint, run
+from upgrader.lanes import Lane
+from upgrader.models import StepRun
+
+URGENT = frozenset({"restore", "shift", "reload", "commit"})
+WATCH = frozenset({"observe", "drain"})
+WORK = frozenset(
+    {"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit", "drain", "retire"}
+)
+THREADS = {"urgent": 12, "watch": 8, "work": 24, "look": 8, "engine": 2}
+"""Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
+PAUSE_MOST = 0.1  # seconds between two decisions on one rollout while many of its steps end
+STOP_SECONDS = 2.5  # the supervisor gives 4
+
+
+def lane_of(step: str) -> str:
+    """Where a chain begins that starts with this step."""
+    return "urgent" if step in URGENT else "watch" if step in WATCH else "work"
+
+
+CHAINS = {"urgent": URGENT, "watch": WATCH, "work": WORK}
+"""Lane → the steps with which a chain goes on there."""
+
+
+def rest() -> None:
+    """A thread that has nothing to do holds no database connection: there are many threads, and few connections."""
+    connections.close_all()
+
+
+class Desk:
+    """The lanes of one process."""
+
+    def __init__(self) -> None:
+        self.lanes = {name: Lane(name, most, rest=rest) for name, most in THREADS.items()}
+
+    def take(self, step_ids: Sequence[int]) -> None:
+        """Let these steps be run, if they are still due then."""
+        columns = ("pk", "name", "upgrade__wave__rollout_id")
+        for step_id, name, rollout_id in StepRun.objects.filter(pk__in=step_ids).values_list(*columns):
+            self._put(step_id, name, rollout_id)
+
+    def advance(self, rollout_id: int) -> None:
+        """Ask the engine soon; once for all who asked while it was at work."""
+        job = partial(self._advance, rollout_id)
+        self.lanes["engine"].put(rollout_id, job, group=rollout_id, again=True)
+
+    def beside(self, key: tuple[str, int], job: Callable[[], None]) -> None:
+        """Work that is no step: a look, an errand."""
+        self.lanes["look"].put(key, partial(with_database, job), group=key[0])
+
+    def stop(self) -> None:
+        """Begin nothing more, and give what runs a moment; what does not end then is taken up by its lease."""
+        for lane in self.lanes.values():
+            lane.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(lane.at_work() for lane in self.lanes.values()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def opened(self, steps: Iterable[StepRun]) -> None:
+        """Steps that were just opened: this process's own go to a lane, others' are told to them."""
+        mine = [step for step in steps if hint.is_mine(step.upgrade.gateway_id)]
+        for step in mine:
+            self._put(step.pk, step.name, step.upgrade.wave.rollout_id)
+        hint.run_steps(step for step in steps if step not in mine)
+
+    def ask_engine(self, rollout_id: int) -> None:
+        """One process decides on a rollout: two would undo each other's work, harmlessly and in vain."""
+        if hint.is_mine(rollout_id):
+            self.advance(rollout_id)
+        else:
+            hint.advance(rollout_id)
+
+    def _put(self, step_id: int, name: str, rollout_id: int) -> None:
+        lane = lane_of(name)
+        job = partial(with_database, partial(self._run, step_id, rollout_id, lane))
+        self.lanes[lane].put(step_id, job, group=rollout_id)
+
+    def _run(self, step_id: int, rollout_id: int, lane: str) -> None:
+        go_on = frozenset() if self.lanes[lane].stopping else CHAINS[lane]
+        ended = run.run_chain(step_id, opener=gateways.open, clock=timezone.now, steps=go_on)
+        self.opened(ended.opened)
+        if ended.ask_engine:
+            self.ask_engine(rollout_id)
+
+    def _advance(self, rollout_id: int) -> None:
+        began = time.monotonic()
+        with_database(lambda: self.opened(engine.advance(rollout_id, now=timezone.now())))
+        # Who asks meanwhile is answered by the next one: a big rollout is not looked at for each of its gateways.
+        time.sleep(min(time.monotonic() - began, PAUSE_MOST))
+
+
+def with_database(job: Callable[[], None]) -> None:
+    """Do a job; a connection that broke in it is not kept for the next one. `rest` closes the others."""
+    try:
+        job()
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if connection.errors_occurred:
+                connection.close()
+
+
+DESK = Desk()
