@@ -11,7 +11,16 @@ from approvals.models import Actor, User
 from fleet.models import Pool
 from upgrader.states import ACTION_PERMISSION
 
-WORD = {"roll_back": "roll back"}
+WORD = {
+    "roll_back": "roll back",
+    "take_in": "take in a gateway again",
+    "agree_back": "agree to roll back",
+    "refuse_back": "refuse to roll back",
+    "extend": "extend a drain",
+    "ask_cut": "ask to cut users",
+    "agree_cut": "agree to cut users",
+    "refuse_cut": "refuse to cut users",
+}
 
 
 def may(person: User, action: str, pool: Pool) -> bool:

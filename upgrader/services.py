@@ -1,12 +1,14 @@
-"""What a person may ask for. Each call checks the right, the state and the version seen, and records who and why."""
+"""What a person may ask for. Each call checks the right, the state and the version seen, and records who and why.
+
+The one address for callers: what is written elsewhere is handed on here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NoReturn, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from approvals import audit
 from approvals import services as approvals
@@ -15,29 +17,23 @@ from approvals.models import Actor, User
 from fleet.models import Pool
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import approval, drifted, engine, going, hint, journal, plan, rights
-from upgrader.decide import NEEDS_ROLLBACK
+from upgrader import approval, drifted, engine, going, journal, plan, rights
+from upgrader.asking import check_asked, hint_all, moved
 from upgrader.downgrade import downgraded
-from upgrader.journal import Change, LostRace
-from upgrader.models import Rollout, StepRun, Strategy, Upgrade, Wave
+from upgrader.journal import Change
+from upgrader.models import Rollout, Strategy, Upgrade, Wave
+from upgrader.one_gateway import retry as retry
+from upgrader.one_gateway import skip as skip
+from upgrader.one_gateway import take_in as take_in
 from upgrader.see import look
-from upgrader.states import ACTION_STATES, R, U, W
+from upgrader.states import R, U, W
 from upgrader.strategy import SpecError
+from upgrader.taking_back import abort as abort
+from upgrader.taking_back import decide_back as decide_back
+from upgrader.taking_back import drop_question
+from upgrader.taking_back import roll_back as roll_back
 
 KIND = "rollout.start"
-STATE_WORDS = {
-    R.PLANNED: "is planned and not submitted",
-    R.WAITING_APPROVAL: "waits for approval",
-    R.UPGRADING: "is upgrading",
-    R.WAITING_PROMOTION: "waits for a promotion",
-    R.HELD: "is on hold",
-    R.DRAINING: "is draining old slots",
-    R.DONE: "is done",
-    R.ROLLING_BACK: "is rolling back",
-    R.ROLLED_BACK: "is rolled back",
-    R.REJECTED: "was rejected",
-    R.FAILED: "could not be rolled back",
-}
 
 
 class Also(TypedDict, total=False):
@@ -117,43 +113,6 @@ def plan_for(
         )
     except SpecError as unreadable:
         raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}")
-
-
-def check_asked(rollout: Rollout, action: str, *, actor: Actor, seen_version: int) -> User:
-    """Refuse a missing right, an old page and a wrong state, in that order, each with its sentence."""
-    person = rights.demand(actor, action, rollout.pool)
-    fresh = Rollout.objects.get(pk=rollout.pk)
-    if fresh.version != seen_version:
-        raise Refused(f"The page you saw is old: the rollout {STATE_WORDS[R(fresh.state)]}. {fresh.reason}")
-    if R(fresh.state) not in ACTION_STATES[action]:
-        raise Refused(
-            f"The rollout {STATE_WORDS[R(fresh.state)]}; there is nothing to {rights.WORD.get(action, action)}."
-        )
-    rollout.refresh_from_db()
-    return person
-
-
-def moved(changes: Sequence[Change], *, actor: Actor, now: datetime) -> list[StepRun]:
-    """Write a person's move and tell the workers; who was slower is told that somebody was faster."""
-    try:
-        opened = journal.move(changes, actor=actor, now=now)
-    except LostRace:
-        too_late(changes)
-    except IntegrityError:
-        raise Refused("Another rollout works on one of these gateways now. Wait for it, or hold it first.")
-    hint_all(opened, journal.rollout_of(changes[0].row))
-    return opened
-
-
-def too_late(changes: Sequence[Change]) -> NoReturn:
-    row = Rollout.objects.get(pk=journal.rollout_of(changes[0].row))
-    raise Refused(f"Somebody was faster: the rollout {STATE_WORDS[R(row.state)]}. {row.reason}")
-
-
-def hint_all(opened: Sequence[StepRun], rollout_id: int) -> None:
-    hint.run_steps(opened)
-    if not opened:
-        hint.advance(rollout_id)
 
 
 def submit(rollout: Rollout, *, actor: Actor, seen_version: int, now: datetime) -> None:
@@ -236,24 +195,4 @@ def resume(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, no
             rollout, R(rollout.held_from), reason or f"Resumed by {person.username}.", columns={"held_from": ""}
         )
         moved([back, *again], actor=actor, now=now)
-
-
-def roll_back(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:
-    """Take back every gateway that this rollout has touched and that no later one has taken since."""
-    person = check_asked(rollout, "roll_back", actor=actor, seen_version=seen_version)
-    looked = look(rollout.pk, now=now)
-    touched = [upgrade for upgrade in looked.upgrades.values() if U(upgrade.state) in NEEDS_ROLLBACK]
-    if not touched:
-        no_gateway = "No gateway carries this release by this rollout, so there is nothing to roll back."
-        raise Refused(no_gateway)
-    later = Upgrade.objects.filter(
-        gateway__in=[upgrade.gateway_id for upgrade in touched],
-        wave__rollout__created_at__gt=rollout.created_at,
-    ).exclude(state__in=[U.PLANNED, U.ROLLED_BACK])
-    if first := later.select_related("gateway", "wave__rollout__release").first():
-        raise Refused(
-            f"{first.gateway.name} was upgraded to {first.wave.rollout.release.name} since. Roll that one back first."
-        )
-    waves = tuple({upgrade.wave_id for upgrade in touched})
-    said = reason or f"Rolled back by {person.username}."
-    moved(engine.rollback_changes(looked, waves, said), actor=actor, now=now)
+        drop_question(rollout, reason="The rollout was resumed.", actor=actor, now=now)

@@ -41,7 +41,7 @@ class U(StrEnum):
 
     PLANNED = "planned"
     UPGRADING = "upgrading"  # preflight … shift
-    READY = "ready"  # blue-green: the new release runs verified in the idle slot and waits for the common shift
+    READY = "ready"  # the new release runs verified, and a shift is waited for: blue-green's common one, the next share
     OBSERVING = "observing"  # carries its share of new clients under a trial
     COMMITTING = "committing"
     DRAINING = "draining"
@@ -75,7 +75,7 @@ ROLLOUT_MOVES: dict[R, frozenset[R]] = {
     R.PLANNED: frozenset({R.WAITING_APPROVAL, R.REJECTED}),
     R.WAITING_APPROVAL: frozenset({R.UPGRADING, R.REJECTED, R.PLANNED}),
     R.UPGRADING: frozenset({R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK, R.REJECTED}),
-    R.WAITING_PROMOTION: frozenset({R.UPGRADING, R.HELD, R.ROLLING_BACK}),
+    R.WAITING_PROMOTION: frozenset({R.UPGRADING, R.HELD, R.ROLLING_BACK, R.REJECTED}),
     R.HELD: frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING, R.ROLLING_BACK, R.REJECTED}),
     R.DRAINING: frozenset({R.DONE, R.HELD, R.ROLLING_BACK}),
     R.DONE: frozenset({R.ROLLING_BACK}),
@@ -87,8 +87,8 @@ ROLLOUT_MOVES: dict[R, frozenset[R]] = {
 
 WAVE_MOVES: dict[W, frozenset[W]] = {
     W.PLANNED: frozenset({W.UPGRADING, W.ROLLED_BACK}),
-    W.UPGRADING: frozenset({W.OBSERVING, W.ROLLING_BACK}),
-    W.OBSERVING: frozenset({W.UPGRADING, W.COMMITTING, W.OBSERVING, W.ROLLING_BACK}),
+    W.UPGRADING: frozenset({W.OBSERVING, W.PASSED, W.ROLLING_BACK}),  # PASSED: nothing of it is observed
+    W.OBSERVING: frozenset({W.UPGRADING, W.COMMITTING, W.OBSERVING, W.PASSED, W.ROLLING_BACK}),
     W.COMMITTING: frozenset({W.PASSED, W.ROLLING_BACK}),
     W.PASSED: frozenset({W.ROLLING_BACK}),
     W.ROLLING_BACK: frozenset({W.ROLLED_BACK}),
@@ -97,13 +97,13 @@ WAVE_MOVES: dict[W, frozenset[W]] = {
 
 UPGRADE_MOVES: dict[U, frozenset[U]] = {
     U.PLANNED: frozenset({U.UPGRADING, U.ROLLED_BACK, U.SKIPPED}),
-    U.UPGRADING: frozenset({U.READY, U.OBSERVING, U.FAILED, U.ROLLING_BACK}),
-    U.READY: frozenset({U.UPGRADING, U.FAILED, U.ROLLING_BACK}),
-    U.OBSERVING: frozenset({U.UPGRADING, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),
+    U.UPGRADING: frozenset({U.READY, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),  # COMMITTING: not observed
+    U.READY: frozenset({U.READY, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),  # READY: its shift is asked for
+    U.OBSERVING: frozenset({U.READY, U.COMMITTING, U.FAILED, U.ROLLING_BACK}),  # READY: the next share
     U.COMMITTING: frozenset({U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK}),  # DONE: nothing drains after a reload
     U.DRAINING: frozenset({U.DONE, U.FAILED, U.ROLLING_BACK}),
     U.DONE: frozenset({U.ROLLING_BACK}),
-    U.FAILED: frozenset({U.UPGRADING, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
+    U.FAILED: frozenset({U.UPGRADING, U.READY, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
     U.ROLLING_BACK: frozenset({U.ROLLED_BACK, U.SKIPPED, U.FAILED}),  # SKIPPED: it was taken back to be left out
     U.ROLLED_BACK: frozenset(),
     U.SKIPPED: frozenset({U.PLANNED}),  # a person takes it in again

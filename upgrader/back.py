@@ -1,0 +1,62 @@
+"""What a rollback names when it asks a second person, and when it has to ask. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fleet.phrases import count
+from upgrader.states import U
+
+STAYS = frozenset({U.DONE})
+"""An abort leaves these: their old slots are retired."""
+
+
+@dataclass(frozen=True)
+class GoesBack:
+    """One gateway on its way back."""
+
+    id: int
+    name: str
+    to: str  # the release that it goes back to
+    from_slot: int  # the old one's; 0: none was chosen yet
+    to_slot: int
+    gone: bool  # the old slot is retired: the old release has to be started again
+    cuts: bool  # it has one slot only: going back ends every session on it
+    sessions: int
+
+
+def because(gateways: int, gone: int, most: int | None) -> str:
+    """Why a second person has to agree; "" when one is enough. Equal is allowed."""
+    if gone:
+        slots = f"the old slot of {count(gone, 'gateway')} is" if gone == 1 else f"the old slots of {gone} gateways are"
+        return f"Rolling back needs a second person: {slots} retired, so the old release must be started again."
+    if most is not None and gateways > most:
+        return (
+            f"Rolling back needs a second person: it takes back {count(gateways, 'gateway')}, and one person alone may "
+            f"take back {most}."
+        )
+    return ""
+
+
+def digest_of(rollout: int, action: str, back: Sequence[GoesBack]) -> str:
+    """SHA-256 over the exact gateways, slots and releases; how many users are on them is shown and not bound."""
+    exact = [{name: value for name, value in asdict(it).items() if name != "sessions"} for it in back]
+    said = {"rollout": rollout, "action": action, "gateways": sorted(exact, key=lambda it: int(it["id"]))}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def summary_of(plan: Mapping[str, Any], action: str, back: Sequence[GoesBack]) -> dict[str, Any]:
+    """What the decider is shown."""
+    return {
+        "action": action,
+        "release": plan["release"]["name"],
+        "to": sorted({it.to for it in back}),
+        "gateways": [{"id": it.id, "name": it.name, "to": it.to, "gone": it.gone} for it in back],
+        "gone": sum(it.gone for it in back),
+        "stay": sum(it.sessions for it in back if not it.cuts),
+        "reconnect": sum(it.sessions for it in back if it.cuts),
+    }

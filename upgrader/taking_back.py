@@ -1,0 +1,239 @@
+"""Rolling back and aborting. Few gateways whose old slots are there go back at once; more than the budget allows to one
+person, or one whose old slot is gone, need the yes of a second. That yes binds the exact gateways, and acts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, Unpack
+
+from django.db import transaction
+
+from approvals import services as approvals
+from approvals.errors import Refused
+from approvals.models import Actor, Request, User
+from fleet.phrases import count
+from upgrader import asking, engine, journal, rights
+from upgrader.back import STAYS, GoesBack, because, digest_of, summary_of
+from upgrader.decide import NEEDS_ROLLBACK
+from upgrader.journal import Change, LostRace
+from upgrader.models import Budget, Rollout, Upgrade, Wave
+from upgrader.see import Looked, look
+from upgrader.states import ACTION_STATES, ROLLOUT_MOVES, R, U
+
+KIND = "rollout.rollback"
+DECIDE_WITHIN = timedelta(hours=2)
+Action = Literal["roll_back", "abort"]
+TRIES = 5  # steps that settle at the same moment move the rows that were seen
+
+
+def roll_back(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:
+    """Take back every gateway that this rollout has touched and that no later one has taken since."""
+    person = asking.check_asked(rollout, "roll_back", actor=actor, seen_version=seen_version)
+    looked = look(rollout.pk, now=now)
+    if not (touched := reached(looked, "roll_back")):
+        no_gateway = "No gateway carries this release by this rollout, so there is nothing to roll back."
+        raise Refused(no_gateway)
+    refuse_later(rollout, touched)
+    said = reason or f"Rolled back by {person.username}."
+    if why := second_person(rollout, touched):
+        ask(looked, "roll_back", by=person, actor=actor, reason=reason, why=why)
+    else:
+        go(rollout, "roll_back", reason=said, actor=actor, now=now)
+
+
+def abort(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:
+    """Stop for good: gateways whose old slot is there go back, those whose old slot is retired stay."""
+    person = asking.check_asked(rollout, "abort", actor=actor, seen_version=seen_version)
+    looked = look(rollout.pk, now=now)
+    said = reason or f"Aborted by {person.username}."
+    if not any(U(upgrade.state) in NEEDS_ROLLBACK for upgrade in looked.upgrades.values()):
+        end(rollout, reason=said, actor=actor, now=now)
+        return
+    touched = reached(looked, "abort")
+    if not touched:
+        raise Refused(
+            "Every gateway of this rollout has retired its old slot, so all would stay. Roll it back instead."
+        )
+    refuse_later(rollout, touched)
+    if why := second_person(rollout, touched):
+        ask(looked, "abort", by=person, actor=actor, reason=reason, why=why)
+    else:
+        go(rollout, "abort", reason=said, actor=actor, now=now)
+
+
+def decide_back(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Actor, now: datetime) -> None:
+    """One person's yes or no to a rollback that somebody else asked for. The yes acts in the same transaction."""
+    person = rights.demand(actor, "agree_back" if yes else "refuse_back", rollout.pool)
+    request = rollout.back_request
+    if request is None:
+        raise Refused("Nobody asked for a rollback of this rollout, so there is nothing to decide.")
+    if not yes:
+        say(request, by=person, actor=actor, now=now, yes=False, reason=reason, digest=digest)
+        return
+    action: Action = request.summary["action"]
+    refuse_lost(request, action, rollout)
+    with transaction.atomic():
+        lock(rollout)
+        looked = look(rollout.pk, now=now)
+        changed = stale(looked, request, action)
+        if not changed:
+            say(request, by=person, actor=actor, now=now, yes=True, reason=reason, digest=digest)
+            asking.moved(changes(looked, action, request.summary["why"]), actor=actor, now=now)
+    if changed:
+        approvals.void(request, reason=changed, actor=actor, now=now)
+        raise Refused(f"{changed} Ask again.")
+
+
+def say(request: Request, *, by: User, actor: Actor, now: datetime, **words: Unpack[approvals.Words]) -> None:
+    approvals.decide(request, by=by, has_right=True, now=now, actor=actor, **words)
+
+
+def lock(rollout: Rollout) -> None:
+    """Rows before the record's tail, as every other writer takes them: the other way round is a deadlock."""
+    Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
+    for rows in (Wave.objects.filter(rollout=rollout), Upgrade.objects.filter(wave__rollout=rollout)):
+        list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+
+
+def go(rollout: Rollout, action: Action, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Begin the way back. While steps settle, rows move under our hands: look again and try again."""
+    for _ in range(TRIES):
+        looked = look(rollout.pk, now=now)
+        if looked.rollout.version != rollout.version or not reached(looked, action):
+            break
+        try:
+            opened = asking.written(changes(looked, action, reason), actor=actor, now=now)
+        except LostRace:
+            continue
+        drop_question(rollout, reason="It goes back already.", actor=actor, now=now)
+        asking.hint_all(opened, rollout.pk)
+        return
+    asking.too_late(rollout.pk)
+
+
+def end(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Nothing has begun: the rollout is over and no gateway learns of it."""
+    with transaction.atomic():
+        Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
+        asking.moved([Change(rollout, R.REJECTED, reason)], actor=actor, now=now)
+        if rollout.request is not None:
+            approvals.void(rollout.request, reason="The rollout was aborted.", actor=actor, now=now)
+
+
+def reached(looked: Looked, action: Action) -> list[Upgrade]:
+    """What goes back: all that was touched; of an abort only where the old slot is still there."""
+    touched = [upgrade for upgrade in looked.upgrades.values() if U(upgrade.state) in NEEDS_ROLLBACK]
+    return touched if action == "roll_back" else [it for it in touched if U(it.state) not in STAYS]
+
+
+def changes(looked: Looked, action: Action, reason: str) -> list[Change]:
+    """The rollout, the waves concerned and each gateway, with its restore step."""
+    back = {upgrade.pk for upgrade in reached(looked, action)}
+    waves = tuple({looked.upgrades[pk].wave_id for pk in back})
+    every = engine.rollback_changes(looked, waves, reason)
+    return [it for it in every if (it.row.pk in back if isinstance(it.row, Upgrade) else journal.legal(it.row, it.to))]
+
+
+def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
+    """A gateway that a later rollout has taken is that one's to take back first."""
+    later = Upgrade.objects.filter(
+        gateway__in=[upgrade.gateway_id for upgrade in touched],
+        wave__rollout__created_at__gt=rollout.created_at,
+    ).exclude(state__in=[U.PLANNED, U.ROLLED_BACK, U.SKIPPED])
+    if first := later.select_related("gateway", "wave__rollout__release").first():
+        raise Refused(
+            f"{first.gateway.name} was upgraded to {first.wave.rollout.release.name} since. Roll that one back first."
+        )
+
+
+def most_alone(rollout: Rollout) -> int | None:
+    """How many gateways one person may take back alone on this pool; None: any number."""
+    budgets = {budget.pool_id: budget.rollback_gateways for budget in Budget.objects.filter(pool__in=[rollout.pool_id])}
+    fleet = Budget.objects.filter(pool=None).values_list("rollback_gateways", flat=True).first()
+    own = budgets.get(rollout.pool_id)
+    return fleet if own is None else own
+
+
+def second_person(rollout: Rollout, touched: Sequence[Upgrade]) -> str:
+    """Why a second person has to agree, as a sentence; "" when one is enough."""
+    return because(len(touched), sum(upgrade.old_retired_at is not None for upgrade in touched), most_alone(rollout))
+
+
+def ask(looked: Looked, action: Action, *, by: User, actor: Actor, reason: str, why: str) -> None:
+    """Ask a second person, and hold the rollout until somebody has answered."""
+    rollout, now = looked.rollout, looked.seen.now
+    back = going_back(looked, action)
+    summary = summary_of(rollout.plan, action, back) | {"why": reason, "because": why, "rollout": rollout.pk}
+    with transaction.atomic():
+        Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
+        request = approvals.ask(
+            kind=KIND,
+            subject=f"rollout:{rollout.pk}",
+            scope=f"pool:{rollout.pool_id}",
+            permission="fleet.approve_rollout",
+            digest=digest_of(rollout.pk, action, back),
+            summary=summary,
+            by=by,
+            now=now,
+            actor=actor,
+            decide_within=DECIDE_WITHIN,
+        )
+        note(rollout, request, why, actor=actor, now=now)
+    asking.hint_all([], rollout.pk)
+
+
+def note(rollout: Rollout, request: Request, why: str, *, actor: Actor, now: datetime) -> None:
+    """The question stands on the rollout, which is held where there is something to hold. Inside a transaction."""
+    if R.HELD in ROLLOUT_MOVES[R(rollout.state)]:
+        columns = {"held_from": rollout.state, "back_request": request}
+        asking.moved([Change(rollout, R.HELD, why, columns=columns)], actor=actor, now=now)
+    else:
+        Rollout.objects.filter(pk=rollout.pk).update(back_request=request)
+
+
+def going_back(looked: Looked, action: Action) -> list[GoesBack]:
+    """The gateways of a rollback as the question names them."""
+    return [
+        GoesBack(
+            id=upgrade.gateway_id,
+            name=upgrade.gateway.name,
+            to=upgrade.from_release,
+            from_slot=upgrade.from_slot or 0,
+            to_slot=upgrade.to_slot or 0,
+            gone=upgrade.old_retired_at is not None,
+            cuts=upgrade.way == "in_place",
+            sessions=upgrade.gateway.sessions,
+        )
+        for upgrade in reached(looked, action)
+    ]
+
+
+def stale(looked: Looked, request: Request, action: Action) -> str:
+    """Why the question no longer fits what there is, as a sentence; "" while it does."""
+    if looked.seen.state not in ACTION_STATES["agree_back"]:
+        return f"The rollout {asking.STATE_WORDS[looked.seen.state]} by now."
+    if digest_of(looked.rollout.pk, action, going_back(looked, action)) != request.digest:
+        return "Gateways of this rollout have changed since it was asked."
+    return ""
+
+
+def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:
+    """Two people stand behind it: one whose right was taken away, or whose account was, is none of them."""
+    asker = request.requested_by
+    if not rights.may(asker, action, rollout.pool):
+        raise Refused(
+            f"{asker.username} asked for this and may not roll back any more. Say no to it, and have somebody else ask."
+        )
+
+
+def drop_question(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
+    """A question whose answer nobody needs any more."""
+    request = rollout.back_request
+    if request is not None and request.state == Request.State.OPEN:
+        approvals.void(request, reason=reason, actor=actor, now=now)
+
+
+def told(summary: dict[str, Any]) -> str:
+    """What was asked, in one line for lists."""
+    return f"{count(len(summary['gateways']), 'gateway')} back to {' / '.join(summary['to'])}"
