@@ -1,0 +1,143 @@
+"""When nothing new may begin: freezes and windows, read once for all rollouts of a tick.
+
+They bind what begins, never what goes back. Drafting and approving are free: what is approved begins by itself when it
+may, as long as the approval may be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db.models import Q
+
+from fleet.models import Pool
+from fleet.phrases import clock, duration
+from upgrader import windows
+from upgrader.models import Freeze, Window
+from upgrader.windows import WindowError
+
+Kind = Literal["freeze", "window", "unreadable"]
+STEPS = 40  # freezes and closed times that are looked through for the next moment at which something may begin
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why nothing new begins on a pool, and until when at least; None: until somebody does something."""
+
+    kind: Kind
+    say: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A freeze that nobody has lifted and that is not over."""
+
+    id: int
+    pool: int | None
+    reason: str
+    by: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+@dataclass
+class Calendar:
+    """The windows that bind one pool: its own, or the fleet's where it has none."""
+
+    titles: list[str] = field(default_factory=list)
+    windows: list[windows.Window] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # sentences
+
+    def may(self, at: datetime) -> bool:
+        return not self.unreadable and (not self.windows or windows.is_open(self.windows, at))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """All bounds as they stood at `now`."""
+
+    now: datetime
+    pools: Mapping[int, str]
+    freezes: Sequence[Frozen]
+    calendars: Mapping[int | None, Calendar]  # None: the fleet's
+
+    def why_not(self, pool_id: int, passes: Collection[int] = ()) -> Blocked | None:
+        """Why nothing new may begin on the pool now; None when it may. `passes`: freezes that let this one through."""
+        if frozen := self.frozen(pool_id, self.now, passes):
+            return Blocked("freeze", self._freeze_say(frozen), frozen.ends_at)
+        calendar = self.calendar(pool_id)
+        if calendar.unreadable:
+            return Blocked("unreadable", f"{calendar.unreadable[0]} Nothing begins until that is mended.")
+        if calendar.may(self.now):
+            return None
+        opens = windows.changes_at(calendar.windows, self.now)
+        return Blocked("window", self._window_say(pool_id, calendar, opens), opens)
+
+    def begins_at(self, pool_id: int, passes: Collection[int] = ()) -> datetime | None:
+        """The first moment from now on at which something may begin, by what is known now; None: nobody can say."""
+        at, calendar = self.now, self.calendar(pool_id)
+        for _ in range(STEPS):
+            frozen = self.frozen(pool_id, at, passes)
+            if frozen is None and calendar.may(at):
+                return at
+            later = frozen.ends_at if frozen else windows.changes_at(calendar.windows, at)
+            if calendar.unreadable or later is None:
+                return None
+            at = later
+        return None
+
+    def frozen(self, pool_id: int, at: datetime, passes: Collection[int] = ()) -> Frozen | None:
+        """The freeze that ends last of those that hold the pool at that moment."""
+        held = [it for it in self.freezes if it.pool in (None, pool_id) and it.id not in passes and it.holds(at)]
+        return max(held, key=lambda it: (it.ends_at is None, it.ends_at or it.starts_at), default=None)
+
+    def calendar(self, pool_id: int) -> Calendar:
+        return self.calendars.get(pool_id) or self.calendars.get(None) or Calendar()
+
+    def _freeze_say(self, frozen: Frozen) -> str:
+        where = "The fleet" if frozen.pool is None else self.pools.get(frozen.pool, "The pool")
+        until = f"until {clock(frozen.ends_at, self.now)} UTC" if frozen.ends_at else "until somebody lifts it"
+        left = f" (in {duration((frozen.ends_at - self.now).total_seconds())})" if frozen.ends_at else ""
+        return f"{where} is frozen {until}{left}, by {frozen.by}: {frozen.reason}"
+
+    def _window_say(self, pool_id: int, calendar: Calendar, opens: datetime | None) -> str:
+        name = self.pools.get(pool_id, "the pool")
+        if opens is None:
+            return f"The window of {name} is closed, and its rules open it at no time in the coming weeks."
+        zone = next(window.zone for window in calendar.windows if window.has(opens))
+        return f"The window of {name} is closed: it opens {opens_say(opens, self.now, str(zone))}."
+
+
+def opens_say(opens: datetime, now: datetime, zone: str) -> str:
+    """ "at 22:00 Europe/Berlin (in 7 h 12 min)", with the day when it is not today's there."""
+    there, here = opens.astimezone(windows.parse_zone(zone)), now.astimezone(windows.parse_zone(zone))
+    day = "" if there.date() == here.date() else f"on {there:%a %d %b} "
+    return f"{day}at {there:%H:%M} {zone} (in {duration((opens - now).total_seconds())})"
+
+
+def read(now: datetime) -> Bounds:
+    """Read all windows and freezes, in three queries."""
+    calendars: dict[int | None, Calendar] = {}
+    for row in Window.objects.filter(ended_at=None):
+        calendar = calendars.setdefault(row.pool_id, Calendar())
+        calendar.titles.append(row.title)
+        try:
+            calendar.windows.append(windows.parse(row.zone, row.rules))
+        except WindowError as unreadable:
+            calendar.unreadable.append(f"The window {row.title} can't be read: {unreadable}")
+    standing = Freeze.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), lifted_at=None)
+    names = "pk", "pool_id", "reason", "made_by__username", "starts_at", "ends_at"
+    freezes = [Frozen(*values) for values in standing.values_list(*names)]
+    return Bounds(now, dict(Pool.objects.values_list("pk", "name")), freezes, calendars)
+
+
+def passes_of(plan: Mapping[str, Any]) -> tuple[int, ...]:
+    """The freezes that the plan lets its rollout through: those it names, if its strategy is an emergency's."""
+    return tuple(plan.get("passes", ())) if plan["spec"].get("emergency") is True else ()
