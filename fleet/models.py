@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from fleet.balancer_models import Balancer as Balancer
+from fleet.balancer_models import BalancerPeer as BalancerPeer
+
 
 class Channel(models.TextChoices):
     """How far a release has come. In this order: a pool takes its own channel's releases and those further on."""
@@ -91,6 +94,9 @@ class Gateway(models.Model):
     seen_keys = models.JSONField(default=list, blank=True)  # [kind, base64] that it showed instead of the pinned ones
     ssh_ca = models.BooleanField(default=False)  # it lets our SSH CA's certificates in; else the key "ssh-key"
     config = models.JSONField(default=dict, blank=True)  # its config.json, as it was last prepared here
+    front = models.ForeignKey(Balancer, null=True, blank=True, on_delete=models.PROTECT, related_name="gateways")
+    backend = models.CharField(max_length=64, blank=True)  # in that balancer's configuration
+    servers = models.JSONField(default=dict, blank=True)  # its names there: {"": "gw1"}, or by slot {"1": "gw1-1", …}
 
     class Meta:
         ordering = ["name"]

@@ -1,0 +1,7 @@
+"""The balancers in front of gateways: `open` returns the adapter of the one that a gateway's row names."""
+
+from __future__ import annotations
+
+from fleet.traffic.rows import DRIVERS, open, way_of, will_cut
+
+__all__ = ["DRIVERS", "open", "way_of", "will_cut"]
