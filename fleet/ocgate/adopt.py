@@ -37,6 +37,11 @@ def adopt(config: Config, paths: Paths) -> None:
     config.slot(SLOT)
     old = find(config)
     control = Control(Path(old.occtl), Path(old.occtl_socket))
+    if not config.steers:
+        _remember(paths, old)
+        steer.remember(config, paths, to=states.Place(SLOT, "adopted"))
+        _hold_package(paths)
+        return
     run(["nft", "-f", "-"], timeout=5, stdin=TRACK)
     try:
         _await_tracked(control.users())
@@ -46,11 +51,15 @@ def adopt(config: Config, paths: Paths) -> None:
     _hold_package(paths)
 
 
-def _steer(config: Config, paths: Paths, old: states.Adopted) -> None:
+def _remember(paths: Paths, old: states.Adopted) -> None:
     with states.changing(paths) as state:
         state.adopted = old
         state.slots[SLOT] = states.SlotState(release="adopted", since=time.time(), steered=True)
     states.write_whole(paths.lib / "adopted-unit", old.unit + "\n")
+
+
+def _steer(config: Config, paths: Paths, old: states.Adopted) -> None:
+    _remember(paths, old)
     known = restore.remotes_of(slots.look(SLOT, states.load(paths), paths), ours=own_addresses(config))
     table.remember(paths, learn.adopted_of(known, seconds=config.sticky_seconds), now=time.time())
     steer.settle(config, paths, to=states.Place(SLOT, "adopted"), present=False)

@@ -24,6 +24,8 @@ class Call:
     send: Callable[[Dict[str, Any]], None]
     raw: Optional[Reader] = None
     clock: Callable[[], float] = time.time
+    # When the request was read, in seconds of the clock that nobody sets.
+    began: float = field(default_factory=time.monotonic)
     # Set when raw bytes may still be under way, so that they can't be taken for requests.
     close_after: bool = field(default=False)
 

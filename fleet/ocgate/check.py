@@ -118,7 +118,7 @@ def _host(call: Call, release: str, number: int) -> List[Finding]:
     found = []
     if slot.running and slot.release != release:
         found.append(Finding("error", "slot_busy", f"Slot {number} runs {slot.release}; retire it first."))
-    if not slot.running:
+    if not slot.running and call.config.steers:
         found += hostcheck.port_taken(call.config, number)
     if shutil.disk_usage(call.paths.lib).free < FREE_MIN:
         found.append(
@@ -128,7 +128,11 @@ def _host(call: Call, release: str, number: int) -> List[Finding]:
                 f"Less than {FREE_MIN // 2**20} MiB are free below {call.paths.lib}.",
             )
         )
-    habits = firewall.habits(call.config)
+    return [*found, *(_firewall(call) if call.config.steers else []), *hostcheck.findings(call.config, number)]
+
+
+def _firewall(call: Call) -> List[Finding]:
+    found, habits = [], firewall.habits(call.config)
     if habits["input_blocks"]:
         say = f"The host's firewall does not let in TCP port {call.config.inner_port}, the port after the translation."
         found.append(Finding("error", "input_blocks", say))
@@ -140,4 +144,4 @@ def _host(call: Call, release: str, number: int) -> List[Finding]:
                 "The host's nftables.conf flushes the ruleset; ocgate keep restores ours.",
             )
         )
-    return [*found, *hostcheck.findings(call.config, number)]
+    return found

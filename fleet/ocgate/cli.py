@@ -43,6 +43,7 @@ def _command(options: argparse.Namespace) -> int:
             trust=options.trust,
             adopt=options.adopt,
             first=options.first,
+            in_place=options.in_place,
         )
         return install.install(SYSTEM, wish, program=Path(sys.argv[0]))
     return uninstall.uninstall(SYSTEM, cut=options.cut)
@@ -73,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         "--adopt", action="store_true", help="the ocserv that runs here now becomes slot 1; nobody is cut"
     )
     first.add_argument("--first", type=Path, help="a release folder for a new gateway without users")
+    make.add_argument(
+        "--in-place",
+        action="store_true",
+        help="do without nft: an upgrade puts one release in the place of the other and cuts who is connected",
+    )
     leave = commands.add_parser("uninstall", help="leave the machine as it was")
     leave.add_argument(
         "--cut", action="store_true", help="go on even where users are connected to a slot; they are cut"

@@ -29,7 +29,10 @@ class SlotConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """What the installer wrote; ports are TCP and UDP port numbers, `sticky_seconds` the kernel's memory."""
+    """What the installer wrote; ports are TCP and UDP port numbers, `sticky_seconds` the kernel's memory.
+
+    `steers`: new clients go to a slot by nft. Without it one slot serves on the operator's own port.
+    """
 
     public4: Tuple[str, ...]
     public6: Tuple[str, ...]
@@ -39,6 +42,7 @@ class Config:
     slots: Dict[int, SlotConfig]
     sticky_seconds: int
     out: Tuple[str, ...]
+    steers: bool = True
 
     def slot(self, number: int) -> SlotConfig:
         """Raise `slot_unknown` when this gateway has no such slot."""
@@ -49,7 +53,9 @@ class Config:
 
 
 def own_addresses(config: Config) -> FrozenSet[str]:
-    """The slots' own addresses: what comes from there is a probe of ours, not a user."""
+    """Where probes of ours come from, no users: the slots' own addresses, without steering the machine's."""
+    if not config.steers:
+        return frozenset({"127.0.0.1", "::1", *config.public4, *config.public6})
     return frozenset(a for slot in config.slots.values() for a in (slot.ipv4, slot.ipv6) if a)
 
 
@@ -75,6 +81,7 @@ def parse(raw: Dict[str, Any]) -> Config:
         slots=slots,
         sticky_seconds=int(raw.get("sticky_seconds", 7200)),
         out=tuple(_interface(name) for name in raw.get("out", [])),
+        steers=_truth(raw.get("steers", True)),
     )
     if not 10 <= config.sticky_seconds <= 7 * 86400:
         raise ValueError("sticky_seconds must lie between 10 and 604800")
@@ -89,6 +96,12 @@ def _slot(number: int, raw: Dict[str, Any]) -> SlotConfig:
         ipv6=str(ipaddress.IPv6Address(raw["ipv6"])) if raw.get("ipv6") else None,
         pool6=str(ipaddress.IPv6Network(raw["pool6"])) if raw.get("pool6") else None,
     )
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"steers is {value!r}, neither true nor false")
+    return value
 
 
 def _port(value: Any) -> int:

@@ -31,6 +31,7 @@ OURS = POOLS | {
     "device",
     "log-level",
 }
+LISTEN = frozenset({"tcp-port", "udp-port", "listen-host", "udp-listen-host"})
 # ocserv knows no other white space than C's, and no other spelling of a name than its own (measured, 1.1.6 and 1.5.0:
 # it skips "Max-Same-Clients", and "max-same-clients" with a no-break space behind it).
 _SECTION = re.compile(r"\s*\[(.*)\]\s*", re.ASCII)
@@ -50,12 +51,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Place:
-    """What is the slot's own: address and pool, sockets, and the ports of this gateway."""
+    """What is the slot's own: address and pool, sockets, and the ports of this gateway.
+
+    `front`: nothing steers, and the slot listens where the operator's ocserv.conf says. `message` stands in for the
+    banner, where there is one.
+    """
 
     slot: SlotConfig
     run: Path
     port: int
     inner_port: int
+    front: bool = False
+    message: str = ""
 
 
 def parse(text: str) -> List[Line]:
@@ -80,19 +87,35 @@ def options(text: str) -> Dict[str, str]:
     return {line.name: line.value for line in parse(text) if line.name and not line.section}
 
 
+def knock(text: str) -> "tuple[str, int]":
+    """Where an ocserv with this configuration answers on its own machine: address and TCP port."""
+    given = options(text)
+    host = given.get("listen-host", "")
+    return ("127.0.0.1" if host in ("", "*", "0.0.0.0", "::") else host), _number("tcp-port", given["tcp-port"])
+
+
 def derive(text: str, place: Place) -> str:
     """The slot's whole ocserv.conf; raises `option_not_derivable` with the option's name."""
     lines = parse(text)
     for line in lines:
         _refuse(line)
     own = _own(options(text), place)
-    kept = [line.text for line in lines if not (line.name in OURS and not line.section)]
+    ours = frozenset(own) | (OURS - LISTEN if place.front else OURS)
+    kept = [line.text for line in lines if not (line.name in ours and (not line.section or line.name == "banner"))]
     first_section = next((n for n, text_line in enumerate(kept) if _is_section(text_line)), len(kept))
     head = [
         f"# Derived by ocgate for slot {place.slot.number}. Edits here are lost; the operator's file is the source."
     ]
     written = [f"{name} = {value}" for name, value in own.items()]
-    return "\n".join([*head, *kept[:first_section], *written, *kept[first_section:]]) + "\n"
+    hosts = _each_told(kept[first_section:], own.get("banner", ""))
+    return "\n".join([*head, *kept[:first_section], *written, *hosts]) + "\n"
+
+
+def _each_told(sections: List[str], banner: str) -> List[str]:
+    """The virtual hosts with the message in each: not every version lets them inherit it."""
+    if not banner:
+        return sections
+    return [text for line in sections for text in ([line, f"banner = {banner}"] if _is_section(line) else [line])]
 
 
 def _own(given: Dict[str, str], place: Place) -> Dict[str, str]:
@@ -112,8 +135,14 @@ def _own(given: Dict[str, str], place: Place) -> Dict[str, str]:
         "log-level": str(max(LOG_LEVEL, _number("log-level", given.get("log-level", "0")))),
         "ipv4-network": slot.pool4,
     }
-    if _number("udp-port", given.get("udp-port", "0")):
+    if place.front:
+        for name in LISTEN:
+            own.pop(name, None)
+        own.update({} if "tcp-port" in given else {"tcp-port": str(place.port)})
+    elif _number("udp-port", given.get("udp-port", "0")):
         own["udp-port"] = str(place.port)
+    if place.message:
+        own["banner"] = f'"{place.message}"'
     if slot.pool6:
         own["ipv6-network"] = slot.pool6
         own["ipv6-subnet-prefix"] = "128"

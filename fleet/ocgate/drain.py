@@ -1,17 +1,19 @@
-"""`sessions`, `drain` and `retire`: who is on a slot, and ending it."""
+"""`sessions`, `drain` and `retire`: who is on a slot, and ending it. `keep` looks too, so that idleness is known."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Dict, FrozenSet, List
 
 from . import locks, slots, supervise, table
 from . import state as states
 from .call import Call, Result
-from .config import own_addresses
+from .config import Config, own_addresses
 from .errors import Answered, Refused
 from .occtl import Cookie, Session
+from .paths import Paths
 from .restore import strangers
 from .run import run
 
@@ -54,14 +56,21 @@ def drain(call: Call) -> Result:
     now = time.time()
     waiting = _waiting(users, control.cookies(), ours=own_addresses(call.config))
     oldest = max((now - user.since for user in users if user.since), default=0.0)
+    idle = idleness(call.paths, number, users)
     return {
         "slot": number,
         "sessions": len(users),
         "oldest_seconds": round(max(0.0, oldest)),
-        "idle": _idle(call, number, users),
+        "idle": sum(1 for seconds in idle.values() if seconds >= IDLE_SECONDS),
         "cookies": len(waiting),
         "clients": dict(Counter(user.agent or "unknown" for user in users)),
+        **({"users": [_left(user, idle[user.id]) for user in idlest(users, idle)]} if "names" in call.args else {}),
     }
+
+
+def _left(user: Session, idle: float) -> Dict[str, object]:
+    seen = {"idle_seconds": int(idle), "since": user.since, "rx": user.rx, "tx": user.tx}
+    return {"id": user.id, "user": user.user, **seen}
 
 
 def _waiting(users: List[Session], cookies: List[Cookie], *, ours: FrozenSet[str]) -> List[Cookie]:
@@ -69,18 +78,33 @@ def _waiting(users: List[Session], cookies: List[Cookie], *, ours: FrozenSet[str
     return [cookie for cookie in cookies if cookie.id not in connected and cookie.remote not in ours]
 
 
-def _idle(call: Call, number: int, users: List[Session]) -> int:
-    """Sessions whose byte counters have not moved for IDLE_SECONDS, by what earlier calls saw."""
-    path = call.paths.run / f"moved-{number}.json"
-    now = time.time()
-    before = states.read_object(path)
-    seen = {}
-    for user in users:
-        last = before.get(user.id)
-        same = isinstance(last, list) and len(last) == 2 and last[0] == user.moved
-        seen[user.id] = [user.moved, last[1] if same and isinstance(last, list) else now]
-    states.write_object(path, seen)
-    return sum(1 for _, since in seen.values() if now - since >= IDLE_SECONDS)
+def idlest(users: List[Session], idle: Dict[str, float]) -> List[Session]:
+    """Whom an end costs least comes first: idle the longest, then the least bytes. Pure."""
+    return sorted(users, key=lambda user: (-idle.get(user.id, 0.0), user.moved))
+
+
+def look(config: Config, paths: Paths) -> None:
+    """Note whose counters have moved on each slot that runs: idleness is known only as far as somebody looked."""
+    for slot in slots.every(config, states.load(paths), paths):
+        if slot.running:
+            with suppress(Answered):
+                idleness(paths, slot.number, slots.control_of(slot).users())
+
+
+def idleness(paths: Paths, number: int, users: List[Session]) -> Dict[str, float]:
+    """Session → seconds for which its byte counters have stood still, as far as somebody looked."""
+    path = paths.run / f"moved-{number}.json"
+    # The boot's clock: a clock that is set must not make anybody idle.
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    with locks.held(paths.run, f"moved-{number}", wait=2.0):
+        before = states.read_object(path)
+        seen = {}
+        for user in users:
+            last = before.get(user.id)
+            same = isinstance(last, list) and len(last) == 2 and last[0] == user.moved
+            seen[user.id] = [user.moved, last[1] if same and isinstance(last, list) else now]
+        states.write_object(path, seen)
+    return {id: max(0.0, now - since) for id, (_, since) in seen.items()}
 
 
 def retire(call: Call) -> Result:
@@ -99,10 +123,10 @@ def retire(call: Call) -> Result:
             _forget_slot(call, number)
             return {"slot": number, "cut": [], "already": True}
         _refuse_in_use(state, number)
-        cut = _cut(slot, call.args["cut_at_most"])
-        _stop(call, state, slot)
+        gone = cut(call.paths, slot, call.args["cut_at_most"])
+        stop(call.paths, state, slot)
         _forget_slot(call, number)
-    return {"slot": number, "cut": cut, "already": False}
+    return {"slot": number, "cut": gone, "already": False}
 
 
 def _refuse_in_use(state: states.State, number: int) -> None:
@@ -113,8 +137,8 @@ def _refuse_in_use(state: states.State, number: int) -> None:
         raise Refused("slot_busy", f"Slot {number} is the committed one; commit another before it is retired.")
 
 
-def _cut(slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
-    """End what may be ended; refused when more users than allowed are connected.
+def cut(paths: Paths, slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
+    """End what may be ended, the idlest first; who it was. Refused when more users than allowed are connected.
 
     Cookies alone do not hold a slot: 1.1.6 with two sec-mods keeps them after a sign-out until they expire.
     """
@@ -127,7 +151,7 @@ def _cut(slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
     if len(users) > at_most:
         say = f"Slot {slot.number} has {len(users)} users, and {at_most} may be cut. It goes on."
         raise Refused("has_sessions", say)
-    for user in users:
+    for user in idlest(users, idleness(paths, slot.number, users)):
         slots.control_of(slot).disconnect(user.worker)
     _await_gone(slot)
     return [{"id": user.id, "user": user.user} for user in users]
@@ -145,9 +169,10 @@ def _await_gone(slot: slots.Slot) -> None:
         time.sleep(0.1)
 
 
-def _stop(call: Call, state: states.State, slot: slots.Slot) -> None:
+def stop(paths: Paths, state: states.State, slot: slots.Slot) -> None:
+    """End a slot's ocserv. An adopted one must not come back by itself."""
     if not slot.adopted:
-        supervise.stop(call.paths, slot.number)
+        supervise.stop(paths, slot.number)
         return
     old = state.adopted
     if old is not None and old.unit and supervise.has_systemd():

@@ -10,7 +10,23 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from . import PROTOCOL, VERSION, confs, counter, firewall, journal, loaded, locks, policy, receive, slots, start, table
+from . import (
+    PROTOCOL,
+    VERSION,
+    ability,
+    confs,
+    counter,
+    firewall,
+    front,
+    journal,
+    loaded,
+    locks,
+    policy,
+    receive,
+    slots,
+    start,
+    table,
+)
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -25,15 +41,19 @@ def facts(call: Call) -> Result:
     """All of it, in one answer."""
     state = states.load(call.paths)
     seen = table.read()
-    trial = table.trial_of(state, seen)
+    trial = table.trial_of(state, seen) if call.config.steers else front.trial_of(state)
+    left = seen.trial_left if call.config.steers else front.left(state)
     weights = slots.weights_now(state, trial=trial)
     now = time.time()
+    cannot = ability.why_not(call.config)
     return {
         **_machine(now),
+        "steers": not cannot,
+        "steers_why": cannot,
         "fence": state.fence,
         "committed": _place(state.committed),
         "previous": _place(state.previous),
-        "trial": {"weights": _texts(trial), "until": now + seen.trial_left} if trial else None,
+        "trial": {"weights": _texts(trial), "until": now + left} if trial else None,
         "weights": _texts(weights),
         "slots": [_slot(slot, state, call.paths, weights) for slot in slots.every(call.config, state, call.paths)],
         "releases": _releases(call.paths),
@@ -101,6 +121,7 @@ def _slot(slot: slots.Slot, state: State, paths: Paths, weights: Dict[int, int])
         "sessions": count or 0,
         "weight": weights.get(slot.number, 0),
         "since": slot.process.since,
+        "message": state.messages.get(slot.number, "") if slot.running else "",
         "restarts": slot.process.restarts,
         "conf": confs.of_slot(state, slot.number) if slot.running else "",
         "conf_until": time.time() + left if (left := loaded.left(state, slot.number)) and slot.running else None,

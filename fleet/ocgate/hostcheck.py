@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import List, Union
 
+from . import ability
 from .config import Config
 from .findings import Finding
 from .run import run
@@ -21,7 +22,8 @@ NARROWEST6 = 95
 
 def findings(config: Config, number: int) -> List[Finding]:
     """Findings about the host, for a start in slot `number`."""
-    return [*_kernel(), *_conntrack(), *_programs(), *_pools(config, number), *narrow(config, number)]
+    steering = [*_conntrack(), *_steering(config)] if config.steers else [_in_place(config)]
+    return [*_kernel(), *steering, *_pools(config, number), *narrow(config, number)]
 
 
 def port_taken(config: Config, number: int) -> List[Finding]:
@@ -58,10 +60,15 @@ def _conntrack() -> List[Finding]:
     return []
 
 
-def _programs() -> List[Finding]:
-    if run(["nft", "--version"], timeout=3).code != 0:
-        return [Finding("error", "no_nft", "nft does not run here; install nftables.")]
+def _steering(config: Config) -> List[Finding]:
+    if why := ability.why_not(config):
+        return [Finding("error", "no_nft", f"This gateway can't steer now: {why}.")]
     return []
+
+
+def _in_place(config: Config) -> Finding:
+    say = f"This gateway can't steer: {ability.why_not(config)}. A release is put in the place of the one that serves"
+    return Finding("note", "no_steering", f"{say}, which cuts who is connected.")
 
 
 def _pools(config: Config, number: int) -> List[Finding]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
-from . import adopt, authorize, config, counter, policy, slots, stage, start, steer, units
+from . import ability, adopt, authorize, config, counter, policy, slots, stage, start, steer, units
 from . import state as states
 from .call import Call
 from .config import Config
@@ -47,30 +48,44 @@ class Wish:
     trust: Path
     adopt: bool
     first: Optional[Path]
+    in_place: bool = False
 
 
 def install(paths: Paths, wish: Wish, *, program: Path) -> int:
     """Do it all, or refuse before anything was changed."""
     _refuse_bad(wish)
     wanted = config.load(wish.config)
-    refuse_missing(with_cas=bool(policy.read(wish.trust).cas))
+    wanted = replace(wanted, steers=wanted.steers and not wish.in_place)
+    refuse_missing(with_cas=bool(policy.read(wish.trust).cas), steers=wanted.steers)
+    _refuse_unable(wanted)
     _files(paths, wish, program=program)
     _account(paths, wish)
     units.write(PROGRAM)
     _agree(paths, wanted)
-    slots.ensure_addresses(wanted)
+    if wanted.steers:
+        slots.ensure_addresses(wanted)
     if wish.adopt:
         adopt.adopt(wanted, paths)
     elif wish.first is not None:
         _first(wanted, paths, wish.first)
     units.enable_keep(PROGRAM)
     print(f"This machine is a gateway now. The controller signs in as {wish.user}.")
+    if not wanted.steers:
+        print("It can't steer: a release is put in the place of the one that serves, which cuts who is connected.")
     return 0
 
 
-def refuse_missing(*, with_cas: bool) -> None:
+def _refuse_unable(wanted: Config) -> None:
+    """Better now than at the first shift; a person decides to do without."""
+    if why := (ability.broken() if wanted.steers else ""):
+        say = f"This machine can't steer: {why}. Nothing was changed. Put that right, or say --in-place"
+        raise Refused("no_steering", f"{say}: then each upgrade cuts who is connected.")
+
+
+def refuse_missing(*, with_cas: bool, steers: bool = True) -> None:
     """Refused when a program is missing that some verb will ask: better now than in the middle of an upgrade."""
-    missing = [name for name in PACKAGES if not shutil.which(name) and (with_cas or name != "openssl")]
+    spared = {*(() if with_cas else ("openssl",)), *(() if steers else ("nft",))}
+    missing = [name for name in PACKAGES if not shutil.which(name) and name not in spared]
     if missing:
         names = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
         packages = " ".join(PACKAGES[name] for name in missing)
@@ -94,6 +109,9 @@ def _files(paths: Paths, wish: Wish, *, program: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     _copy(wish.config, paths.config)
+    if wish.in_place:
+        raw = {**json.loads(wish.config.read_text()), "steers": False}
+        states.write_whole(paths.config, json.dumps(raw, indent=2) + "\n", mode=0o644)
     for source in wish.trust.iterdir():
         if source.name in ("policy.json", "openpgp.gpg") or policy.CA_FILE.fullmatch(source.name):
             _copy(source, paths.trust / source.name)
@@ -169,7 +187,10 @@ def _first(wanted: Config, paths: Paths, folder: Path) -> None:
     """A new gateway without users: the release goes into slot 1 and is committed."""
     release = _placed(wanted, paths, folder.resolve())
     start.launch(wanted, paths, release=release, number=1)
-    steer.settle(wanted, paths, to=states.Place(1, release), present=False)
+    if wanted.steers:
+        steer.settle(wanted, paths, to=states.Place(1, release), present=False)
+    else:
+        steer.remember(wanted, paths, to=states.Place(1, release))
     counter.remember(paths, release)
 
 

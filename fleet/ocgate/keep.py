@@ -12,10 +12,13 @@ from typing import Any, Optional
 
 from . import (
     VERSION,
+    drain,
+    front,
     journal,
     learn,
     loaded,
     locks,
+    message,
     metrics,
     reload,
     renewed,
@@ -74,6 +77,7 @@ class Keeper:
         self._refreshed = 0.0
         self._failed_start = 0.0
         self._failed_back = 0.0
+        self._idled = 0.0
         self._stealth = Stealth()
         self._program = renewed.own()
         self._leaving = False
@@ -84,12 +88,13 @@ class Keeper:
         try:
             while not self._leaving:
                 self._await_event(LOOK_SECONDS)
-                self._attempt("table", self._restore_table)
-                self._attempt("stealth", self._stay_silent)
-                self._attempt("committed", self._keep_committed)
+                if self._config.steers:
+                    self._steer()
+                else:
+                    self._attempt("front", self._keep_front)
                 self._attempt("reload", self._end_trials)
-                self._attempt("learnt", self._learn)
-                self._attempt("roamers", self._end_older)
+                self._attempt("message", self._end_messages)
+                self._attempt("idle", self._look_who_is_idle)
                 self._attempt("spare", self._keep_spare)
                 self._attempt("logs", self._rotate)
                 self._attempt("program", self._look_for_newer)
@@ -98,7 +103,17 @@ class Keeper:
                 self._monitor.kill()
                 self._monitor.wait()
 
+    def _steer(self) -> None:
+        self._attempt("table", self._restore_table)
+        self._attempt("stealth", self._stay_silent)
+        self._attempt("committed", self._keep_committed)
+        self._attempt("learnt", self._learn)
+        self._attempt("roamers", self._end_older)
+
     def _begin(self) -> None:
+        if not self._config.steers:
+            self._keep_front()
+            return
         slots.ensure_addresses(self._config)
         self._watch()
         self._stay_silent()
@@ -109,6 +124,9 @@ class Keeper:
         self._monitor = subprocess.Popen(["nft", "monitor"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENV)
 
     def _await_event(self, seconds: float) -> None:
+        if not self._config.steers:
+            time.sleep(seconds)
+            return
         if self._monitor is None or self._monitor.stdout is None:
             time.sleep(seconds)
             self._watch()
@@ -173,6 +191,27 @@ class Keeper:
             f"The committed release {place.release} was not running; it was started in slot {place.slot}.",
         )
 
+    def _keep_front(self) -> None:
+        """Without nft: one slot serves on the operator's port, on trial or committed."""
+        if self._failed_start and time.monotonic() - self._failed_start < AGAIN_SECONDS:
+            return
+        try:
+            say = front.look(self._config, self._paths)
+        except Refused:
+            self._failed_start = time.monotonic()
+            raise
+        if say:
+            self._tell("front_started", say)
+
+    def _end_messages(self) -> None:
+        for say in message.end_over(self._config, self._paths):
+            self._tell("message_ended", say)
+
+    def _look_who_is_idle(self) -> None:
+        if time.monotonic() - self._idled >= REFRESH_SECONDS:
+            self._idled = time.monotonic()
+            drain.look(self._config, self._paths)
+
     def _end_trials(self) -> None:
         """What was reloaded and not committed in time is taken back; nobody is asked."""
         if self._failed_back and time.monotonic() - self._failed_back < AGAIN_SECONDS:
@@ -206,7 +245,7 @@ class Keeper:
 
     def _look_for_newer(self) -> None:
         """With systemd `upgrade_self` restarts the unit. Not while the table is gone: the port must be silent then."""
-        if supervise.has_systemd() or not table.is_present():
+        if supervise.has_systemd() or (self._config.steers and not table.is_present()):
             return
         if version := self._program.newer():
             self._tell("keep_renewed", f"ocgate {version} was put in place of {VERSION}; it keeps this gateway now.")

@@ -11,6 +11,9 @@ from typing import Iterator
 
 from .errors import Retry
 
+STEER = "steer"
+"""Of everything that changes where new clients go."""
+
 
 @contextmanager
 def held(folder: Path, name: str, *, wait: float) -> Iterator[None]:

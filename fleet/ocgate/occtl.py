@@ -30,8 +30,14 @@ class Session:
     since: float
     vpn_ip: str
     agent: str
-    moved: int
+    rx: int
+    tx: int
     worker: int
+
+    @property
+    def moved(self) -> int:
+        """Bytes both ways, live."""
+        return self.rx + self.tx
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def _session(item: Dict[str, Any]) -> Session:
         since=_since(item),
         vpn_ip=str(item.get("IPv4") or item.get("IPv6") or ""),
         agent=str(item.get("User-Agent", "")),
-        moved=int(_number(item.get("RX")) + _number(item.get("TX"))),
+        rx=int(_number(item.get("RX"))),
+        tx=int(_number(item.get("TX"))),
         worker=int(_number(item.get("ID"))),
     )
 

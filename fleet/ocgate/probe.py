@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
 from . import confs, derive, slots
 from . import state as states
 from .call import Call, Result
-from .start import unverified
+from .start import unverified, where
 
 STEP_SECONDS = 10.0
 BYE_SECONDS = 2.0
@@ -47,9 +47,7 @@ def probe(call: Call) -> Result:
     number: int = call.args["slot"]
     slot = slots.running(number, call.config, states.load(call.paths), call.paths)
     options = derive.options(confs.agreed(call.config, call.paths))
-    address, port = call.config.slot(number).ipv4, call.config.inner_port
-    if slot.adopted:
-        address, port = "127.0.0.1", call.config.port
+    address, port = ("127.0.0.1", call.config.port) if slot.adopted else where(call.config, call.paths, number)
     secret = options.get("camouflage_secret", "") if options.get("camouflage") == "true" else ""
     far = Progress()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from pathlib import Path
 from typing import Optional
@@ -15,7 +14,6 @@ from .call import Call, Result
 from .config import Config
 from .errors import Refused, Retry
 from .paths import Paths
-from .run import run
 from .state import State
 
 READY_SECONDS = 10.0
@@ -118,12 +116,17 @@ def _back_of(state: State, number: int) -> str:
 
 
 def _tested(ocserv: Path, text: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="ocgate-reload-") as scratch:
-        path = Path(scratch, "ocserv.conf")
-        path.write_text(text)
-        done = run([str(ocserv), "-t", "-c", str(path)], timeout=15)
-    if done.code != 0:
-        raise Refused("conf_refused", f"The running release refuses the configuration: {done.last_line[:300]}.")
+    start.refuse_unreadable(ocserv, text, say="The running release refuses the configuration")
+
+
+def again(config: Config, paths: Paths, slot: slots.Slot) -> None:
+    """Have a running slot read its own configuration, derived anew; its sessions stay. The caller holds the slot."""
+    source = confs.text_of(config, paths, confs.of_slot(states.load(paths), slot.number))
+    derived = derive.derive(source, start.place_of(config, paths, slot.number))
+    _tested(paths.release(slot.release) / "sbin" / "ocserv", derived)
+    states.write_spared(paths, paths.slot_conf(slot.number), derived, mode=0o640)
+    os.kill(slot.process.pid, signal.SIGHUP)
+    _await_answer(config, paths, slot.number)
 
 
 def _await_answer(config: Config, paths: Paths, number: int) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import time
 from typing import Dict, FrozenSet, List
 
-from . import confs, locks, reload, slots, start, steer, supervise, table
+from . import confs, locks, reload, slots, start, steer, supervise, table, turns
 from . import state as states
 from .call import Call, Result
 from .config import Config, own_addresses
@@ -20,11 +20,12 @@ from .state import Place, State
 def restore(call: Call) -> Result:
     """Steer new clients back, the slot started first if it must be; then forget who has nothing on the bad one."""
     began = time.monotonic()
+    turns.take(call.paths)
     with locks.held(call.paths.run, steer.LOCK, wait=5.0):
         states.admit(call.paths, call.fence)
         state = states.load(call.paths)
-        target = _target(state, call.args["to"])
-        conf = _conf(state, call.args["to"])
+        target = target_of(state, call.args["to"])
+        conf = conf_of(state, call.args["to"])
         to, started = _running(call, state, target, conf=conf)
         if conf:
             # Before the steering forgets which one it was; both are milliseconds.
@@ -51,7 +52,8 @@ def restore(call: Call) -> Result:
     }
 
 
-def _target(state: State, to: str) -> Place:
+def target_of(state: State, to: str) -> Place:
+    """Where `committed` or `previous` is; raises `nothing_to_restore`."""
     target = state.previous if to == "previous" and not state.restored else state.committed
     if target is None:
         raise Refused(
@@ -61,7 +63,7 @@ def _target(state: State, to: str) -> Place:
     return target
 
 
-def _conf(state: State, to: str) -> str:
+def conf_of(state: State, to: str) -> str:
     """SHA-256 of the configuration that was agreed with the target, when another one is now; else ""."""
     return state.previous_conf if to == "previous" and not state.restored else ""
 
@@ -93,7 +95,7 @@ def _running(call: Call, state: State, target: Place, *, conf: str) -> "tuple[Pl
     if slot.running and slot.release == target.release:
         return target, False
     if target.release == "adopted":
-        _start_adopted(call.paths, state)
+        start_adopted(call.paths, state)
         return target, True
     number = target.slot if not slot.running else _free(call.config, state, call.paths)
     with locks.held(call.paths.run, f"slot-{number}", wait=5.0):
@@ -108,7 +110,8 @@ def _free(config: Config, state: State, paths: Paths) -> int:
     raise Refused("no_slot_free", "All slots run another release; retire one before going back.")
 
 
-def _start_adopted(paths: Paths, state: State) -> None:
+def start_adopted(paths: Paths, state: State) -> None:
+    """Start the ocserv from before ocgate again, by its unit."""
     old = state.adopted
     if old is None or not old.unit or not supervise.has_systemd():
         raise Refused("nothing_to_restore", "The adopted ocserv has ended and has no unit that could start it again.")

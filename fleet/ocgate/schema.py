@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping, Optional
 from . import PROTOCOL
 from .errors import Refused
 from .shapes import (
+    NOTICE,
     RELEASE,
     SHA256,
     STATEMENT_MAX,
@@ -25,6 +26,7 @@ from .shapes import (
     text,
     weights,
     whole,
+    yes,
 )
 
 LINE_MAX = 256 * 1024
@@ -102,9 +104,17 @@ VERBS: Dict[str, Verb] = {
         changes=True,
     ),
     "probe": Verb({"slot": _slot, "user": text(256), "password": text(1024)}),
-    "shift": Verb({"weights": weights, "seconds": whole(1, 86400)}, changes=True),
+    "shift": Verb(
+        {"weights": weights, "seconds": whole(1, 86400)}, changes=True, optional={"after_ms": whole(0, 30_000)}
+    ),
+    "replace": Verb(
+        {"release": _release, "cut_at_most": whole(0, 1_000_000), "seconds": whole(1, 86400)},
+        changes=True,
+        optional={"slot": _slot, "conf": _sha256, "over": _sha256},
+    ),
     "commit": Verb({"slot": _slot}, changes=True),
-    "drain": Verb({"slot": _slot}),
+    "drain": Verb({"slot": _slot}, optional={"names": yes}),
+    "message": Verb({"slot": _slot, "text": shaped(NOTICE)}, changes=True),
     "sessions": Verb({}),
     "departures": Verb({}),
     "retire": Verb({"slot": _slot, "cut_at_most": whole(0, 1_000_000)}, changes=True),

@@ -109,7 +109,7 @@ def _call(request: schema.Request, paths: Paths, *, reader: Reader, writer: Writ
 def _run(verb: Callable[[Call], Result], call: Call, request: schema.Request) -> Result:
     try:
         if request.fence is not None:
-            state.admit(call.paths, request.fence)
+            state.admit(call.paths, request.fence, again=False)
     except OSError as failure:
         if not state.is_full(failure):
             raise
@@ -122,7 +122,7 @@ def _entry(request: schema.Request, answer: Dict[str, Any], *, ms: float) -> Dic
     shown = {
         name: value
         for name, value in request.args.items()
-        if name in ("release", "slot", "weights", "seconds", "to", "cut_at_most", "sha256")
+        if name in ("release", "slot", "weights", "seconds", "after_ms", "to", "cut_at_most", "sha256")
     }
     entry: Dict[str, Any] = {
         "id": request.id,

@@ -9,6 +9,8 @@ from typing import Any, Callable, Dict, Mapping
 RELEASE = re.compile(r"(?!.*\.partial\Z)[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
 URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 TICKET = re.compile(r"[A-Za-z0-9._~+/=:-]{1,4096}")
+# One line of HTTP and of ocserv.conf, in quotes there.
+NOTICE = re.compile(r"(?:[!#-\[\]-~](?:[ !#-\[\]-~]{0,198}[!#-\[\]-~])?)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SIGNATURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(asc|p7s)")
 # A person's name as it stands in the pinned approvers, then ".sig".
@@ -40,6 +42,13 @@ def text(most: int) -> Check:
         return value
 
     return check
+
+
+def yes(value: Any) -> bool:
+    """A checker for true; who does not want it leaves the field out."""
+    if value is not True:
+        raise ValueError("must be true, or missing")
+    return True
 
 
 def shaped(pattern: "re.Pattern[str]") -> Check:

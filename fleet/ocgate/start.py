@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from . import confs, counter, derive, journal, locks, nft, slots, supervise, table
@@ -14,6 +16,7 @@ from .call import Call, Result
 from .config import Config
 from .errors import Refused, Retry
 from .paths import Paths
+from .run import run
 
 READY_SECONDS = 20.0
 HANDSHAKE_SECONDS = 5.0
@@ -62,10 +65,31 @@ def launch(config: Config, paths: Paths, *, release: str, number: int, conf: str
     return slot.running, (time.monotonic() - began) * 1000
 
 
+def refuse_unfit(config: Config, paths: Paths, *, release: str, number: int, conf: str = "") -> None:
+    """Refuse what could be known not to start there: no such release, or a configuration that it does not read."""
+    ocserv = paths.release(release) / "sbin" / "ocserv"
+    if not ocserv.is_file():
+        raise Refused("unknown_release", f"Release {release} is not on this gateway; stage it first.")
+    text = derive.derive(confs.usable(config, paths, conf), place_of(config, paths, number))
+    refuse_unreadable(ocserv, text, say=f"{release} refuses the configuration")
+
+
+def refuse_unreadable(ocserv: Path, text: str, *, say: str) -> None:
+    """Raise `conf_refused` where `ocserv -t` does."""
+    with tempfile.TemporaryDirectory(prefix="ocgate-test-") as scratch:
+        path = Path(scratch, "ocserv.conf")
+        path.write_text(text)
+        done = run([str(ocserv), "-t", "-c", str(path)], timeout=15)
+    if done.code != 0:
+        raise Refused("conf_refused", f"{say}: {done.last_line[:300]}.")
+
+
 def prepare(config: Config, paths: Paths, *, release: str, number: int, conf: str = "") -> None:
     """Write the slot's configuration and what the unit will read."""
-    text = derive.derive(confs.usable(config, paths, conf), place_of(config, paths, number))
-    slots.ensure_addresses(config)
+    place = replace(place_of(config, paths, number), message="")  # who signs in from now on has nothing to be told
+    text = derive.derive(confs.usable(config, paths, conf), place)
+    if config.steers:
+        slots.ensure_addresses(config)
     # /run is empty after a reboot; ocserv makes its sockets here.
     paths.slot_run(number).mkdir(parents=True, exist_ok=True)
     states.write_spared(paths, paths.slot_conf(number), text, mode=0o640)
@@ -80,6 +104,7 @@ def prepare(config: Config, paths: Paths, *, release: str, number: int, conf: st
             release=release, since=time.time(), conf=own, brings=own != state.agreed_sha256
         )
         state.loaded.pop(number, None)
+        state.messages.pop(number, None)
         if release not in state.ran:
             state.ran.append(release)
 
@@ -97,7 +122,16 @@ def _end_adoption(config: Config, state: states.State, number: int) -> None:
 
 def place_of(config: Config, paths: Paths, number: int) -> derive.Place:
     """What is slot `number`'s own."""
-    return derive.Place(config.slot(number), paths.slot_run(number), config.port, config.inner_port)
+    message = states.load(paths).messages.get(number, "")
+    own, front = config.slot(number), not config.steers
+    return derive.Place(own, paths.slot_run(number), config.port, config.inner_port, front=front, message=message)
+
+
+def where(config: Config, paths: Paths, number: int) -> "tuple[str, int]":
+    """Address and TCP port where the slot's ocserv is asked from this machine."""
+    if config.steers:
+        return config.slot(number).ipv4, config.inner_port
+    return derive.knock(paths.slot_conf(number).read_text())
 
 
 def conf_sha256(path: Path) -> str:
@@ -131,11 +165,7 @@ def _await_ready(config: Config, paths: Paths, *, number: int, fresh: bool) -> N
             raise Refused(
                 "start_failed", f"{slot.release} ended at once in slot {number}: {last_log_line(paths, number)}."
             )
-        if (
-            slot.running
-            and slots.control_of(slot).status()
-            and shakes_hands(config.slot(number).ipv4, config.inner_port)
-        ):
+        if slot.running and slots.control_of(slot).status() and shakes_hands(*where(config, paths, number)):
             return
         if time.monotonic() > deadline:
             break

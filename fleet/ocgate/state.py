@@ -78,6 +78,19 @@ class Loaded:
 
 
 @dataclass
+class Replaced:
+    """The release in `slot` serves in place of `back`, which was stopped, as a trial that `keep` ends.
+
+    `until`: seconds of this boot's clock; a trial ends with its boot. Written before anything is stopped.
+    """
+
+    slot: int
+    back: Place
+    until: float
+    boot: str
+
+
+@dataclass
 class State:
     fence: int = 0
     committed: Optional[Place] = None
@@ -103,6 +116,10 @@ class State:
     # The committed place came by `restore previous`: asking for it again must not swing back.
     restored: bool = False
     loaded: Dict[int, Loaded] = field(default_factory=dict)
+    # Without nft: the release that was put in place of another, until it is committed.
+    replaced: Optional[Replaced] = None
+    # Slot → what sign-ins there are shown while it drains.
+    messages: Dict[int, str] = field(default_factory=dict)
 
 
 def load(paths: Paths) -> State:
@@ -138,12 +155,18 @@ def parse(raw: Dict[str, Any]) -> State:
         authorized_made=float(raw.get("authorized_made", 0.0)),
         restored=bool(raw.get("restored", False)),
         loaded={int(slot): Loaded(**value) for slot, value in raw.get("loaded", {}).items()},
+        replaced=_replaced(raw["replaced"]) if raw.get("replaced") else None,
+        messages={int(slot): str(text) for slot, text in raw.get("messages", {}).items()},
     )
 
 
 def _trial(raw: Dict[str, Any]) -> Trial:
     weights = {int(slot): int(weight) for slot, weight in raw["weights"].items()}
     return Trial(weights=weights, until=float(raw["until"]), boot=str(raw.get("boot", "")))
+
+
+def _replaced(raw: Dict[str, Any]) -> Replaced:
+    return Replaced(int(raw["slot"]), Place(**raw["back"]), until=float(raw["until"]), boot=str(raw["boot"]))
 
 
 def boot_id() -> str:
@@ -160,11 +183,28 @@ def changing(paths: Paths) -> Iterator[State]:
         write_spared(paths, paths.state, json.dumps(asdict(state), sort_keys=True, indent=1) + "\n")
 
 
-def admit(paths: Paths, fence: int) -> None:
-    """Raise `fence_too_low` for a worker that was thought dead; remember a higher fence."""
+FENCE_STEP = 10_000_000
+"""A fence only grows, so one near the end of the numbers would lock everybody out for good.
+
+Each claim of a step draws the next number. A gateway that comes back with a year-old disk, or a controller that adopts
+one, is behind by the claims of that time, far below this; a clock taken for a fence (1.7e9 or 1.7e12) is not. Whoever
+wants to climb to 2**53 by force needs 900 million requests, each written to the disk and to the log.
+"""
+
+
+def admit(paths: Paths, fence: int, *, again: bool = True) -> None:
+    """Raise `fence_too_low` for a worker that was thought dead, `fence_too_high` for a leap; remember a higher one.
+
+    `again`: it was written down a moment ago, and a rollback waits for each write.
+    """
+    if again and load(paths).fence == fence:
+        return
     with changing(paths) as state:
         if fence < state.fence:
             raise Refused("fence_too_low", f"Fence {fence} is older than {state.fence}, which this gateway has seen.")
+        if fence > state.fence + FENCE_STEP:
+            say = f"Fence {fence} is more than {FENCE_STEP} above {state.fence}, the last that this gateway has seen."
+            raise Refused("fence_too_high", f"{say} Nothing was changed.")
         state.fence = fence
 
 

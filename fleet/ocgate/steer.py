@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Dict, List, Optional
 
-from . import confs, counter, locks, nft, slots, supervise, table
+from . import confs, counter, locks, nft, slots, supervise, table, turns
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -14,19 +14,23 @@ from .paths import Paths
 from .run import run
 from .state import Place, State, Trial
 
-LOCK = "steer"
+LOCK = locks.STEER
 
 
 def shift(call: Call) -> Result:
-    """Start or renew a trial that the kernel ends by itself after `seconds`."""
+    """Start or renew a trial that the kernel ends by itself after `seconds`; `after_ms` after it came, if asked so."""
     weights: Dict[int, int] = call.args["weights"]
     seconds: int = call.args["seconds"]
+    after: int = call.args.get("after_ms", 0)
+    turn = turns.wait(call.paths, moment=call.began + after / 1000) if after else turns.take(call.paths)
     with locks.held(call.paths.run, LOCK, wait=2.0):
         states.admit(call.paths, call.fence)
+        if after:
+            turns.refuse_lost(call.paths, turn)
         state = states.load(call.paths)
         for number, weight in weights.items():
             if weight:
-                _ready(number, call.config, state, call.paths)
+                ready(number, call.config, state, call.paths)
         began = time.monotonic()
         seen = table.read()
         already = table.trial_of(state, seen) == weights
@@ -61,10 +65,11 @@ def _record_shift(paths: Paths, weights: Dict[int, int], *, until: float) -> Non
 def commit(call: Call) -> Result:
     """Make the slot the steady state: reboot and `restore` go there from now on."""
     number: int = call.args["slot"]
+    turns.take(call.paths)
     with locks.held(call.paths.run, LOCK, wait=2.0):
         states.admit(call.paths, call.fence)
         state = states.load(call.paths)
-        slot = _ready(number, call.config, state, call.paths)
+        slot = ready(number, call.config, state, call.paths)
         seen = table.read()
         there = state.committed == Place(number, slot.release) and state.steady == {number: 100}
         if there and seen.present and not seen.trial_left and not confs.brought_by(state, number):
@@ -85,26 +90,35 @@ def settle(
     steering lock.
     """
     state = states.load(paths)
-    _settled(state, to, distrust or [])
+    settled(state, to, distrust or [])
     if present:
         applied = table.apply([*_relearn(config, state), *nft.settle(state.steady)])
     else:
         applied = table.apply(
             [nft.whole(config, table.wanted(state, now=time.time()), table.remembered(paths, config))]
         )
+    remember(config, paths, to=to, distrust=distrust, back=back)
+    _hand_over_unit(state, to)
+    return applied
+
+
+def remember(
+    config: Config, paths: Paths, *, to: Place, distrust: Optional[List[int]] = None, back: bool = False
+) -> None:
+    """Write down where new clients go for good, and agree to the configuration that this slot brings."""
     with states.changing(paths) as kept:
-        _settled(kept, to, distrust or [])
+        settled(kept, to, distrust or [])
         if back:
             kept.previous, kept.restored = None, True
         brought = confs.brought_by(kept, to.slot)
     if brought:
         confs.agree(config, paths, brought)
-    _hand_over_unit(state, to)
-    return applied
 
 
-def _settled(state: State, to: Place, distrust: List[int]) -> None:
+def settled(state: State, to: Place, distrust: List[int]) -> None:
+    """What `state` is once new clients go to `to` for good. Pure."""
     brought = confs.brought_by(state, to.slot)
+    state.replaced = None
     if state.committed != to or brought:
         state.previous, state.restored = state.committed, False
         state.previous_conf = state.agreed_sha256 if brought else ""
@@ -136,7 +150,8 @@ def _hand_over_unit(state: State, to: Place) -> None:
     run(["systemctl", verb, state.adopted.unit], timeout=20)
 
 
-def _ready(number: int, config: Config, state: State, paths: Paths) -> slots.Slot:
+def ready(number: int, config: Config, state: State, paths: Paths) -> slots.Slot:
+    """The slot, which must run and answer; raises `not_ready` or `slot_not_running`."""
     slot = slots.running(number, config, state, paths)
     if slots.control_of(slot).status() is None:
         raise Retry("not_ready", f"The ocserv in slot {number} runs but does not answer occtl; nothing was changed.")

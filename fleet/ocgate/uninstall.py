@@ -29,7 +29,8 @@ def uninstall(paths: Paths, *, cut: bool) -> int:
         if not slot.adopted:
             supervise.stop(paths, number)
     run(["nft", "delete", "table", *nft.TABLE.split()], timeout=10)
-    slots.drop_addresses(wanted)
+    if wanted.steers:
+        slots.drop_addresses(wanted)
     adopt.leave(paths)
     _user(paths)
     for folder in (paths.etc, paths.lib, paths.run, PROGRAM.parent):

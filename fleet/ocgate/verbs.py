@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Dict
 
 from . import (
+    ability,
     adoptconf,
     authorize,
     check,
@@ -12,7 +13,9 @@ from . import (
     departures,
     drain,
     facts,
+    front,
     inventory,
+    message,
     metrics,
     probe,
     reload,
@@ -26,11 +29,24 @@ from . import (
 )
 from .call import Call, Result
 
-VERBS: Dict[str, Callable[[Call], Result]] = {
+Act = Callable[[Call], Result]
+
+
+def _by_kind(steering: Act, in_place: Act) -> Act:
+    """One for gateways that steer, the other for those that can't."""
+    return lambda call: steering(call) if call.config.steers else in_place(call)
+
+
+def _no_steering(call: Call) -> Result:
+    ability.refuse_steering(call.config)
+    return {}
+
+
+VERBS: Dict[str, Act] = {
     "facts": facts.facts,
     "stage": stage.stage,
     "check": check.check,
-    "start": start.start,
+    "start": _by_kind(start.start, _no_steering),
     "configure": configure.configure,
     "agree": configure.agree,
     "adopt_conf": adoptconf.adopt_conf,
@@ -41,13 +57,15 @@ VERBS: Dict[str, Callable[[Call], Result]] = {
     "upgrade_self": selfupgrade.upgrade_self,
     "authorize": authorize.authorize,
     "probe": probe.probe,
-    "shift": steer.shift,
-    "commit": steer.commit,
+    "shift": _by_kind(steer.shift, _no_steering),
+    "replace": front.replace,
+    "commit": _by_kind(steer.commit, front.commit),
     "drain": drain.drain,
+    "message": message.message,
     "sessions": drain.sessions,
     "departures": departures.departures,
     "retire": drain.retire,
-    "restore": restore.restore,
+    "restore": _by_kind(restore.restore, front.back),
     "snapshot": snapshot.snapshot,
     "metrics": metrics.metrics,
     "watch": metrics.watch,

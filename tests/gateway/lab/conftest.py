@@ -28,7 +28,7 @@ def ask() -> Ask:
 
     def request(gateway: Gateway, verb: str, args: dict[str, Any], *, raw: bytes = b"") -> dict[str, Any]:
         fence = {} if verb in READ_ONLY else {"fence": 1}
-        line = json.dumps({"v": 1, "id": "1", "verb": verb, **fence, "args": args}).encode() + b"\n"
+        line = json.dumps({"v": 2, "id": "1", "verb": verb, **fence, "args": args}).encode() + b"\n"
         said = gateway.machine.run(["/usr/lib/ocgate/ocgate", "serve"], stdin=line + raw, seconds=120)
         answer: dict[str, Any] = json.loads(said.splitlines()[-1])
         return answer

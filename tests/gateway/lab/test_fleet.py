@@ -41,7 +41,7 @@ def test_the_controllers_key_reaches_ocgate_and_nothing_else(lab: Lab, tmp_path:
     pinned.write_text("".join(f"{gateway.address} {key}\n" for key in gateway.host_keys))
     options = ["-i", str(lab.controller_key), "-o", f"UserKnownHostsFile={pinned}", "-o", "BatchMode=yes"]
     argv = ["ssh", *options, f"{gateway.user}@{gateway.address}"]
-    asked = '{"v":1,"id":"1","verb":"facts","args":{}}\n'
+    asked = '{"v":2,"id":"1","verb":"facts","args":{}}\n'
     done = subprocess.run(argv, input=asked, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["result"]["committed"]["release"].startswith("1.1.6")
     shell = subprocess.run([*argv, "id"], input="", capture_output=True, text=True, check=False)

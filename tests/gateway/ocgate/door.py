@@ -43,7 +43,7 @@ class Door:
 
     def answer(self, verb: str, *, fence: int | None = None, raw: bytes = b"", **args: Any) -> dict[str, Any]:
         """The last line of the answer; `raw` is sent when ocgate asks for it."""
-        request = {"v": 1, "id": "t", "verb": verb, "args": args}
+        request = {"v": 2, "id": "t", "verb": verb, "args": args}
         if verb in CHANGING:
             request["fence"] = next(_fences) if fence is None else fence
         self.send(json.dumps(request).encode() + b"\n")

@@ -12,7 +12,7 @@ from lab.fleet import Lab
 from lab.gateway import Gateway
 from tests.gateway.ocgate.door import Door
 
-FACTS = b'{"v":1,"id":"f","verb":"facts","args":{}}\n'
+FACTS = b'{"v":2,"id":"f","verb":"facts","args":{}}\n'
 
 
 def ssh(lab: Lab, gateway: Gateway, *command: str, stdin: bytes = FACTS) -> list[dict[str, Any]]:
@@ -49,14 +49,14 @@ def test_forwarding_is_refused(lab: Lab, gateway: Gateway) -> None:
 
 
 BROKEN = {
-    "unknown verb": b'{"v":1,"id":"x","verb":"exec","args":{}}',
-    "unknown field": b'{"v":1,"id":"x","verb":"facts","args":{"path":"/etc"}}',
-    "path as release": b'{"v":1,"id":"x","verb":"check","args":{"release":"../../etc","slot":1}}',
-    "newline in release": b'{"v":1,"id":"x","verb":"check","args":{"release":"a\\nb","slot":1}}',
-    "no fence": b'{"v":1,"id":"x","verb":"commit","args":{"slot":1}}',
-    "not utf-8": b'{"v":1,"id":"\xff\xfe","verb":"facts","args":{}}',
+    "unknown verb": b'{"v":2,"id":"x","verb":"exec","args":{}}',
+    "unknown field": b'{"v":2,"id":"x","verb":"facts","args":{"path":"/etc"}}',
+    "path as release": b'{"v":2,"id":"x","verb":"check","args":{"release":"../../etc","slot":1}}',
+    "newline in release": b'{"v":2,"id":"x","verb":"check","args":{"release":"a\\nb","slot":1}}',
+    "no fence": b'{"v":2,"id":"x","verb":"commit","args":{"slot":1}}',
+    "not utf-8": b'{"v":2,"id":"\xff\xfe","verb":"facts","args":{}}',
     "no json": b"facts",
-    "doubled key": b'{"v":1,"id":"x","verb":"facts","verb":"commit","args":{}}',
+    "doubled key": b'{"v":2,"id":"x","verb":"facts","verb":"commit","args":{}}',
     "deep": b"[" * 100000,
     "nul": b"\0\0\0",
 }
@@ -72,7 +72,7 @@ def test_a_broken_line_is_refused_logged_and_the_next_one_answered(gateway: Gate
     assert door.ask("facts")["hostname"] == "gw1"
 
 
-@pytest.mark.parametrize("data", [b"x" * 300_000 + b"\n", b'{"v":1,"id":"x"'], ids=["too long", "cut"])
+@pytest.mark.parametrize("data", [b"x" * 300_000 + b"\n", b'{"v":2,"id":"x"'], ids=["too long", "cut"])
 def test_a_line_without_end_is_refused_and_the_channel_closed(lab: Lab, gateway: Gateway, data: bytes) -> None:
     said = ssh(lab, gateway, stdin=data)
     assert [line["error"]["code"] for line in said] == ["bad_request"]

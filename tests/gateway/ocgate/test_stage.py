@@ -46,14 +46,14 @@ def test_a_release_is_taken_once(lab: Lab, gateway: Gateway, door: Door, asked: 
 
 def test_a_cut_channel_goes_on_where_it_stopped(lab: Lab, gateway: Gateway, door: Door, asked: dict[str, Any]) -> None:
     door.send(
-        json.dumps({"v": 1, "id": "t", "verb": "stage", "fence": next_fence(gateway), "args": asked}).encode() + b"\n"
+        json.dumps({"v": 2, "id": "t", "verb": "stage", "fence": next_fence(gateway), "args": asked}).encode() + b"\n"
     )
     assert door.line()["done"] == 0
     door.send(bundle_of(lab.releases[NEW])[:1_000_000])
     door.close()
     with Door(gateway) as again:
         again.send(
-            json.dumps({"v": 1, "id": "t", "verb": "stage", "fence": next_fence(gateway), "args": asked}).encode()
+            json.dumps({"v": 2, "id": "t", "verb": "stage", "fence": next_fence(gateway), "args": asked}).encode()
             + b"\n"
         )
         assert again.line()["done"] == 1_000_000
@@ -120,7 +120,7 @@ def test_stage_does_not_hold_what_a_rollback_needs(
     lab: Lab, gateway: Gateway, door: Door, asked: dict[str, Any]
 ) -> None:
     fence = next_fence(gateway)
-    door.send(json.dumps({"v": 1, "id": "t", "verb": "stage", "fence": fence, "args": asked}).encode() + b"\n")
+    door.send(json.dumps({"v": 2, "id": "t", "verb": "stage", "fence": fence, "args": asked}).encode() + b"\n")
     assert door.line()["progress"] == "send"
     with Door(gateway) as other:
         assert other.answer("restore", fence=fence, to="committed")["ok"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleet.ocgate import derive
@@ -42,6 +44,24 @@ def test_what_must_differ_differs_and_the_rest_stays() -> None:
     assert "ipv4-netmask" not in options
     assert text.count("listen-host = vpn.example") == 0
     assert text.count("\nroute = ") == 2
+
+
+def test_without_steering_a_slot_listens_where_the_operators_does() -> None:
+    text = derive.derive(SOURCE, replace(place(), front=True))
+    options = derive.options(text)
+    assert (options["tcp-port"], options["udp-port"], options["listen-host"]) == ("443", "443", "192.0.2.1")
+    assert options["occtl-socket-file"] == "/run/ocgate/2/occtl.sock"
+    assert derive.knock(text) == ("192.0.2.1", 443)
+    bare = SOURCE.replace("tcp-port = 443\n", "").replace("listen-host", "# listen-host")
+    assert derive.knock(derive.derive(bare, replace(place(), front=True))) == ("127.0.0.1", 443)
+
+
+def test_a_message_stands_in_for_every_banner() -> None:
+    given = SOURCE.replace("[vhost:other]\n", '[vhost:other]\nbanner = "Hello"\n') + 'banner = "Ho"\n'
+    text = derive.derive('banner = "Hi"\n' + given, replace(place(), message="Sign in again"))
+    assert [line for line in text.splitlines() if "banner" in line] == ['banner = "Sign in again"'] * 2
+    assert text.index("[vhost:other]") < text.rindex("banner")
+    assert "Hi" in derive.derive('banner = "Hi"\n' + given, place())
 
 
 def test_our_options_stand_before_the_first_virtual_host() -> None:

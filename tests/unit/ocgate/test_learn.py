@@ -43,7 +43,7 @@ def test_strangers_are_those_of_the_slot_that_nobody_knows() -> None:
 
 
 def session(user: str, vpn_ip: str, since: float, worker: int = 1) -> Session:
-    return Session(f"{user}{worker}", user, ANN, since, vpn_ip, "", 0, worker)
+    return Session(f"{user}{worker}", user, ANN, since, vpn_ip, "", 0, 0, worker)
 
 
 def test_of_two_sessions_with_one_address_the_older_ends() -> None:

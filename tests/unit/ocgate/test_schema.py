@@ -10,7 +10,7 @@ import pytest
 from fleet.ocgate import schema, shapes
 from fleet.ocgate.errors import Refused
 
-GOOD: dict[str, Any] = {"v": 1, "id": "7", "verb": "shift", "fence": 12}
+GOOD: dict[str, Any] = {"v": 2, "id": "7", "verb": "shift", "fence": 12}
 SHIFT = {"weights": {"1": 75, "2": 25}, "seconds": 600}
 
 
@@ -25,7 +25,7 @@ def test_a_good_request_is_read() -> None:
 
 
 def test_neighbouring_versions_are_accepted() -> None:
-    assert schema.parse(line(v=2)).verb == "shift"
+    assert schema.parse(line(v=4)).verb == "shift"
     assert schema.parse(line(v=3)).verb == "shift"
 
 
@@ -33,7 +33,8 @@ def test_neighbouring_versions_are_accepted() -> None:
     "changed",
     [
         {"v": 0},
-        {"v": 4},
+        {"v": 1},
+        {"v": 5},
         {"v": True},
         {"v": "1"},
         {"id": ""},
@@ -49,6 +50,8 @@ def test_neighbouring_versions_are_accepted() -> None:
         {"args": {}},
         {"args": {**SHIFT, "more": 1}},
         {"args": {**SHIFT, "seconds": 0}},
+        {"args": {**SHIFT, "after_ms": -1}},
+        {"args": {**SHIFT, "after_ms": 30_001}},
         {"args": {**SHIFT, "seconds": 86401}},
         {"args": {**SHIFT, "weights": {"1": 75}}},
         {"args": {**SHIFT, "weights": {"1": 101, "2": -1}}},
@@ -62,18 +65,42 @@ def test_anything_else_is_refused(changed: dict[str, Any]) -> None:
     assert refusal.value.code == "bad_request"
 
 
+def test_a_shift_may_name_its_moment() -> None:
+    assert schema.parse(line(args={**SHIFT, "after_ms": 30_000})).args["after_ms"] == 30_000
+
+
+@pytest.mark.parametrize("text", ["", "x", "Sign in again by 18:00; this gateway is upgraded (IT, #4711)."])
+def test_a_message_is_one_plain_line(text: str) -> None:
+    asked = {"verb": "message", "args": {"slot": 1, "text": text}}
+    assert schema.parse(line(**asked)).args["text"] == text
+
+
+@pytest.mark.parametrize("text", [" x", "x ", 'say "x"', "a\\nb", "a\nb", "\x7f", "heiß", "x" * 201])
+def test_a_message_can_not_break_out_of_its_line(text: str) -> None:
+    with pytest.raises(Refused, match="text"):
+        schema.parse(line(verb="message", args={"slot": 1, "text": text}))
+
+
+def test_names_are_asked_for_by_true_alone() -> None:
+    drain = {"v": 2, "id": "1", "verb": "drain"}
+    assert schema.parse(json.dumps({**drain, "args": {"slot": 1, "names": True}}).encode()).args["names"] is True
+    for wrong in (False, 1, "true", None):
+        with pytest.raises(Refused, match="names"):
+            schema.parse(json.dumps({**drain, "args": {"slot": 1, "names": wrong}}).encode())
+
+
 def test_only_verbs_that_change_take_a_fence_and_they_must() -> None:
     for name, verb in schema.VERBS.items():
         with pytest.raises(Refused, match="needs fence" if verb.changes else "takes no fence"):
             schema.parse(
-                json.dumps({"v": 1, "id": "1", "verb": name} | ({} if verb.changes else {"fence": 1})).encode()
+                json.dumps({"v": 2, "id": "1", "verb": name} | ({} if verb.changes else {"fence": 1})).encode()
             )
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "-x", "a\nb", "a" * 65, "a b", "a;b", "ä"])
 def test_a_release_is_a_folder_name_and_no_path(name: str) -> None:
     with pytest.raises(Refused):
-        schema.parse(json.dumps({"v": 1, "id": "1", "verb": "check", "args": {"release": name, "slot": 1}}).encode())
+        schema.parse(json.dumps({"v": 2, "id": "1", "verb": "check", "args": {"release": name, "slot": 1}}).encode())
 
 
 @pytest.mark.parametrize(
@@ -92,7 +119,7 @@ def test_a_source_can_name_no_file_and_break_no_line(source: dict[str, Any]) -> 
         shapes.source(source)
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"{", b"[]", b"null", b"[" * 200_000, b'{"v":NaN}', b'{"v":1,"v":1}'])
+@pytest.mark.parametrize("data", [b"\xff", b"{", b"[]", b"null", b"[" * 200_000, b'{"v":NaN}', b'{"v":2,"v":2}'])
 def test_what_is_no_object_is_refused(data: bytes) -> None:
     with pytest.raises(Refused):
         schema.parse(data)

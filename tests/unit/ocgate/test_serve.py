@@ -31,7 +31,7 @@ def spoken(folder: Path, *lines: bytes) -> tuple[int, list[dict[str, Any]]]:
 
 
 def request(verb: str, **args: Any) -> bytes:
-    return json.dumps({"v": 1, "id": "1", "verb": verb, "args": args}).encode() + b"\n"
+    return json.dumps({"v": 2, "id": "1", "verb": verb, "args": args}).encode() + b"\n"
 
 
 def logged(folder: Path) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def test_a_refused_line_is_logged_and_the_next_is_answered(tmp_path: Path) -> No
 
 
 def test_a_cut_line_closes_the_channel(tmp_path: Path) -> None:
-    code, said = spoken(tmp_path, b'{"v":1')
+    code, said = spoken(tmp_path, b'{"v":2')
     assert (code, said[0]["error"]["code"]) == (2, "bad_request")
 
 

@@ -21,6 +21,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         now.adopted = state.Adopted(
             1, 7, "/usr/sbin/ocserv", "/usr/bin/occtl", "/run/occtl.socket", "o.service", "1.1.6"
         )
+        now.replaced = state.Replaced(2, state.Place(1, "1.1.6-3"), until=60.5, boot="boot")
+        now.messages[1] = "Sign in again"
         written = now
     assert state.load(where) == written
 
@@ -33,6 +35,17 @@ def test_a_fence_only_grows(tmp_path: Path) -> None:
         state.admit(where, 4)
     assert refusal.value.code == "fence_too_low"
     assert state.load(where).fence == 5
+
+
+def test_a_fence_can_not_leap_to_where_nobody_follows(tmp_path: Path) -> None:
+    where = paths(tmp_path)
+    state.admit(where, state.FENCE_STEP)
+    for fence in (2 * state.FENCE_STEP + 1, 1_800_000_000, 2**53):
+        with pytest.raises(Refused) as refusal:
+            state.admit(where, fence)
+        assert refusal.value.code == "fence_too_high"
+    state.admit(where, 2 * state.FENCE_STEP)
+    assert state.load(where).fence == 2 * state.FENCE_STEP
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"fence":"x"}', '{"fence":1,"slots":{"1":{"rel":"x"}}}'])
