@@ -10,7 +10,7 @@ from approvals.errors import Refused
 from fleet.models import Gateway
 from releases import configs
 from releases import services as releases
-from upgrader import drifted, journal, rights
+from upgrader import bounds, drifted, journal, rights
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change
 from upgrader.models import Rollout
@@ -30,7 +30,7 @@ def check_use(rollout: Rollout, *, now: datetime) -> None:
         rollout.request,
         digest=rollout.digest,
         now=now,
-        has_right=lambda person: rights.may(person, "approve", rollout.pool),
+        has_right=lambda person: rights.may(person, "approve", rollout.pool) and bounds.may_pass(person, rollout),
     )
     check_release(rollout, now=now)
     check_config(rollout)

@@ -6,20 +6,27 @@ may, as long as the approval may be used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from django.db.models import Q
 
+from approvals import audit, rights
+from approvals.errors import Refused
+from approvals.models import Actor, User
 from fleet.models import Pool
 from fleet.phrases import clock, duration
 from upgrader import windows
-from upgrader.models import Freeze, Window
+from upgrader.models import Freeze, Rollout, Window
 from upgrader.windows import WindowError
 
+log = logging.getLogger(__name__)
 Kind = Literal["freeze", "window", "unreadable"]
+THROUGH = "fleet.pass_freeze"
+USE_WITHIN = timedelta(days=7)  # of a request that is not made yet: approvals.services.ask
 STEPS = 40  # freezes and closed times that are looked through for the next moment at which something may begin
 
 
@@ -141,3 +148,58 @@ def read(now: datetime) -> Bounds:
 def passes_of(plan: Mapping[str, Any]) -> tuple[int, ...]:
     """The freezes that the plan lets its rollout through: those it names, if its strategy is an emergency's."""
     return tuple(plan.get("passes", ())) if plan["spec"].get("emergency") is True else ()
+
+
+def passes_for(pool: Pool, spec: Mapping[str, Any], now: datetime) -> list[int]:
+    """The freezes that hold the pool now, for a plan whose strategy may pass them; a later one is passed by nobody."""
+    if spec.get("emergency") is not True:
+        return []
+    return sorted(it.id for it in read(now).freezes if it.pool in (None, pool.pk) and it.holds(now))
+
+
+def may_pass(person: User, rollout: Rollout) -> bool:
+    """Whether this person's yes is enough for the freezes that the rollout's plan passes."""
+    return not passes_of(rollout.plan) or rights.may(person, THROUGH, f"pool:{rollout.pool_id}")
+
+
+def check_pass(person: User, rollout: Rollout) -> None:
+    """Raise Refused where the plan passes a freeze and this person may not let it."""
+    if not may_pass(person, rollout):
+        raise Refused(
+            f"{passes_say(rollout.plan)} You lack the right {rights.said(THROUGH)!r} on {rollout.pool}."
+            " Ask somebody who has it."
+        )
+
+
+def record_pass(rollout: Rollout, *, actor: Actor, now: datetime) -> None:
+    """Say on the record, and in the log, which freezes a yes lets the rollout through. In the yes's transaction."""
+    if passes := passes_of(rollout.plan):
+        say = passes_say(rollout.plan)
+        log.warning("rollout %s: %s", rollout.pk, say)
+        details = {"rollout": rollout.pk, "freezes": list(passes)}
+        audit.append("freeze.passed", subject=f"rollout:{rollout.pk}", actor=actor, at=now, reason=say, details=details)
+
+
+def passes_say(plan: Mapping[str, Any]) -> str:
+    """What must not be overlooked about a plan that passes freezes; "" when it passes none."""
+    rows = Freeze.objects.filter(pk__in=passes_of(plan)).select_related("made_by", "pool")
+    named = [f"{row.pool or 'the fleet'}, by {row.made_by.username}: {row.reason}" for row in rows]
+    if not named:
+        return ""
+    whose = "a freeze" if len(named) == 1 else f"{len(named)} freezes"
+    return f"EMERGENCY: this goes on through {whose} ({'; '.join(named)}). Who approves it needs the right to pass one."
+
+
+def wait_say(rollout: Rollout, *, now: datetime) -> str:
+    """Why a rollout that is approved now would not begin now, when it would, and whether the yes lasts until then."""
+    read_now, passes = read(now), passes_of(rollout.plan)
+    blocked = read_now.why_not(rollout.pool_id, passes)
+    if blocked is None:
+        return ""
+    begins = read_now.begins_at(rollout.pool_id, passes)
+    if begins is None:
+        return f"{blocked.say} It may be approved now and begins by itself once that is over."
+    until = rollout.request.use_until if rollout.request else now + USE_WITHIN
+    if begins >= until:
+        return f"{blocked.say} A yes given now may be used until {clock(until, now)} UTC only: submit it later."
+    return f"{blocked.say} It may be approved now and begins by itself at {clock(begins, now)} UTC."

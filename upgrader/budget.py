@@ -135,6 +135,15 @@ def _group_why_not(use: Use, groups: dict[str, Use]) -> str:
     return f"{use.name} waits for {mate.name}, which {why}{by}: both are of the group {use.group}."
 
 
+def mates(uses: Iterable[Use]) -> list[Use]:
+    """Those of the first redundancy group that has more than one here; none when there is none."""
+    groups: dict[str, list[Use]] = {}
+    for use in uses:
+        if use.group:
+            groups.setdefault(use.group, []).append(use)
+    return next((group for group in groups.values() if len(group) > 1), [])
+
+
 def allows(limit: Limit) -> str:
     """ "3 of 12 gateways of eu-west may be out (25 %)"."""
     share = f" ({limit.percent} %)" if limit.percent is not None else ""

@@ -11,7 +11,8 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from approvals.errors import Refused
 from fleet.models import Gateway, Pool
-from upgrader.budget import Limit, Use, What, room, share_of
+from fleet.phrases import count, listed
+from upgrader.budget import Limit, Use, What, mates, room, sessions_say, share_of
 from upgrader.models import Budget, StepRun, Upgrade, Wave
 from upgrader.states import S, U
 from upgrader.strategy import MaxOut, parse_spec
@@ -64,6 +65,40 @@ def standing(pools: Iterable[int], *, lock: bool = False) -> list[Limit]:
     totals = dict(counted.order_by().values_list("pool").annotate(Count("pk")))
     names = dict(Pool.objects.filter(pk__in=[row.pool_id for row in rows if row.pool_id]).values_list("pk", "name"))
     return [limit_of(row, totals, names) for row in rows]
+
+
+def would_never_fit(plan: Mapping[str, Any]) -> str:
+    """Why this plan could never run to its end within the budgets as they are; "" when it could.
+
+    A wave is under observation as a whole, so the sessions of all its gateways are at risk together.
+    """
+    spec = parse_spec(plan["spec"])
+    pool = Pool.objects.get(name=plan["pool"])
+    try:
+        limits = [*standing([pool.pk]), Limit(whose="of one rollout", sessions=spec.max_out.sessions)]
+    except NoRoom as none:
+        return none.say
+    for wave in plan["waves"]:
+        members = [Use(it["id"], it["name"], pool.pk, it["sessions"], it.get("group", "")) for it in wave["gateways"]]
+        if why := _too_many(wave["number"], members, limits):
+            return why
+        if spec.kind == "blue_green" and (pair := mates(members)):
+            return (
+                f"{listed([use.name for use in pair])} are of the group {pair[0].group} and would shift together."
+                " Two of a group are never at work at the same time: give the pool another strategy."
+            )
+    return ""
+
+
+def _too_many(number: int, members: Sequence[Use], limits: Sequence[Limit]) -> str:
+    at_risk = sum(use.sessions for use in members)
+    limit = next((it for it in limits if it.sessions is not None and at_risk > it.sessions), None)
+    if limit is None:
+        return ""
+    return (
+        f"Wave {number} would put {count(at_risk, 'session')} at risk together, and {sessions_say(limit)}."
+        " Make its waves smaller, or ask for a larger budget."
+    )
 
 
 def limit_of(row: Budget, totals: Mapping[int, int], names: Mapping[int, str]) -> Limit:

@@ -17,7 +17,7 @@ from approvals.models import Actor, User
 from fleet.models import Pool
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import approval, drifted, engine, going, journal, plan, rights
+from upgrader import approval, bounds, drifted, engine, going, journal, plan, rights
 from upgrader.asking import check_asked, hint_all, moved
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change
@@ -148,9 +148,13 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
         drifted.check(rollout)
         if why := plan.why_not_downgrade(rollout.plan, reason):
             raise Refused(why)
-    approvals.decide(
-        rollout.request, by=person, yes=yes, reason=reason, digest=digest, has_right=True, now=now, actor=actor
-    )
+        bounds.check_pass(person, rollout)
+    with transaction.atomic():
+        approvals.decide(
+            rollout.request, by=person, yes=yes, reason=reason, digest=digest, has_right=True, now=now, actor=actor
+        )
+        if yes:
+            bounds.record_pass(rollout, actor=actor, now=now)
     hint_all(engine.advance(rollout.pk, now=now), rollout.pk)
 
 
