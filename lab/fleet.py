@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from fleet.ocgate.build import build
 from lab import host_files
@@ -37,16 +37,24 @@ class Lab:
     """`with Lab(gateways=4, users=12) as lab:` builds everything and takes it down at the end, whatever happens.
 
     `place` picks one of a few sets of names and addresses; None takes the first that is free. With `adopt` the gateways
-    run Debian's ocserv on port 443 and ocgate is installed by Gateway.install(adopt=True) when the caller says so.
+    run Debian's ocserv on port 443 and ocgate is installed by Gateway.install(adopt=True) when the caller says so. With
+    `kind` "front" they have no nft and can't steer: ocgate is installed with --in-place.
     """
 
     def __init__(
-        self, *, gateways: int = 4, users: int = 12, cache: Path = CACHE, say: Say = print, adopt: bool = False
+        self,
+        *,
+        gateways: int = 4,
+        users: int = 12,
+        cache: Path = CACHE,
+        say: Say = print,
+        adopt: bool = False,
+        kind: Literal["steering", "front"] = "steering",
     ) -> None:
         if not 1 <= gateways <= MOST_GATEWAYS or not 0 <= users <= MOST_CLIENTS:
             raise LabError(f"The lab builds 1 to {MOST_GATEWAYS} gateways and 0 to {MOST_CLIENTS} users.")
         self._counts = (gateways, users)
-        self.cache, self.say, self.adopt = cache.resolve(), say, adopt
+        self.cache, self.say, self.adopt, self.kind = cache.resolve(), say, adopt, kind
         self.builder = Builder(self.cache, say)
         self.authority = Authority(self.cache / "keys")
         self.controller_key = self.cache / "keys/controller"
@@ -112,6 +120,7 @@ class Lab:
             trust=self.builder.signer.trust,
             program=build(self.place.folder / "ocgate"),
             adopt=self.adopt,
+            in_place=self.kind == "front",
         )
 
     def _gateways_up(self, networks: Networks, first: Release) -> None:

@@ -51,6 +51,7 @@ class Outfit:
     trust: Path
     program: Path
     adopt: bool = False
+    in_place: bool = False  # the machine has no nft
 
 
 class Gateway:
@@ -87,6 +88,8 @@ class Gateway:
         self._outfit = outfit
         self._networks.connect_gateway(self.at.index)
         self.machine.prepare()
+        if outfit.in_place:
+            self.machine.hide(["usr/sbin/nft"])
         host_files.lay_out(self.machine, self.at)
         self.machine.write("etc/ocserv/ocserv.conf", host_files.ocserv_conf(self.at, 0 if outfit.adopt else 1))
         self.machine.write("etc/ocserv/passwd", outfit.passwords, mode=0o600)
@@ -124,6 +127,7 @@ class Gateway:
         here = f"/{INSTALLER}"
         first = ["--adopt"] if adopt else ["--first", f"{here}/first/{self._outfit.first.release}"]
         words = ["--user", self.user, "--key", self._outfit.controller_key]
+        words += ["--in-place"] if self._outfit.in_place else []
         files = ["--config", f"{here}/config.json", "--trust", f"{here}/trust"]
         self.run(["python3", f"{here}/ocgate", "install", *words, *files, *first], seconds=120)
 

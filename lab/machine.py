@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -126,6 +127,13 @@ class Machine:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data.encode() if isinstance(data, str) else data)
         target.chmod(mode)
+
+    def hide(self, paths: Sequence[str]) -> None:
+        """Take files of the host out of the machine that is off: overlayfs knows them as deleted."""
+        for path in paths:
+            target = self.upper / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.mknod(target, 0o600 | stat.S_IFCHR, os.makedev(0, 0))
 
     def power_off(self) -> None:
         """Cut the power: every process of the machine ends at once. Nothing is flushed that was not on disk."""

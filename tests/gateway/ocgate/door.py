@@ -11,7 +11,19 @@ from typing import Any
 
 from lab.gateway import Gateway
 
-CHANGING = {"stage", "start", "shift", "commit", "retire", "restore", "configure", "agree", "reload"}
+CHANGING = {
+    "stage",
+    "start",
+    "shift",
+    "commit",
+    "retire",
+    "restore",
+    "configure",
+    "agree",
+    "reload",
+    "replace",
+    "message",
+}
 _fences = itertools.count(1000, 100)
 
 
