@@ -17,4 +17,6 @@ connect)
     done
     ;;
 esac
+# As vpnc-script shows it to a person.
+[ -z "${CISCO_BANNER:-}" ] || printf '%s banner: %s\n' "$reason" "$CISCO_BANNER"
 echo "$(date +%s.%N) $reason ${INTERNAL_IP4_ADDRESS:-}" >> "$LAB_EVENTS"

@@ -7,9 +7,8 @@ from fleet.gateways import simulated_conf as confs
 from fleet.gateways.machine import Place, Slot
 from fleet.gateways.simulated_conf import ConfVerbs
 from fleet.gateways.simulated_facts import NO_NFT
+from fleet.ocgate.shapes import NOTICE
 from fleet.ports import Left, Replaced, Replacement, Restored, Session
-
-MESSAGE_MOST = 200  # characters, fleet/ocgate/schema.py
 
 
 class FrontVerbs(ConfVerbs):
@@ -40,7 +39,7 @@ class FrontVerbs(ConfVerbs):
         with self._asked(changes=True):
             self.machine.admit(fence)
             place = self.machine.running(slot)
-            if len(text) > MESSAGE_MOST or not text.isascii():
+            if NOTICE.fullmatch(text) is None:
                 raise GiveUp("The request was refused: text.", code="bad_request")
             if already := place.message == text:
                 return already

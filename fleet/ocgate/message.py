@@ -41,7 +41,8 @@ def message(call: Call) -> Result:
 
 def end_over(config: Config, paths: Paths) -> List[str]:
     """Give the agreed banner back to slots that get new clients again; what was done, in sentences."""
-    state, said = states.load(paths), []  # type: Tuple[State, List[str]]
+    state = states.load(paths)
+    said: List[str] = []
     for number in _busy(config, state) & set(state.messages) if state.messages else set():
         with locks.held(paths.run, f"slot-{number}", wait=0.0):
             slot = slots.look(number, states.load(paths), paths)

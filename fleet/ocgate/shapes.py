@@ -9,8 +9,9 @@ from typing import Any, Callable, Dict, Mapping
 RELEASE = re.compile(r"(?!.*\.partial\Z)[A-Za-z0-9][A-Za-z0-9.+~_-]{0,63}")
 URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 TICKET = re.compile(r"[A-Za-z0-9._~+/=:-]{1,4096}")
-# One line of HTTP and of ocserv.conf, in quotes there.
-NOTICE = re.compile(r"(?:[!#-\[\]-~](?:[ !#-\[\]-~]{0,198}[!#-\[\]-~])?)?")
+# One line of HTTP and of ocserv.conf, in quotes there: no quote, no backslash, and no #, which ends a line of ocserv's
+# even inside quotes (measured, 1.1.6).
+NOTICE = re.compile(r"(?:[!$-\[\]-~](?:[ !$-\[\]-~]{0,198}[!$-\[\]-~])?)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SIGNATURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(asc|p7s)")
 # A person's name as it stands in the pinned approvers, then ".sig".

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.ocgate import ability, config, front, loaded, verbs
+from fleet.ocgate import config, front, loaded, verbs
 from fleet.ocgate.call import Call
 from fleet.ocgate.errors import Refused
 from fleet.ocgate.state import Place, Replaced, State, boot_id

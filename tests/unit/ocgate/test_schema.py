@@ -69,13 +69,13 @@ def test_a_shift_may_name_its_moment() -> None:
     assert schema.parse(line(args={**SHIFT, "after_ms": 30_000})).args["after_ms"] == 30_000
 
 
-@pytest.mark.parametrize("text", ["", "x", "Sign in again by 18:00; this gateway is upgraded (IT, #4711)."])
+@pytest.mark.parametrize("text", ["", "x", "Sign in again by 18:00; it's upgraded (IT, 4711) [100 %]."])
 def test_a_message_is_one_plain_line(text: str) -> None:
     asked = {"verb": "message", "args": {"slot": 1, "text": text}}
     assert schema.parse(line(**asked)).args["text"] == text
 
 
-@pytest.mark.parametrize("text", [" x", "x ", 'say "x"', "a\\nb", "a\nb", "\x7f", "heiß", "x" * 201])
+@pytest.mark.parametrize("text", [" x", "x ", "a #b", 'say "x"', "a\\nb", "a\nb", "\x7f", "heiß", "x" * 201])
 def test_a_message_can_not_break_out_of_its_line(text: str) -> None:
     with pytest.raises(Refused, match="text"):
         schema.parse(line(verb="message", args={"slot": 1, "text": text}))
