@@ -13,8 +13,9 @@ from django.db.models.functions import Coalesce
 
 from approvals import audit
 from releases.models import Release
-from upgrader import flow, live, plans
-from upgrader.journal import MACHINE, Change, IllegalMove, LostRace, legal, open_step, step_args, subject, write
+from upgrader import flow, live
+from upgrader.journal import MACHINE, Change, IllegalMove, LostRace, legal, open_step, subject, write
+from upgrader.leads import leads
 from upgrader.models import StepRun, Upgrade
 from upgrader.states import STEP_MOVES, R, S, U
 
@@ -165,15 +166,11 @@ def follow(claimed: Claim, upgrade: Upgrade, settled: Settled, *, now: datetime)
         if legal(upgrade, U.FAILED):
             write(Change(upgrade, U.FAILED, settled.error), now)
         return None
-    follows = flow.after(claimed.step.name, U(upgrade.state), plans.config_way(upgrade.wave.rollout))
-    if follows.state is not None:
-        write(Change(upgrade, follows.state, str(settled.result.get("say", ""))), now)
-        upgrade.state, upgrade.version = follows.state, upgrade.version + 1
-    args = step_args(upgrade, follows.step)
-    # A gateway that was rolled back before a slot was chosen has nothing to drain.
-    if not follows.step or args.get("slot", 0) is None:
-        return None
-    return open_step(upgrade, follows.step, args, now)
+    lead = leads(upgrade, claimed.step.name, now=now)
+    if lead.state is not None:
+        write(Change(upgrade, lead.state, str(settled.result.get("say", "")), columns=lead.columns), now)
+        upgrade.state, upgrade.version = lead.state, upgrade.version + 1
+    return open_step(upgrade, lead.step, lead.args, now) if lead.step else None
 
 
 def record(claimed: Claim, settled: Settled, *, now: datetime) -> None:
@@ -189,5 +186,6 @@ def record(claimed: Claim, settled: Settled, *, now: datetime) -> None:
             "step": claimed.step.name,
             "fence": claimed.fence,
             "attempts": claimed.attempts,
+            **({"cut": settled.columns["cut"]} if settled.columns.get("cut") else {}),
         },
     )

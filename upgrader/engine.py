@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError
 from django.db.models import Q
@@ -12,10 +14,14 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, evidence, journal
-from upgrader.decide import Move, decide
+from upgrader import alive, approval, budgets, evidence, journal
+from upgrader.bounds import Bounds, passes_of
+from upgrader.bounds import read as read_bounds
+from upgrader.budgets import NoRoom
+from upgrader.decide import Move, decide, waits
 from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
+from upgrader.leads import observe_seconds
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.see import Looked, look
 from upgrader.states import R, S, U, W
@@ -24,15 +30,18 @@ from upgrader.strategy import SpecError
 log = logging.getLogger(__name__)
 LIVE = (R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING, R.ROLLING_BACK)
 GOES_ON = frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING})  # by itself or by a word
-MOVES_A_CALL = 200  # a bound, so that a fault in decide.py can't spin
+MOVES_A_CALL = 200  # a bound, so that a fault in decide can't spin
+BEGINS_SOMETHING = (R.UPGRADING, W.UPGRADING, U.UPGRADING, U.READY)
+TOGETHER_SECONDS, TOGETHER_EACH = 2.0, 0.02  # until a common shift: every gateway must have been asked by then
 
 
 def tick(*, now: datetime) -> list[int]:
     """Advance every live rollout; one that fails does not stop the others. Return the ids of steps that are due."""
     approvals.expire(now=now)
+    bounds = read_bounds(now)
     for rollout_id in Rollout.objects.filter(state__in=LIVE).values_list("pk", flat=True):
         try:
-            advance(rollout_id, now=now)
+            advance(rollout_id, now=now, bounds=bounds)
         except Exception:
             log.exception("rollout %s could not be advanced", rollout_id)
     return due(now=now)
@@ -45,12 +54,12 @@ def due(*, now: datetime) -> list[int]:
     return list(StepRun.objects.filter(free).exclude(held).order_by("due_at").values_list("pk", flat=True)[:500])
 
 
-def advance(rollout_id: int, *, now: datetime) -> list[StepRun]:
+def advance(rollout_id: int, *, now: datetime, bounds: Bounds | None = None) -> list[StepRun]:
     """Make every move that is due for one rollout; return the steps that were opened."""
     opened: list[StepRun] = []
     for _ in range(MOVES_A_CALL):
         try:
-            looked = look(rollout_id, now=now)
+            looked = look(rollout_id, now=now, whole=False)
         except SpecError as unreadable:
             hold_unreadable(rollout_id, str(unreadable), now=now)
             return opened
@@ -58,48 +67,84 @@ def advance(rollout_id: int, *, now: datetime) -> list[StepRun]:
             approval.hold_if_unusable(looked.rollout, now=now)
             return opened
         evidence.note(looked, now=now)
-        step = decide(looked.seen)
+        looked, step = thought(looked, bounds, now=now)
         if step is None:
+            journal.note_waits(looked.rollout, waits(looked.seen))
             return opened
         try:
             opened += apply(looked, step, now=now)
         except journal.LostRace:
             continue  # somebody was faster: look again
+        except NoRoom as no:
+            journal.note_waits(looked.rollout, no.say)
+            return opened
         except IntegrityError:
             return opened  # another rollout has the gateway: its turn comes
     raise RuntimeError(f"rollout {rollout_id} moved {MOVES_A_CALL} times in one call")
 
 
+def thought(looked: Looked, bounds: Bounds | None, *, now: datetime) -> tuple[Looked, Move | None]:
+    """The next move. Windows and freezes are asked only where something new would begin."""
+    step = decide(looked.seen)
+    if step is None or step.to not in BEGINS_SOMETHING:
+        return looked, step
+    rollout = looked.rollout
+    blocked = (bounds or read_bounds(now)).why_not(rollout.pool_id, passes_of(rollout.plan))
+    if blocked is None:
+        return looked, step
+    looked = replace(looked, seen=replace(looked.seen, blocked=blocked.say))
+    return looked, decide(looked.seen)
+
+
 def apply(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
     """Write one move. What was approved is looked at again before anything new begins."""
-    if step.what != "rollout" and step.to in (W.UPGRADING, W.COMMITTING, U.UPGRADING, U.COMMITTING):
+    if step.what != "rollout" and step.to in (W.UPGRADING, W.COMMITTING, U.UPGRADING, U.READY, U.COMMITTING):
         try:
             approval.check_use(looked.rollout, now=now)
         except Refused as no:
             change = Change(looked.rollout, R.HELD, no.say, columns={"held_from": looked.rollout.state})
             return journal.move([change], actor=MACHINE, now=now)
-    changes = changes_of(looked, step, now=now)
     numbers = evidence.seal(looked, step, now=now)
-    return journal.move(changes, actor=MACHINE, now=now, evidence=numbers)
+    if step.to is U.UPGRADING:
+        return begin(looked, step, now=now)
+    if step.to is R.ROLLING_BACK:
+        looked = look(looked.rollout.pk, now=now)
+    return journal.move(changes_of(looked, step, now=now), actor=MACHINE, now=now, evidence=numbers)
+
+
+def begin(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
+    """Begin as many of the gateways as the budgets have room for. Raise NoRoom when that is none."""
+    try:
+        return begun(looked, step, now=now)
+    except NoRoom as no:
+        if not 0 < no.fits < len(step.ids):
+            raise
+        return begun(looked, replace(step, ids=step.ids[: no.fits]), now=now)
+
+
+def begun(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
+    rows = [looked.upgrades[pk] for pk in step.ids]
+    guard = partial(budgets.demand, rows, now=now)
+    return journal.move(changes_of(looked, step, now=now), actor=MACHINE, now=now, guard=guard)
 
 
 def changes_of(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
     match step.what:
         case "rollout" if step.to is R.ROLLING_BACK:
-            return rollback_changes(looked, step.waves, step.reason)
+            return rollback_changes(looked, step.waves, step.reason, leave=step.leave)
         case "rollout":
             columns = {"held_from": looked.rollout.state} if step.to is R.HELD else {}
             return [Change(looked.rollout, step.to, step.reason, columns=columns)]
         case "wave":
             return wave_changes(looked, step, now=now)
         case _:
-            return [upgrade_change(looked, step)]
+            return upgrade_changes(looked, step, now=now)
 
 
 def wave_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
-    wave = looked.waves[step.id]
+    wave = looked.waves[step.ids[0]]
     if step.to is W.OBSERVING:
-        until = now + timedelta(seconds=looked.spec.observe_seconds)
+        until = now + timedelta(seconds=observe_seconds(wave, looked.spec))
         return [Change(wave, step.to, step.reason, columns={"observe_until": until})]
     if step.stage is None:
         return [Change(wave, step.to, step.reason)]
@@ -107,31 +152,45 @@ def wave_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
 
 
 def next_share(looked: Looked, wave_id: int, reason: str) -> list[Change]:
-    """The wave's next share of new clients: every gateway of it shifts again."""
+    """The wave's next share of new clients: every gateway that carries the present one shifts again."""
     wave = looked.waves[wave_id]
     stage = wave.stage + 1
     wave_change = Change(wave, W.UPGRADING, reason, columns={"stage": stage, "observe_until": None})
     args = {"weight": wave.weights[stage]}
     shifts = [
-        Change(upgrade, U.UPGRADING, reason, drop_steps=True, step="shift", args=args)
+        Change(upgrade, U.READY, reason, drop_steps=True, step="shift", args=args)
         for upgrade in looked.upgrades.values()
-        if upgrade.wave_id == wave.pk
+        if upgrade.wave_id == wave.pk and upgrade.state == U.OBSERVING
     ]
     return [wave_change, *shifts]
 
 
-def upgrade_change(looked: Looked, step: Move) -> Change:
-    upgrade = looked.upgrades[step.id]
-    return Change(upgrade, step.to, step.reason, drop_steps=True, step=BEGINS.get(U(step.to), ""))
+def upgrade_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
+    """Several gateways go the same way at once; those that wait for a common shift get one moment for it."""
+    rows = [looked.upgrades[pk] for pk in step.ids]
+    if step.to is not U.READY:
+        first = BEGINS.get(U(step.to), "")
+        return [Change(row, step.to, step.reason, drop_steps=True, step=first) for row in rows]
+    moment = now.timestamp() + (TOGETHER_SECONDS + TOGETHER_EACH * len(rows) if len(rows) > 1 else 0)
+    return [
+        Change(row, U.READY, step.reason, step="shift", args={"weight": row.wave.weights[row.wave.stage], "at": moment})
+        for row in rows
+    ]
 
 
-def rollback_changes(looked: Looked, wave_ids: tuple[int, ...], reason: str) -> list[Change]:
-    """The rollout, its waves and each gateway in one transaction: the restore steps are named at once."""
-    waves = [looked.waves[wave_id] for wave_id in wave_ids]
+def rollback_changes(
+    looked: Looked, wave_ids: tuple[int, ...], reason: str, *, leave: tuple[int, ...] = ()
+) -> list[Change]:
+    """The rollout, its waves and each gateway in one transaction: the restore steps are named at once.
+
+    `looked` is whole. A gateway that a later rollout has taken is that one's; `leave` are others that stay.
+    """
+    waves = [wave for wave in looked.waves.values() if wave.pk in wave_ids and journal.legal(wave, W.ROLLING_BACK)]
     changes = [Change(looked.rollout, R.ROLLING_BACK, reason)]
     changes += [Change(wave, W.ROLLING_BACK, reason) for wave in waves]
+    stay = {*leave, *(upgrade.id for wave in looked.seen.waves for upgrade in wave.upgrades if upgrade.overtaken)}
     for upgrade in looked.upgrades.values():
-        if upgrade.wave_id in wave_ids and journal.legal(upgrade, U.ROLLING_BACK):
+        if upgrade.wave_id in wave_ids and upgrade.pk not in stay and journal.legal(upgrade, U.ROLLING_BACK):
             changes.append(Change(upgrade, U.ROLLING_BACK, reason, drop_steps=True, step="restore"))
     return changes
 

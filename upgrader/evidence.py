@@ -51,7 +51,7 @@ def seal(looked: Looked, step: Move, *, now: datetime) -> Mapping[str, Any] | No
 def judged_wave(looked: Looked, step: Move) -> int:
     """The wave whose verdict is the reason of a move; 0 when there is none."""
     if step.what == "wave" and (step.stage is not None or step.to is W.COMMITTING):
-        return step.id
+        return step.ids[0]
     if step.what == "rollout" and step.to in (R.ROLLING_BACK, R.WAITING_PROMOTION):
         wave = current(looked.seen)
         return wave.id if wave else 0

@@ -44,7 +44,18 @@ WAYS: dict[str, dict[str, Next]] = {
         "snapshot": Next(U.ROLLED_BACK, ""),
     },
 }
-"""Way of the plan's configuration ("" without one) → what follows which step."""
+_IN_PLACE = {
+    "drain_front": Next(None, "replace"),
+    "replace": Next(None, "probe"),
+    "probe": Next(None, "ready_front"),
+    "ready_front": Next(U.OBSERVING, "observe"),
+    "commit": Next(U.DONE, ""),
+    "snapshot": Next(U.ROLLED_BACK, ""),
+}
+# One slot at a time serves there: the balancer in front keeps new users away while it is exchanged.
+WAYS["in_place"] = {**AFTER, "check": Next(None, "drain_front"), **_IN_PLACE}
+WAYS["in_place restart"] = {**WAYS["restart"], "check": Next(None, "drain_front"), **_IN_PLACE}
+"""Way of the plan's configuration ("" without one), and of the traffic where it differs → what follows which step."""
 
 TRAFFIC = ("handover", "proxy", "in_place")
 """How an upgrade moves users. handover: the gateway's own nftables steers new clients to the other slot. proxy: both
@@ -60,6 +71,7 @@ BEGINS: dict[U, str] = {
 
 STATE_DURING: dict[str, U] = {
     **dict.fromkeys(("preflight", "stage", "configure", "check", "start", "probe", "shift", "reload"), U.UPGRADING),
+    **dict.fromkeys(("drain_front", "replace", "ready_front"), U.UPGRADING),
     "observe": U.OBSERVING,
     "commit": U.COMMITTING,
     "drain": U.DRAINING,
@@ -73,10 +85,24 @@ RUNS_WHILE_HELD = frozenset({"observe", "commit", "drain", "restore", "snapshot"
 """A hold stops going on; it does not stop watching, and never a rollback. What has passed is committed all the same:
 else its trial would end by itself and send new users back."""
 
-USES_RELEASE = frozenset({"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit"})
+USES_RELEASE = frozenset(
+    {
+        "preflight",
+        "stage",
+        "configure",
+        "check",
+        "start",
+        "probe",
+        "shift",
+        "reload",
+        "commit",
+        "replace",
+        "ready_front",
+    }
+)
 """These bring the release further: none of them begins with one that was withdrawn."""
 
-BEFORE_USERS = frozenset({"probe", "check"})
+BEFORE_USERS = frozenset({"probe", "check", "drain_front"})
 """Steps that a step which moves users may follow: whether the release may still be used is asked in full after them."""
 
 LOGS_IN = frozenset({"probe", "observe", "restore"})
@@ -85,7 +111,7 @@ LOGS_IN = frozenset({"probe", "observe", "restore"})
 ASKS_COMMITTED = frozenset({"restore"})
 """Steps that must know whether a commit was asked for."""
 
-NEVER_TIRES = frozenset({"observe", "drain", "restore", "snapshot"})
+NEVER_TIRES = frozenset({"observe", "drain", "drain_front", "restore", "snapshot"})
 """No answer is asked for again without end; the others give up after PATIENCE tries and hold the rollout."""
 
 PATIENCE = 6
@@ -97,6 +123,7 @@ LEASE_SECONDS: dict[str, int] = {
     "reload": 40,
     "commit": 20,
     "retire": 100,
+    "replace": 130,
     "snapshot": 100,
     "shift": 20,
     "observe": 20,
@@ -108,6 +135,13 @@ them twice does no harm: a trial must be renewed or committed before it ends (TR
 
 TRIAL_LEAST = 60
 """The least trial_seconds: a lease of observe, its renewal at half time, and some."""
+
+
+def way(traffic: str, config: str) -> str:
+    """The name in WAYS for how users are moved and how a configuration takes effect."""
+    if traffic == "in_place" and config != "reload":
+        return f"in_place {config}".strip()
+    return config
 
 
 def moves(step: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from upgrader.states import ROLLOUT_MOVES, UPGRADE_IDLE, UPGRADE_MOVES, WAVE_MOV
 
 Row = Rollout | Wave | Upgrade
 MACHINE = Actor.machine("controller")
+COUNTDOWN = re.compile(r" \(in [^)]*\)")
 
 
 class IllegalMove(Exception):
@@ -93,10 +95,16 @@ def move(
     actor: Actor,
     now: datetime,
     evidence: Mapping[str, Any] | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> list[StepRun]:
-    """Write all changes or none, record each, and return the steps that were opened."""
+    """Write all changes or none, record each, and return the steps that were opened.
+
+    `guard` is called first, inside the transaction: what it counts can't change before the changes are written.
+    """
     opened: list[StepRun] = []
     with transaction.atomic():
+        if guard is not None:
+            guard()
         for change in changes:
             write(change, now)
             if change.drop_steps and isinstance(change.row, Upgrade):
@@ -125,17 +133,13 @@ def move(
     return opened
 
 
-def step_args(upgrade: Upgrade, step: str) -> dict[str, Any]:
-    """What a step is asked, from the rows; fixed when the step is opened."""
-    match step:
-        case "shift":
-            return {"weight": upgrade.wave.weights[upgrade.wave.stage]}
-        case "drain" | "retire":
-            # After a rollback the slot that empties is the new one.
-            rolled_back = upgrade.state in (U.ROLLING_BACK, U.ROLLED_BACK)
-            return {"slot": upgrade.to_slot if rolled_back else upgrade.from_slot}
-        case _:
-            return {}
+def note_waits(rollout: Rollout, say: str) -> None:
+    """Write down why nothing new begins now; a countdown in it that ticks is no news."""
+    if COUNTDOWN.sub("", rollout.waits) == COUNTDOWN.sub("", say):
+        return
+    with transaction.atomic():
+        Rollout.objects.filter(pk=rollout.pk).update(waits=say)
+        live.publish(f"rollout:{rollout.pk}")
 
 
 def retry(upgrade: Upgrade, *, now: datetime) -> Change | None:
@@ -143,6 +147,10 @@ def retry(upgrade: Upgrade, *, now: datetime) -> Change | None:
     failed = upgrade.steps.filter(state=S.FAILED).order_by("-ordinal").first()
     if failed is None:
         return None
+    if failed.result.get("code") == "went_back":
+        # What was to be committed carries nobody any more: users are sent there first.
+        say, args = "Its new users are sent to the new release again.", {"weight": upgrade.wave.weights[-1]}
+        return Change(upgrade, U.UPGRADING, say, drop_steps=True, step="shift", args=args)
     StepRun.objects.filter(pk=failed.pk, state=S.FAILED).update(
         state=S.DUE, due_at=now, attempts=0, error="", finished_at=None
     )

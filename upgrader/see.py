@@ -1,19 +1,25 @@
-"""From rows to the values that decide.py and gates.py think about. Reads only."""
+"""From rows to the values that decide and gates think about. Reads only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from upgrader.decide import RolloutSeen, UpgradeSeen, WaveSeen
-from upgrader.gates import Evidence, Judgement, Side, judge
+from django.db.models import Count, Q, QuerySet
+
+from fleet.models import Gateway
+from upgrader import plans
+from upgrader.decide import NEEDS_ROLLBACK, WAVE_AT_WORK, RolloutSeen, UpgradeSeen, WaveSeen
+from upgrader.gates import Judgement, judge
+from upgrader.leads import observe_seconds
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
+from upgrader.sides import MISSES_UNTIL_SILENT, evidence, is_silent
 from upgrader.states import R, S, U, W
-from upgrader.strategy import Spec, parse_spec
+from upgrader.strategy import Spec
 
-MISSES_UNTIL_SILENT = 3
+HERE = (*Gateway.SPOKEN_TO, Gateway.State.QUARANTINED)
+LONG = ("gateway__facts", "gateway__inventory", "gateway__config", "gateway__seen_keys", "before", "left", "cut")
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,31 @@ class Looked:
     judgements: dict[int, Judgement]  # by wave, where one is under observation
 
 
-def look(rollout_id: int, *, now: datetime) -> Looked:
-    """Read everything about one rollout in a fixed number of queries. Raise strategy.SpecError for a bad strategy."""
+@dataclass(frozen=True)
+class Beside:
+    """What else is known of the upgrades that were read, by their ids."""
+
+    steps: dict[int, StepRun]  # open ones that say something: observe, shift, those asked again and again
+    failed: dict[int, str]  # name of the step that said no
+    taken: frozenset[int]  # ids of gateways that another rollout works on
+    overtaken: frozenset[int]  # ids of gateways that a later rollout has taken since
+
+
+def look(rollout_id: int, *, now: datetime, whole: bool = True) -> Looked:
+    """Read one rollout in a fixed number of queries. Raise strategy.SpecError for a bad strategy.
+
+    Not `whole`: in full only what is at work or needs something; of the rest how many are in which state.
+    """
     rollout = Rollout.objects.select_related("release", "pool", "request").get(pk=rollout_id)
-    spec = parse_spec(rollout.plan["spec"])
+    spec = plans.spec_of(rollout)
     waves = {wave.pk: wave for wave in rollout.waves.all()}
-    upgrades = {
-        upgrade.pk: upgrade
-        for upgrade in Upgrade.objects.filter(wave__rollout=rollout).select_related("gateway", "wave")
-    }
-    failed = dict(
-        StepRun.objects.filter(upgrade__in=upgrades, state=S.FAILED)
-        .order_by("ordinal")
-        .values_list("upgrade_id", "name")
-    )
-    judgements: dict[int, Judgement] = {}
-    for wave in waves.values():
-        mine = [upgrade for upgrade in upgrades.values() if upgrade.wave_id == wave.pk]
-        if wave.state in (W.UPGRADING, W.OBSERVING) and any(upgrade.state == U.OBSERVING for upgrade in mine):
-            judgements[wave.pk] = judge(evidence(rollout, mine), spec.limits)
+    at_work = [wave.pk for wave in waves.values() if wave.state in WAVE_AT_WORK]
+    mine = Upgrade.objects.filter(wave__in=waves)
+    near = Q() if whole else Q(wave__in=at_work) | Q(busy=True)
+    upgrades = {upgrade.pk: upgrade for upgrade in mine.filter(near).select_related("gateway", "wave").defer(*LONG)}
+    found = Found(rollout, spec, waves, by_wave(upgrades.values()), read_beside(rollout, upgrades))
+    rest = {} if whole else counted(mine.exclude(near))
+    judgements = judged(found)
     seen = RolloutSeen(
         state=R(rollout.state),
         reason=rollout.reason,
@@ -54,53 +66,139 @@ def look(rollout_id: int, *, now: datetime) -> Looked:
         release=rollout.release.name,
         promote=spec.promote,
         at_once=spec.at_once,
-        waves=tuple(wave_seen(wave, upgrades.values(), failed, judgements.get(wave.pk)) for wave in waves.values()),
+        kind=spec.kind,
+        shares=spec.shares,
+        on_fail=spec.on_fail,
+        failures_max=spec.failures_max,
+        promoted_to=rollout.promoted_to,
+        waves=tuple(wave_seen(wave, found, judgements.get(wave.pk), rest) for wave in waves.values()),
         now=now,
     )
     return Looked(seen, spec, rollout, waves, upgrades, judgements)
 
 
-def wave_seen(wave: Wave, upgrades: Iterable[Upgrade], failed: dict[int, str], judgement: Judgement | None) -> WaveSeen:
+@dataclass(frozen=True)
+class Found:
+    rollout: Rollout
+    spec: Spec
+    waves: dict[int, Wave]
+    of: dict[int, list[Upgrade]]  # by wave
+    beside: Beside
+
+
+def by_wave(upgrades: Iterable[Upgrade]) -> dict[int, list[Upgrade]]:
+    waves: dict[int, list[Upgrade]] = {}
+    for upgrade in upgrades:
+        waves.setdefault(upgrade.wave_id, []).append(upgrade)
+    return waves
+
+
+def read_beside(rollout: Rollout, upgrades: Mapping[int, Upgrade]) -> Beside:
+    """What else is known of these upgrades, without asking for what none of them can have."""
+    by_state: dict[U, list[Upgrade]] = {}
+    for upgrade in upgrades.values():
+        by_state.setdefault(U(upgrade.state), []).append(upgrade)
+    at_work = [up.pk for state in (U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING) for up in by_state.get(state, ())]
+    planned = [up.gateway_id for up in by_state.get(U.PLANNED, ())] if rollout.state == R.UPGRADING else []
+    others = Upgrade.objects.filter(busy=True, gateway__in=planned).exclude(wave__rollout=rollout)
+    failed = StepRun.objects.filter(upgrade__in=by_state.get(U.FAILED, ()), state=S.FAILED).order_by("ordinal")
+    return Beside(
+        steps=telling_steps(at_work),
+        failed=dict(failed.values_list("upgrade_id", "name")) if U.FAILED in by_state else {},
+        taken=frozenset(others.values_list("gateway_id", flat=True)) if planned else frozenset(),
+        overtaken=overtaken(rollout, upgrades.values()) if rollout.state != R.UPGRADING else frozenset(),
+    )
+
+
+def telling_steps(upgrade_ids: list[int]) -> dict[int, StepRun]:
+    """The open steps that say something of their upgrade: it is watched, it shifts, it was asked often."""
+    if not upgrade_ids:
+        return {}
+    steps = StepRun.objects.filter(upgrade__in=upgrade_ids, state__in=[S.DUE, S.CLAIMED])
+    telling = steps.filter(Q(name__in=["observe", "shift"]) | Q(attempts__gte=MISSES_UNTIL_SILENT))
+    return {step.upgrade_id: step for step in telling}
+
+
+def overtaken(rollout: Rollout, upgrades: Iterable[Upgrade]) -> frozenset[int]:
+    """Ids of the gateways that a later rollout has taken since: what is on them is that one's to take back."""
+    touched = [upgrade.gateway_id for upgrade in upgrades if U(upgrade.state) in NEEDS_ROLLBACK]
+    if not touched:
+        return frozenset()
+    later = Upgrade.objects.filter(gateway__in=touched, wave__rollout__created_at__gt=rollout.created_at)
+    standing = later.exclude(state__in=[U.PLANNED, U.ROLLED_BACK, U.SKIPPED])
+    return frozenset(standing.values_list("gateway_id", flat=True))
+
+
+def counted(upgrades: QuerySet[Upgrade]) -> dict[int, dict[U, int]]:
+    """How many upgrades of each wave are in which state."""
+    rest: dict[int, dict[U, int]] = {}
+    rows = upgrades.order_by().values_list("wave_id", "state").annotate(number=Count("pk"))
+    for wave_id, state, number in rows:
+        rest.setdefault(wave_id, {})[U(state)] = number
+    return rest
+
+
+def judged(found: Found) -> dict[int, Judgement]:
+    """The verdict so far of each wave that has gateways under observation."""
+    return {
+        wave.pk: judge(evidence(found.rollout, watched, found.beside.steps), found.spec.limits)
+        for wave in found.waves.values()
+        if (watched := under_observation(wave, found.of.get(wave.pk, [])))
+    }
+
+
+def under_observation(wave: Wave, upgrades: Iterable[Upgrade]) -> list[Upgrade]:
+    """Who is watched for this wave's verdict; once that is drawn, those who came later."""
+    watched = [upgrade for upgrade in upgrades if upgrade.state == U.OBSERVING]
+    match wave.state:
+        case W.UPGRADING | W.OBSERVING | W.PASSED:
+            return watched
+        case W.COMMITTING:
+            return [upgrade for upgrade in watched if upgrade.since > wave.since]
+        case _:
+            return []
+
+
+def wave_seen(wave: Wave, found: Found, judgement: Judgement | None, rest: Mapping[int, Mapping[U, int]]) -> WaveSeen:
     return WaveSeen(
         id=wave.pk,
         number=wave.number,
         state=W(wave.state),
         stage=wave.stage,
         stages=len(wave.weights),
+        since=wave.since,
+        observe_seconds=observe_seconds(wave, found.spec),
         observe_until=wave.observe_until,
         verdict=judgement.outcome if judgement else None,
         verdict_reason=judgement.sentence if judgement else wave.reason,
-        upgrades=tuple(
-            UpgradeSeen(u.pk, u.gateway.name, U(u.state), u.reason, failed.get(u.pk, ""))
-            for u in upgrades
-            if u.wave_id == wave.pk
-        ),
+        upgrades=tuple(upgrade_seen(upgrade, found) for upgrade in found.of.get(wave.pk, [])),
+        rest=rest.get(wave.pk, {}),
     )
 
 
-def evidence(rollout: Rollout, upgrades: list[Upgrade]) -> Evidence:
-    """Sum what the gateways under observation said since their present share was shifted: one row a gateway."""
-    watched = [upgrade.pk for upgrade in upgrades if upgrade.state == U.OBSERVING]
-    steps = StepRun.objects.filter(upgrade__in=watched, name="observe", state__in=[S.DUE, S.CLAIMED])
-    canary = Side(rollout.release.name)
-    control = Side("/".join(sorted({upgrade.from_release for upgrade in upgrades})))
-    lost, silent = [], []
-    for step in steps.select_related("upgrade__gateway"):
-        tally = step.result.get("tally", {})
-        canary, control = add(canary, tally.get("canary", {})), add(control, tally.get("control", {}))
-        if step.result.get("lost"):
-            lost.append(str(step.result["lost"]))
-        if int(step.result.get("misses", 0)) >= MISSES_UNTIL_SILENT:
-            silent.append(step.upgrade.gateway.name)
-    return Evidence(canary, control, lost, silent)
-
-
-def add(side: Side, counts: Mapping[str, Any]) -> Side:
-    """`counts` as steps/tally.py keeps them."""
-    return replace(
-        side,
-        tried=side.tried + int(counts.get("tried", 0)),
-        failed=side.failed + int(counts.get("failed", 0)),
-        restarts=side.restarts + int(counts.get("restarts", 0)),
-        last_failure=str(counts.get("last", "")) or side.last_failure,
+def upgrade_seen(upgrade: Upgrade, found: Found) -> UpgradeSeen:
+    step = found.beside.steps.get(upgrade.pk)
+    return UpgradeSeen(
+        id=upgrade.pk,
+        gateway=upgrade.gateway.name,
+        state=U(upgrade.state),
+        reason=upgrade.reason,
+        failed_step=found.beside.failed.get(upgrade.pk, ""),
+        since=upgrade.since,
+        group=upgrade.gateway.group,
+        gone=gone(upgrade.gateway, found.rollout) if upgrade.state == U.PLANNED else "",
+        taken=upgrade.gateway_id in found.beside.taken,
+        silent=is_silent(step),
+        shifting=step is not None and step.name == "shift",
+        old_trouble=str(step.result.get("old", "")) if step else "",
+        overtaken=upgrade.gateway_id in found.beside.overtaken,
     )
+
+
+def gone(gateway: Gateway, rollout: Rollout) -> str:
+    """Why a gateway that has not begun is left out, as a sentence; "" while it is one of the pool's."""
+    if gateway.state not in HERE:
+        return f"{gateway.name} left the fleet before its turn."
+    if gateway.pool_id != rollout.pool_id:
+        return f"{gateway.name} left the pool {rollout.pool.name} before its turn."
+    return ""

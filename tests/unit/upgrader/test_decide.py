@@ -112,7 +112,7 @@ def test_no_snapshot_leads_to_an_illegal_move() -> None:
             case "wave":
                 assert move.to in WAVE_MOVES[first.state], (given, move)
             case _:
-                assert move.to in UPGRADE_MOVES[states[move.id]], (given, move)
+                assert all(move.to in UPGRADE_MOVES[states[pk]] for pk in move.ids), (given, move)
 
 
 def test_every_move_carries_a_sentence() -> None:
