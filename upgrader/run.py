@@ -13,12 +13,13 @@ from typing import Self
 from django.conf import settings
 
 from approvals.errors import Refused
-from fleet import sealed
+from fleet import sealed, traffic
 from fleet import services as fleet
 from fleet.errors import GiveUp, RetryLater
 from fleet.models import Gateway as GatewayRow
 from fleet.models import Sample
 from fleet.ports import Gateway, ReleaseFiles, Statement
+from fleet.traffic.ports import Traffic
 from releases import configs, downloads
 from releases import services as releases
 from releases.models import Release
@@ -132,7 +133,8 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
     """Do the step's work. Two failures are expected; anything else is a bug that is recorded and seen."""
     name = claimed.step.name
     try:
-        outcome = STEPS[name](job_of(claimed, clock=clock), opened.of(claimed.upgrade.gateway))
+        with traffic.opened(claimed.upgrade.gateway) as front:
+            outcome = STEPS[name](job_of(claimed, clock=clock, front=front), opened.of(claimed.upgrade.gateway))
     except RetryLater as later:
         return no_answer(claimed, later), None
     except GiveUp as no:
@@ -175,7 +177,7 @@ def keep_outcome(claimed: Claim, outcome: Done | NotYet, *, now: datetime) -> No
         fleet.note_facts(claimed.upgrade.gateway, outcome.facts, now=now)
 
 
-def job_of(claimed: Claim, *, clock: Clock) -> Job:
+def job_of(claimed: Claim, *, clock: Clock, front: Traffic | None) -> Job:
     upgrade = claimed.upgrade
     rollout = upgrade.wave.rollout
     release, plan = rollout.release, plans.plan_of(rollout)
@@ -208,6 +210,10 @@ def job_of(claimed: Claim, *, clock: Clock) -> Job:
         progress=progress,
         keep=keep_archive,
         config=config_of(rollout),
+        way=upgrade.way,
+        cut_at_most=upgrade.cut_at_most,
+        cut=tuple((str(session), str(user)) for session, user in upgrade.cut),
+        traffic=front,
     )
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fleet.traffic.rows import DRIVERS, open, way_of, will_cut
+from fleet.traffic.rows import DRIVERS, open, opened, way_of, will_cut
 
-__all__ = ["DRIVERS", "open", "way_of", "will_cut"]
+__all__ = ["DRIVERS", "open", "opened", "way_of", "will_cut"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import paramiko
@@ -28,12 +29,23 @@ Opener = Callable[[BalancerPeer, Gateway, Mapping[Slot, str]], Door]
 
 def open(gateway: Gateway) -> Traffic | None:
     """The balancer in front of a gateway, None where none is. It connects at the first question; close() gives back."""
-    if gateway.front is None:
+    if gateway.front_id is None or gateway.front is None:
         return None
     servers = slots_of(gateway)
     opener = DRIVERS[gateway.front.kind]
     doors = [opener(peer, gateway, servers) for peer in gateway.front.peers.order_by("name")]
     return Balanced(gateway.name, doors, slots=servers)
+
+
+@contextmanager
+def opened(gateway: Gateway) -> Iterator[Traffic | None]:
+    """The same, given back at the end."""
+    traffic = open(gateway)
+    try:
+        yield traffic
+    finally:
+        if traffic is not None:
+            traffic.close()
 
 
 def slots_of(gateway: Gateway) -> dict[Slot, str]:

@@ -2,6 +2,7 @@
 
 from fleet.errors import GiveUp
 from fleet.ports import Gateway
+from upgrader.steps import front
 from upgrader.steps.job import Done, Job, Outcome
 from upgrader.steps.presence import presence, said
 
@@ -11,6 +12,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         # A commit agrees to what the slot runs with: it must run with it still, however long nobody was here.
         gateway.reload(job.to_slot, job.conf, seconds=job.spec.trial_seconds, fence=job.fence)
     gateway.commit(job.to_slot, fence=job.fence)
+    front.send_to(job, job.to_slot)
     columns = presence(job, gateway)
     facts = gateway.facts()
     if job.conf and facts.agreed_conf != job.conf:
@@ -19,6 +21,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         raise GiveUp(f"{say}. Roll back, then draft it anew; a resume would find the same.", code="conf_differs")
     return Done(
         f"{job.gateway} serves {job.release} for good; {said(job, columns)}.",
-        columns={**columns, "trial_until": None},
+        # In place there is no old slot any more: going back from here cuts everybody, so a person is asked.
+        columns={**columns, "trial_until": None, **({"old_retired_at": job.now} if job.way == "in_place" else {})},
         facts=facts.raw,
     )

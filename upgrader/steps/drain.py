@@ -2,11 +2,14 @@
 
 from fleet.phrases import count
 from fleet.ports import Facts, Gateway
+from upgrader.steps import front
 from upgrader.steps.job import Done, Job, NotYet, Outcome
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
     slot = int(job.args["slot"])
+    # A balancer that was restarted may have forgotten it.
+    front.send_to(job, job.to_slot if slot == job.from_slot else job.from_slot)
     facts = gateway.facts()
     here = [session.id for session in gateway.sessions() if session.slot == slot and session.id in job.before]
     if (was_here := job.earlier.get("here")) and not runs(facts, slot):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.ports import Gateway, Progress, ReleaseFiles, Statement
+from fleet.traffic.ports import Traffic
 from upgrader.strategy import Spec
 
 
@@ -48,6 +49,10 @@ class Job:
     progress: Progress
     keep: Callable[[str, bytes], str]  # (name, archive) → path for the record
     config: Config | None = None
+    way: str = "handover"  # a name in flow.TRAFFIC
+    cut_at_most: int = 0  # users who may be cut here, as people agreed
+    cut: tuple[tuple[str, str], ...] = ()  # (session id, user) of those who were
+    traffic: Traffic | None = None  # the balancer in front
 
     @property
     def conf(self) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 from fleet.errors import RetryLater
 from fleet.ports import Gateway
+from upgrader.steps import front
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
 from upgrader.steps.lost import lost
 from upgrader.steps.presence import presence
+from upgrader.steps.replace import wish
 from upgrader.steps.shift import weights
 from upgrader.steps.tally import added
 
@@ -27,8 +29,9 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             job.spec.poll_seconds, sentence, result={**job.earlier, "misses": 0, "lost": sentence}, facts=facts.raw
         )
     columns: dict[str, Any] = {}
+    share = dict(facts.weights).get(job.to_slot, 0)
     if is_due(job):
-        renew(job, gateway, share=dict(facts.weights).get(job.to_slot, 0))
+        renew(job, gateway, share=share)
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
     columns |= presence(job, gateway)
     taken = samples(job, gateway)
@@ -39,7 +42,8 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         result={
             "misses": 0,
             "lost": "",
-            "weight": dict(facts.weights).get(job.to_slot, 0),
+            "weight": share,
+            "front": front.watched(job, weights(job, share), renew="trial_until" in columns),
             "boot_id": facts.boot_id,
             "tally": added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot),
         },
@@ -52,6 +56,8 @@ def renew(job: Job, gateway: Gateway, *, share: int) -> None:
     """Let the trial last again: of the shift, or of what was reloaded."""
     if job.reloads:
         gateway.reload(job.to_slot, job.conf, seconds=job.spec.trial_seconds, fence=job.fence)
+    elif job.way == "in_place":
+        gateway.replace(wish(job), fence=job.fence)
     else:
         gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
 

@@ -2,12 +2,15 @@
 
 from fleet.errors import GiveUp
 from fleet.ports import Facts, Gateway, SlotFacts, SlotRelease
+from upgrader.steps import front
 from upgrader.steps.job import Done, Job, Outcome
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
     facts = gateway.facts()
     committed = as_planned(job, facts)
+    if not job.reloads:
+        front.refuse_strange(job, facts)
     if job.reloads:
         return Done(
             f"{job.gateway} serves {committed.release} from slot {committed.slot}, which will read its configuration.",

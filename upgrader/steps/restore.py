@@ -2,6 +2,7 @@
 
 from fleet.errors import GiveUp, RetryLater
 from fleet.ports import Facts, Gateway
+from upgrader.steps import front
 from upgrader.steps.job import Done, Job, Outcome
 from upgrader.steps.presence import presence, said
 
@@ -11,6 +12,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         return Done(f"Nothing was started on {job.gateway}.")
     # Before a commit was asked for there is one answer; after it the gateway is asked which one is true.
     to_previous = job.committed and is_committed(job, gateway.facts())
+    front.back(job)
     restored = gateway.restore("previous" if to_previous else "committed", fence=job.fence)
     facts = gateway.facts()
     verified(job, facts)
@@ -22,7 +24,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             f" {probed.say} A person is needed.",
             code="not_verified",
         )
+    front.home(job, gateway, slot=restored.slot)
     columns = presence(job, gateway)
+    if restored.cut:
+        columns["cut"] = [list(pair) for pair in (*job.cut, *restored.cut)]
     return Done(
         f"{job.gateway} serves {restored.release} again: login {probed.login_ms:.0f} ms, {said(job, columns)}.",
         columns={**columns, "trial_until": None},

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from fleet.errors import GiveUp
 from fleet.ports import Gateway
+from upgrader.steps import front
 from upgrader.steps.job import Done, Job, Outcome
 
 
@@ -14,6 +15,8 @@ def weights(job: Job, share: int) -> dict[int, int]:
 
 def run(job: Job, gateway: Gateway) -> Outcome:
     share = int(job.args["weight"])
+    if job.way == "in_place":
+        return Done(f"All new users on {job.gateway} come to {job.release} already: it runs nothing else.")
     # Who is here is written down before the first client is steered: this is what must be kept.
     before = list(job.before) or [session.id for session in gateway.sessions()]
     try:
@@ -26,6 +29,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             " sent there. Roll back to keep its log for study, or resume to try it again.",
             code=no.code,
         ) from no
+    front.send(job, weights(job, share), seconds=job.spec.trial_seconds)
     return Done(
         f"{share} % of new users on {job.gateway} go to {job.release}; it goes back by itself after"
         f" {job.spec.trial_seconds} s without us.",
