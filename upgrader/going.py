@@ -9,11 +9,12 @@ from approvals.errors import Refused
 from fleet.models import Gateway, Pool
 from releases import confdiff, configs
 from releases.models import ConfigRevision, Release
+from upgrader.plan_waves import Target
 
 
 def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> list[Gateway]:
     """Gateways of the pool that do not serve the release, or not with this configuration. Refused for none."""
-    rows = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release="")
+    rows = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release="").select_related("pool")
     if config is None:
         found = list(rows.exclude(release=release.name))
         what = release.name
@@ -33,3 +34,23 @@ def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> lis
 def config(release: Release, rows: Sequence[Gateway], revision: ConfigRevision) -> Mapping[str, Any]:
     """The plan's entry. Several gateways go one way: the one that suits them all."""
     return configs.planned(revision, rows, new_release=any(row.release != release.name for row in rows))
+
+
+def target(row: Gateway) -> Target:
+    """The gateway as the plan takes it down."""
+    return Target(
+        id=row.pk,
+        name=row.name,
+        release=row.release,
+        sessions=row.sessions,
+        domain=row.failure_domain,
+        group=row.group,
+        labels={str(name): str(value) for name, value in row.labels.items() if isinstance(value, str | int)},
+    )
+
+
+def others(pool: Pool, rows: Sequence[Gateway]) -> list[Target]:
+    """Gateways of the pool that need nothing or can't be reached; a strategy may name them all the same."""
+    going = {row.pk for row in rows}
+    here = Gateway.objects.filter(pool=pool).exclude(state=Gateway.State.LEFT)
+    return [target(row) for row in here.defer("facts", "inventory", "config") if row.pk not in going]

@@ -1,4 +1,4 @@
-"""From a strategy and a list of gateways to waves, and the digest of all that. Pure."""
+"""From a strategy and a list of gateways to a plan as data, and the digest of that. Pure."""
 
 from __future__ import annotations
 
@@ -6,58 +6,26 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.phrases import count, listed
-from upgrader.strategy import Spec, WaveSpec, parse_spec
+from upgrader.plan_times import USUAL_PACE, Pace, wave_seconds
+from upgrader.plan_waves import Dealt, PlanError, Target, cut_waves, in_order
+from upgrader.strategy import Spec, checked_spec, full_spec
+
+__all__ = ["Beside", "PlanError", "Target", "build", "cut_waves", "digest", "in_order"]
 
 
 @dataclass(frozen=True)
-class Target:
-    """A gateway as the plan saw it."""
+class Beside:
+    """What a plan may have besides."""
 
-    id: int
-    name: str
-    release: str  # committed
-    sessions: int
-    domain: str
-
-
-def in_order(targets: Sequence[Target]) -> list[Target]:
-    """Fewest users first; failure domains take turns, so that one wave does not hold a whole domain."""
-    left = sorted(targets, key=lambda target: (target.sessions, target.name))
-    ordered: list[Target] = []
-    while left:
-        seen: set[str] = set()
-        for target in list(left):
-            if not target.domain or target.domain not in seen:
-                seen.add(target.domain)
-                ordered.append(target)
-                left.remove(target)
-    return ordered
-
-
-def cut_waves(spec: Spec, targets: Sequence[Target]) -> list[tuple[WaveSpec, list[Target]]]:
-    """Deal the gateways out to the waves; a wave that would be empty is left out, and what is over goes to the last."""
-    left = in_order(targets)
-    total = len(left)
-    waves: list[tuple[WaveSpec, list[Target]]] = []
-    for rule in spec.waves:
-        match rule.take:
-            case "count":
-                size = rule.amount
-            case "percent":
-                size = ceil(total * rule.amount / 100)
-            case _:
-                size = len(left)
-        taken, left = left[:size], left[size:]
-        if taken:
-            waves.append((rule, taken))
-    if left and waves:
-        waves[-1][1].extend(left)
-    return waves
+    downgrade: Sequence[str] = ()  # gateways that have run something higher
+    config: Mapping[str, Any] | None = None  # id, number, sha256, changed, way, beyond
+    others: Sequence[Target] = ()  # gateways of the pool that need nothing
+    pace: Pace = field(default=USUAL_PACE)
+    passes: Sequence[int] = ()  # freezes that it may pass, when it is approved so
 
 
 def build(
@@ -66,34 +34,60 @@ def build(
     pool: str,
     strategy: Mapping[str, Any],
     targets: Sequence[Target],
-    downgrade: Sequence[str] = (),
-    config: Mapping[str, Any] | None = None,
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
-    """Return the plan as data: what is shown, approved, digested and run.
+    """Return the plan as data: what is shown, approved, digested and run. Raise SpecError or PlanError.
 
-    `release` has name, version, digest, state_migration; `strategy` has name, version, title, spec; `downgrade` names
-    the gateways that have run something higher; `config` has id, number, sha256, changed, way, beyond.
+    `release` has name, version, digest, state_migration; `strategy` has name, version, title, spec.
     """
-    spec = parse_spec(strategy["spec"])
+    beside = beside or Beside()
+    spec = checked_spec(strategy["spec"])
+    waves = cut_waves(spec, targets, beside.others)
     # A reload reaches all newcomers of a gateway at once: there are no shares.
-    whole_only = config is not None and config["way"] == "reload"
-    waves = [
-        {
-            "number": number,
-            "title": rule.title,
-            "weights": [100] if whole_only else list(rule.weights),
-            "gateways": [{"id": t.id, "name": t.name, "from": t.release, "sessions": t.sessions} for t in taken],
-        }
-        for number, (rule, taken) in enumerate(cut_waves(spec, targets), start=1)
-    ]
+    whole_only = beside.config is not None and beside.config["way"] == "reload"
     return {
         "release": dict(release),
         "pool": pool,
         "strategy": {key: strategy[key] for key in ("name", "version", "title")},
-        "spec": dict(strategy["spec"]),
-        "waves": waves,
-        "downgrade": list(downgrade),
-        **({"config": dict(config)} if config else {}),
+        "spec": full_spec(strategy["spec"]),
+        "waves": [
+            _wave(spec, dealt, number, weights=[100] if whole_only else list(dealt.rule.weights), pace=beside.pace)
+            for number, dealt in enumerate(waves.dealt, start=1)
+        ],
+        "left_out": waves.left_out,
+        "times": beside.pace.say,
+        "cut": sum(target.cut for target in targets),
+        "passes": sorted(beside.passes),
+        "downgrade": list(beside.downgrade),
+        **({"config": dict(beside.config)} if beside.config else {}),
+    }
+
+
+def _wave(spec: Spec, dealt: Dealt, number: int, *, weights: list[int], pace: Pace) -> dict[str, Any]:
+    observe = spec.observe_seconds if dealt.rule.observe_seconds is None else dealt.rule.observe_seconds
+    return {
+        "number": number,
+        "title": dealt.rule.title,
+        "weights": weights,
+        "observe_seconds": observe,
+        "seconds": wave_seconds(
+            len(dealt.targets), at_once=spec.at_once, shares=len(weights), observe=observe, pace=pace
+        ),
+        "why": dealt.why,
+        "gateways": [_gateway(target) for target in dealt.targets],
+    }
+
+
+def _gateway(target: Target) -> dict[str, Any]:
+    return {
+        "id": target.id,
+        "name": target.name,
+        "from": target.release,
+        "sessions": target.sessions,
+        "way": target.way,
+        "cut": target.cut,
+        "group": target.group,
+        "domain": target.domain,
     }
 
 

@@ -6,113 +6,30 @@ The one address for callers: what is written elsewhere is handed on here.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 
-from approvals import audit
 from approvals import services as approvals
 from approvals.errors import Refused
-from approvals.models import Actor, User
-from fleet.models import Pool
-from releases import services as releases
-from releases.models import ConfigRevision, Release
-from upgrader import approval, bounds, drifted, engine, going, journal, plan, rights
+from approvals.models import Actor
+from upgrader import approval, bounds, drifted, engine, journal, plan, rights
 from upgrader.asking import check_asked, hint_all, moved
-from upgrader.downgrade import downgraded
+from upgrader.drafting import Also as Also
+from upgrader.drafting import draft as draft
+from upgrader.drafting import plan_for as plan_for
 from upgrader.journal import Change
-from upgrader.models import Rollout, Strategy, Upgrade, Wave
+from upgrader.models import Rollout, Upgrade
 from upgrader.one_gateway import retry as retry
 from upgrader.one_gateway import skip as skip
 from upgrader.one_gateway import take_in as take_in
 from upgrader.see import look
 from upgrader.states import R, U, W
-from upgrader.strategy import SpecError
 from upgrader.taking_back import abort as abort
 from upgrader.taking_back import decide_back as decide_back
 from upgrader.taking_back import drop_question
 from upgrader.taking_back import roll_back as roll_back
 
 KIND = "rollout.start"
-
-
-class Also(TypedDict, total=False):
-    """What a plan may have besides. `over_drift`: name the drift that stands on the gateways now, so that the rollout
-    may start over exactly that. `config`: a configuration that goes along."""
-
-    over_drift: bool
-    config: ConfigRevision | None
-
-
-def draft(
-    *, release: Release, pool: Pool, strategy: Strategy, by: User, now: datetime, **also: Unpack[Also]
-) -> Rollout:
-    """Compute the plan once and store it. Nothing happens until it is submitted and approved."""
-    actor = Actor(kind="person", name=by.username, user_id=by.pk)
-    rights.demand(actor, "submit", pool)
-    planned = plan_for(release, pool, strategy, now=now, **also)
-    with transaction.atomic():
-        rollout = Rollout.objects.create(
-            release=release,
-            strategy=strategy,
-            pool=pool,
-            config=also.get("config"),
-            plan=planned,
-            digest=plan.digest(planned),
-            since=now,
-            reason="Planned.",
-            created_by=by,
-            created_at=now,
-        )
-        for wave_plan in planned["waves"]:
-            wave = Wave.objects.create(
-                rollout=rollout, number=wave_plan["number"], weights=wave_plan["weights"], since=now
-            )
-            Upgrade.objects.bulk_create(
-                Upgrade(wave=wave, gateway_id=gateway["id"], from_release=gateway["from"], since=now)
-                for gateway in wave_plan["gateways"]
-            )
-        audit.append(
-            "rollout.drafted",
-            subject=f"rollout:{rollout.pk}",
-            actor=actor,
-            at=now,
-            details={"digest": rollout.digest, "release": release.name, "pool": pool.name, "rollout": rollout.pk},
-        )
-    return rollout
-
-
-def plan_for(
-    release: Release, pool: Pool, strategy: Strategy, *, now: datetime, **also: Unpack[Also]
-) -> dict[str, Any]:
-    """The plan for every gateway of the pool that does not serve this yet. Refused when nothing is to do."""
-    if why := releases.why_not_for(release, pool, now):
-        raise Refused(why)
-    config = also.get("config")
-    gateways = going.gateways(release, pool, config)
-    targets = [plan.Target(g.pk, g.name, g.release, g.sessions, g.failure_domain) for g in gateways]
-    standing = drifted.standing([target.id for target in targets]) if also.get("over_drift") else []
-    try:
-        return {"drift": standing} | plan.build(
-            release={
-                "name": release.name,
-                "version": release.version,
-                "digest": release.digest,
-                "state_migration": release.state_migration,
-            },
-            pool=pool.name,
-            strategy={
-                "name": strategy.name,
-                "version": strategy.version,
-                "title": strategy.title,
-                "spec": strategy.spec,
-            },
-            targets=targets,
-            downgrade=downgraded(release, gateways),
-            config=going.config(release, gateways, config) if config else None,
-        )
-    except SpecError as unreadable:
-        raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}")
 
 
 def submit(rollout: Rollout, *, actor: Actor, seen_version: int, now: datetime) -> None:

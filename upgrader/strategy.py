@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upgrader.flow import TRIAL_LEAST
-from upgrader.strategy_check import check_together
+from upgrader.strategy_check import check_times, check_together
 from upgrader.strategy_spec import KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
 
-__all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "full_spec", "parse_spec"]
+__all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "checked_spec", "full_spec", "parse_spec"]
 
 
 def whole(data: Mapping[str, Any], name: str, low: int, high: int, *where: str | int) -> int:
@@ -69,7 +69,7 @@ def parse_wave(data: Any, *where: str | int) -> WaveSpec:
         raise SpecError(f"weights must rise and end at 100, and are {weights!r}.", *where, "weights")
     most = {"count": 10_000, "percent": 100}.get(takes[0], 0)
     return WaveSpec(
-        title=text(data, "title", 60, *where),
+        title=text(data, "title", 120, *where),
         take=takes[0],
         amount=whole(data, takes[0], 1, most, *where) if most else 0,
         weights=tuple(weights),
@@ -129,7 +129,11 @@ FIELDS = frozenset({*DEFAULTS, "waves", "batch"})
 
 
 def parse_spec(data: Mapping[str, Any]) -> Spec:
-    """Return the strategy as values. Raise SpecError with one sentence about the first field that is wrong."""
+    """Return the strategy as values. Raise SpecError with one sentence about the first field that is wrong.
+
+    For what is stored: a plan that was approved under older rules must stay readable. What is new goes through
+    checked_spec.
+    """
     known(data, FIELDS, "The strategy")
     full = {**DEFAULTS, **data}
     if not isinstance(full["emergency"], bool):
@@ -150,13 +154,20 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         drain=_drain(full),
         max_out=_max_out(full),
     )
+    check_times(spec)
+    return spec
+
+
+def checked_spec(data: Mapping[str, Any]) -> Spec:
+    """Return the strategy as values, if its fields do not contradict each other either; else raise SpecError."""
+    spec = parse_spec(data)
     check_together(spec)
     return spec
 
 
 def full_spec(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the strategy's data with every default written out: what a plan holds, so that it can be read for ever."""
-    parse_spec(data)
+    checked_spec(data)
     full = {**DEFAULTS, **data}
     parts = {"limits": LIMITS, "drain": DRAIN, "max_out": MAX_OUT}
     full |= {name: {**defaults, **full[name]} for name, defaults in parts.items()}

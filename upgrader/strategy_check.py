@@ -10,7 +10,6 @@ from upgrader.strategy_spec import Drain, Spec, SpecError, WaveSpec
 
 def check_together(spec: Spec) -> None:
     """Raise SpecError with the two fields that contradict each other, and how."""
-    _times(spec)
     for number, wave in enumerate(spec.waves):
         where: tuple[str | int, ...] = ("batch",) if spec.kind == "rolling" else ("waves", number)
         _wave(spec, wave, *where)
@@ -29,7 +28,8 @@ def observed(spec: Spec, wave: WaveSpec) -> int:
     return spec.observe_seconds if wave.observe_seconds is None else wave.observe_seconds
 
 
-def _times(spec: Spec) -> None:
+def check_times(spec: Spec) -> None:
+    """What every gateway's dead man needs."""
     if spec.trial_seconds < 4 * spec.poll_seconds:
         raise SpecError(
             f"trial_seconds is {spec.trial_seconds} and must be at least 4 × poll_seconds ({spec.poll_seconds}):"

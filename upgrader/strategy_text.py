@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from upgrader.strategy import parse_spec
+from upgrader.strategy import checked_spec
 from upgrader.strategy_spec import Spec, SpecError
 
 LARGEST = 64 * 1024  # bytes
@@ -41,7 +41,7 @@ class Written:
     """What a text says."""
 
     title: str
-    data: Mapping[str, Any]  # what parse_spec reads; without the title
+    data: Mapping[str, Any]  # what checked_spec reads; without the title
     spec: Spec
 
 
@@ -53,7 +53,7 @@ def read(text: str) -> Written:
     if not isinstance(title, str) or not title.strip() or len(title) > TITLE_MAX:
         raise TextError(_line(lines, ("title",)), f"title must be a text of 1 to {TITLE_MAX} letters.")
     try:
-        return Written(title.strip(), data, parse_spec(data))
+        return Written(title.strip(), data, checked_spec(data))
     except SpecError as wrong:
         raise TextError(_line(lines, wrong.where), str(wrong)) from wrong
 
@@ -88,7 +88,7 @@ def _bounded(text: str) -> None:
     """Look at the text as a stream, before anything is built from it."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if documents > 1:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upgrader import plan
-from upgrader.plan import Target
-from upgrader.strategy import SpecError, WaveSpec, parse_spec
+from upgrader.plan_waves import Target, Waves
+from upgrader.strategy import SpecError, parse_spec
 
 SPEC: dict[str, Any] = {
     "waves": [
@@ -33,12 +33,12 @@ def targets(count: int, domains: int = 1) -> list[Target]:
     return [Target(n, f"gw-{n:02}", "1.1.6-3", 100 - n, f"d{n % domains}") for n in range(count)]
 
 
-def names(waves: list[tuple[WaveSpec, list[Target]]]) -> list[list[str]]:
-    return [[target.name for target in taken] for _, taken in waves]
+def names(waves: Waves) -> list[list[str]]:
+    return [[target.name for target in dealt.targets] for dealt in waves.dealt]
 
 
 def test_waves_are_count_percent_rest() -> None:
-    sizes = [len(taken) for _, taken in plan.cut_waves(parse_spec(SPEC), targets(16))]
+    sizes = [len(wave) for wave in names(plan.cut_waves(parse_spec(SPEC), targets(16)))]
     assert sizes == [1, 8, 7]
 
 
@@ -52,8 +52,10 @@ def test_domains_take_turns() -> None:
     assert sorted(ordered[:3]) == sorted(ordered[3:]) == ["d0", "d1", "d2"]
 
 
-def test_a_wave_that_would_be_empty_is_left_out() -> None:
-    assert len(plan.cut_waves(parse_spec(SPEC), targets(1))) == 1
+def test_a_wave_that_would_be_empty_is_left_out_and_said_so() -> None:
+    waves = plan.cut_waves(parse_spec(SPEC), targets(1))
+    assert len(waves.dealt) == 1
+    assert waves.left_out[0] == "Wave 2 of the strategy (half) is left out: no gateway is left for it."
 
 
 @given(st.integers(1, 60), st.integers(1, 5))

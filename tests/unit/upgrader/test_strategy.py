@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from upgrader.strategy import SpecError, full_spec, parse_spec
+from upgrader.strategy import SpecError, checked_spec, full_spec, parse_spec
 
 CANARY: dict[str, Any] = {"waves": [{"title": "canary", "count": 1, "weights": [25, 100]}, {"rest": True}]}
 ONE: dict[str, Any] = {"waves": [{"rest": True}]}
@@ -46,7 +46,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ({"waves": [{"rest": False}]}, ("waves", 0, "rest"), "must be true"),
     ({"waves": [{"rest": True}] * 101}, ("waves",), "101 waves"),
     ({"waves": [{"labels": {"zone": False}}]}, ("waves", 0, "labels"), "in quotes"),
-    ({"waves": [{"rest": True, "title": 7}]}, ("waves", 0, "title"), "text of at most 60"),
+    ({"waves": [{"rest": True, "title": 7}]}, ("waves", 0, "title"), "text of at most 120"),
     (ROLLING | {"waves": [{"rest": True}]}, ("batch",), "has a batch"),
     ({"kind": "rolling", "batch": {"rest": True}}, ("batch",), "a count or a percent"),
     (ONE | {"drain": {"deadline": 5}}, ("drain", "deadline"), "nobody reads"),
@@ -56,7 +56,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
 @pytest.mark.parametrize(("spec", "where", "says"), REFUSED, ids=[says for *_, says in REFUSED])
 def test_a_contradiction_is_refused_at_its_field(spec: dict[str, Any], where: tuple[str | int, ...], says: str) -> None:
     with pytest.raises(SpecError, match=says) as refused:
-        parse_spec(spec)
+        checked_spec(spec)
     assert refused.value.where == where
 
 
@@ -83,7 +83,7 @@ def test_a_number_of_the_strategy_that_cannot_be_read_is_refused(name: str, valu
 
 def test_limits_themselves_are_allowed() -> None:
     at_the_limit = CANARY | {"observe_seconds": 100, "poll_seconds": 5, "at_once": 2, "max_out": {"gateways": 2}}
-    assert parse_spec(at_the_limit).observe_seconds == 100
+    assert checked_spec(at_the_limit).observe_seconds == 100
 
 
 @pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN], ids=["canary", "rolling", "blue_green"])
@@ -92,3 +92,7 @@ def test_the_full_data_says_the_same(spec: dict[str, Any]) -> None:
     assert parse_spec(full) == parse_spec(spec)
     assert full_spec(full) == full
     assert (full["drain"]["at_deadline"], full["limits"]["min_logins"], full["failures_max"]) == ("ask", 20, 0)
+
+
+def test_a_plan_of_older_rules_stays_readable() -> None:
+    assert parse_spec(CANARY | {"observe_seconds": 4}).observe_seconds == 4
