@@ -100,6 +100,7 @@ class Gateway(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["state", "pool"], name="gateway_state_pool")]
 
     def __str__(self) -> str:
         return self.name
