@@ -1,0 +1,100 @@
+"""`script/test chaos`: many seeds, two processes, one line of JSON at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+FIRST_SEED, EPISODES, LANES = 20261123, 130, 2
+
+
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/test chaos", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--seed", type=int, help="exactly this episode, with its whole story")
+    parser.add_argument("--episodes", type=int, default=EPISODES)
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed; the others follow it")
+    parser.add_argument("--plant", default="", help="a bug that must be found, see tests/chaos/planted.py")
+    return parser.parse_args()
+
+
+def lane(seeds: list[int], folder: Path, plant: str) -> Iterator[dict[str, Any]]:
+    """Play seeds in a process of their own; their reports as they come."""
+    env = {**os.environ, "HANDOVER_STATE": str(folder), "PYTHONHASHSEED": "0", "HANDOVER_LOG": "ERROR"}
+    env.pop("DATABASE_URL", None)
+    argv = [sys.executable, "-m", "tests.chaos.player", *(f"{seed}:{plant}" for seed in seeds)]
+    with subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+        finally:
+            process.kill()
+    if process.returncode:
+        raise SystemExit(f"A lane ended with {process.returncode}.")
+
+
+def show(report: dict[str, Any], *, story: bool) -> None:
+    if report["broken"] or story:
+        print(*report["story"], sep="\n")
+    for what, say in report["broken"]:
+        print(f"BROKEN {what}: {say}\n  again: script/test chaos --seed {report['seed']}")
+
+
+def main() -> int:
+    options = asked()
+    seeds = [options.seed] if options.seed is not None else list(range(options.first, options.first + options.episodes))
+    folder = Path(tempfile.mkdtemp(prefix="handover-chaos-"))
+    started = time.monotonic()
+    reports: list[dict[str, Any]] = []
+
+    def play(number: int) -> None:
+        for report in lane(seeds[number::LANES], folder / str(number), options.plant):
+            reports.append(report)
+            show(report, story=options.seed is not None)
+            ends = ", ".join(f"{count} {state}" for state, count in sorted(report["ends"].items()))
+            print(
+                f"{len(reports)}/{len(seeds)} seed {report['seed']}: {report['gateways']} gateways; {ends}", flush=True
+            )
+
+    try:
+        with ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(play, range(min(LANES, len(seeds)))))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return summed(reports, options, seconds=time.monotonic() - started)
+
+
+def summed(reports: list[dict[str, Any]], options: argparse.Namespace, *, seconds: float) -> int:
+    faults: Counter[str] = Counter()
+    for report in reports:
+        faults.update(report["faults"])
+    total = {
+        "rollouts": sum(report["rollouts"] for report in reports),
+        "lab_rollouts": 0,
+        "invariants_broken": sum(len(report["broken"]) for report in reports),
+        "faults": dict(sorted(faults.items())),
+        "moves": sum(report["moves"] for report in reports),
+        "seed": options.seed if options.seed is not None else options.first,
+    }
+    print(f"{total['rollouts']} rollouts, {sum(faults.values())} faults, {total['moves']} moves in {seconds:.0f} s:"
+          f" {total['invariants_broken']} invariants broken.")  # fmt: skip
+    if options.json:
+        print(json.dumps(total))
+    return 1 if total["invariants_broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

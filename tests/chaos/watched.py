@@ -1,0 +1,128 @@
+"""A gateway that writes down what it was asked, by which fence, and who lost his session by it: the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from fleet.errors import RetryLater
+from fleet.gateways.machine import Machine, Slot
+from fleet.gateways.simulated import MemoryGateway
+from fleet.ports import Session
+
+CUTS = frozenset({"retire", "replace"})
+"""Verbs that may end sessions, each with the number that it may end at most."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question that was answered, or whose answer was lost."""
+
+    at: float  # true time, epoch seconds
+    by: str  # the process
+    verb: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    cut: tuple[str, ...]  # users whose sessions it ended
+
+
+@dataclass
+class Truth:
+    """What really happened on one gateway, and what of it must not have."""
+
+    asked: list[Asked] = field(default_factory=list)
+    fence: int = 0  # the highest that was let in
+    told: set[str] = field(default_factory=set)  # releases that it was asked to run
+    broken: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Watched:
+    """Stands before a simulated gateway, as SSH does: `point` is where the asking process may end."""
+
+    def __init__(
+        self,
+        gateway: MemoryGateway,
+        *,
+        point: Callable[[str], None],
+        who: Callable[[], str],
+        allowed: Callable[[str, int], int],
+    ) -> None:
+        self.gateway, self.point, self.who, self.allowed = gateway, point, who, allowed
+        self.truth = Truth(told={slot.release for slot in gateway.machine.slots.values() if slot.running})
+        self.crashed: set[str] = set()  # ids of sessions that ended by a crash or a reboot
+        self.rebooting = False
+        self._stop = gateway.machine.stop
+        gateway.machine.stop = self._stopped  # type: ignore[method-assign]  # to tell our doing from a crash
+        self.wrapped: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda _, verb: verb
+
+    @property
+    def machine(self) -> Machine:
+        return self.gateway.machine
+
+    def __getattr__(self, name: str) -> Any:
+        verb = getattr(self.gateway, name)
+        if not callable(verb) or name.startswith("_"):
+            return verb
+        return lambda *args, **kwargs: self._ask(name, self.wrapped(name, verb), *args, **kwargs)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def reboot(self) -> None:
+        self.rebooting = True
+        self.gateway.reboot()
+        self.rebooting = False
+
+    def _stopped(self, slot: Slot, at: float, *, failed: bool) -> list[Session]:
+        lost = self._stop(slot, at, failed=failed)
+        if failed or self.rebooting:
+            self.crashed |= {session.id for session in lost}
+        return lost
+
+    def _ask(self, name: str, verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if connection.in_atomic_block:
+            self.truth.broken.append(("outside", f"{name} of {self.machine.name} was asked inside a transaction"))
+        self.point(f"before {name} of {self.machine.name}")
+        self.machine.advance(self.gateway.world.clock())
+        cut, acted = len(self.machine.cut), False
+        if name in CUTS:
+            self._may_cut(name, args, kwargs)
+        try:
+            answer = verb(*args, **kwargs)
+            acted = True
+            return answer
+        except RetryLater as lost:
+            acted = lost.code == "connection_lost"
+            raise
+        finally:
+            self._note(name, args, kwargs, [lost for lost in self.machine.cut[cut:] if lost.id not in self.crashed])
+            if acted and "fence" in kwargs:
+                self._admitted(name, kwargs["fence"])
+            self.point(f"after {name} of {self.machine.name}")
+
+    def _note(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], cut: list[Any]) -> None:
+        users = tuple(session.user for session in cut)
+        at = self.gateway.world.clock()
+        self.truth.asked.append(Asked(at, self.who(), name, args, kwargs, users))
+        if name == "start":
+            self.truth.told.add(str(args[0]))
+        if users and name not in CUTS:
+            self._broken("cut", f"{name} ended the sessions of {', '.join(users)}")
+        if users and name in CUTS and len(users) > int(kwargs["cut_at_most"]):
+            self._broken("cut", f"{name} with cut_at_most={kwargs['cut_at_most']} ended {len(users)} sessions")
+
+    def _may_cut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        wanted, slot = int(kwargs["cut_at_most"]), int(args[0]) if isinstance(args[0], int) else 0
+        if wanted > (most := self.allowed(self.machine.name, slot)):
+            self._broken("cut", f"{name} was asked with cut_at_most={wanted}, and people agreed to {most}")
+
+    def _admitted(self, name: str, fence: int) -> None:
+        if fence < self.truth.fence:
+            self._broken("fence", f"{name} with fence {fence} acted after fence {self.truth.fence}")
+        self.truth.fence = max(self.truth.fence, fence)
+
+    def _broken(self, what: str, say: str) -> None:
+        self.truth.broken.append((what, f"{self.machine.name}: {say}"))
