@@ -22,6 +22,7 @@ from lab.churn import GUESTS, Churn
 from lab.clients import ROOT, Clients
 from lab.commands import LabError, Say, detached, run
 from lab.gateway import Gateway, Outfit, Probe
+from lab.haproxy import Balancer, in_front_of
 from lab.networks import MOST_CLIENTS, MOST_GATEWAYS, Addresses, Networks
 from lab.releases import Builder, Release
 from lab.requirements import missing
@@ -31,6 +32,7 @@ from lab.vpn import Account
 CACHE = ROOT / ".cache/lab"
 DISK = "size=6g"
 WORKERS = 4
+BALANCED = ("balanced", "proxied")
 
 
 class Lab:
@@ -38,7 +40,9 @@ class Lab:
 
     `place` picks one of a few sets of names and addresses; None takes the first that is free. With `adopt` the gateways
     run Debian's ocserv on port 443 and ocgate is installed by Gateway.install(adopt=True) when the caller says so. With
-    `kind` "front" they have no nft and can't steer: ocgate is installed with --in-place.
+    `kind` "front" they have no nft and can't steer: ocgate is installed with --in-place. "balanced": the same, and two
+    HAProxies stand in front of the one gateway, through which users come. "proxied": it steers, its slots are servers
+    of those two, and they are told who comes (PROXY protocol).
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Lab:
         cache: Path = CACHE,
         say: Say = print,
         adopt: bool = False,
-        kind: Literal["steering", "front"] = "steering",
+        kind: Literal["steering", "front", "balanced", "proxied"] = "steering",
     ) -> None:
         if not 1 <= gateways <= MOST_GATEWAYS or not 0 <= users <= MOST_CLIENTS:
             raise LabError(f"The lab builds 1 to {MOST_GATEWAYS} gateways and 0 to {MOST_CLIENTS} users.")
@@ -59,6 +63,7 @@ class Lab:
         self.authority = Authority(self.cache / "keys")
         self.controller_key = self.cache / "keys/controller"
         self.gateways: list[Gateway] = []
+        self.balancers: list[Balancer] = []
         self.releases: dict[str, Path] = {}
         self._passwords: dict[str, str] = {}
         self._standing = False
@@ -92,7 +97,11 @@ class Lab:
         networks.up()
         self.clients = Clients(self.place, networks)
         self.clients.prepare()
+        key = self.controller_key.with_suffix(".pub").read_text().strip()
+        self.balancers = [Balancer(networks, number, key=key) for number in (1, 2) if self.kind in BALANCED]
         self._gateways_up(networks, first)
+        if self.balancers:
+            in_front_of(self.gateways[0], self.balancers)
         self._users_up()
         self.churn = Churn(
             networks, self._guests(), folder=self.place.folder / "clients", ca=self.authority.certificate
@@ -120,7 +129,8 @@ class Lab:
             trust=self.builder.signer.trust,
             program=build(self.place.folder / "ocgate"),
             adopt=self.adopt,
-            in_place=self.kind == "front",
+            in_place=self.kind in ("front", "balanced"),
+            balancers=tuple(balancer.public for balancer in self.balancers),
         )
 
     def _gateways_up(self, networks: Networks, first: Release) -> None:
@@ -150,7 +160,9 @@ class Lab:
         self.say(f"signing {count} users in")
         for number in range(1, count + 1):
             gateway = self.gateways[(number - 1) % len(self.gateways)]
-            account = Account(f"user{number}", self._passwords[f"user{number}"], gateway.public)
+            doors = [balancer.public for balancer in self.balancers] or [gateway.public]
+            server = doors[(number - 1) % len(doors)]
+            account = Account(f"user{number}", self._passwords[f"user{number}"], server)
             self.clients.add(account, gateway.at, gateway=gateway.name, ca=self.authority.certificate)
         self.clients.connect(self.clients.all)
 
@@ -214,6 +226,8 @@ class Lab:
     def _reap(self) -> None:
         for gateway in self.gateways:
             gateway.machine.reap()
+        for balancer in self.balancers:
+            balancer.reap()
         if hasattr(self, "clients"):
             for client in self.clients.all:
                 client.vpn.reap()

@@ -52,6 +52,12 @@ class Outfit:
     program: Path
     adopt: bool = False
     in_place: bool = False  # the machine has no nft
+    balancers: tuple[str, ...] = ()  # addresses where its users come in; then its slots are told who they are
+
+    @property
+    def proxied(self) -> bool:
+        """Whether a balancer in front chooses the slot."""
+        return bool(self.balancers) and not self.in_place
 
 
 class Gateway:
@@ -91,9 +97,10 @@ class Gateway:
         if outfit.in_place:
             self.machine.hide(["usr/sbin/nft"])
         host_files.lay_out(self.machine, self.at)
-        self.machine.write("etc/ocserv/ocserv.conf", host_files.ocserv_conf(self.at, 0 if outfit.adopt else 1))
+        conf = host_files.ocserv_conf(self.at, 0 if outfit.adopt else 1)
+        self.machine.write("etc/ocserv/ocserv.conf", conf + ("listen-proxy-proto = true\n" if outfit.proxied else ""))
         self.machine.write("etc/ocserv/passwd", outfit.passwords, mode=0o600)
-        addresses = [self.at.public4, self.at.public6]
+        addresses = [self.at.public4, self.at.public6, *outfit.balancers]
         authority.issue(self.machine.upper / "etc/ocserv", name=f"{self.name}.lab.invalid", addresses=addresses)
         self._lay_installer(outfit)
         if outfit.adopt:
@@ -119,7 +126,18 @@ class Gateway:
         }
         public = {"ipv4": [self.at.public4], "ipv6": [self.at.public6]}
         ports = {"port": 443, "inner_port": 4443, "ocserv_conf": "/etc/ocserv/ocserv.conf"}
+        if self.proxied:
+            ports["proxied"] = True
         return {"public": public, **ports, "slots": slots, "sticky_seconds": 7200, "out": ["wan0"]}
+
+    @property
+    def proxied(self) -> bool:
+        """Whether balancers in front choose the slot."""
+        return self._outfit is not None and self._outfit.proxied
+
+    def slots(self) -> dict[int, str]:
+        """Slot → the address where its ocserv listens."""
+        return {int(slot): str(one["ipv4"]) for slot, one in self.config()["slots"].items()}
 
     def install(self, *, adopt: bool = False) -> None:
         """Make the running machine a gateway, as its operator would: by ocgate's own installer."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fleet.traffic.build import build
 from lab.commands import run, wait_until
+from lab.gateway import Gateway
 from lab.networks import WAN4, Networks, batch
 from lab.spaces import Corner
 from lab.state import started_at
@@ -171,6 +172,19 @@ def _server(target: Target) -> str:
         f"    server {target.name} {target.address}:{target.port} weight {target.weight}"
         f" check inter 500ms fall 2 rise 1{proxied}"
     )
+
+
+def in_front_of(gateway: Gateway, balancers: Sequence[Balancer]) -> None:
+    """Bring them up with that gateway behind them: as one server, or where it steers with a server a slot."""
+    if gateway.proxied:
+        targets = [
+            Target(f"{gateway.name}-{slot}", inner, 4443, weight, gateway.public, proxied=True)
+            for (slot, inner), weight in zip(gateway.slots().items(), (100, 0, 0), strict=True)
+        ]
+    else:
+        targets = [Target(gateway.name, gateway.public)]
+    for balancer in balancers:
+        balancer.up(targets, peers=names(balancers))
 
 
 def names(balancers: Sequence[Balancer]) -> dict[str, str]:

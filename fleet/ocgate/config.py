@@ -31,7 +31,8 @@ class SlotConfig:
 class Config:
     """What the installer wrote; ports are TCP and UDP port numbers, `sticky_seconds` the kernel's memory.
 
-    `steers`: new clients go to a slot by nft. Without it one slot serves on the operator's own port.
+    `steers`: new clients go to a slot by nft. Without it one slot serves on the operator's own port. `proxied`: users
+    come through a balancer that chooses the slot and says who they are (PROXY protocol).
     """
 
     public4: Tuple[str, ...]
@@ -43,6 +44,7 @@ class Config:
     sticky_seconds: int
     out: Tuple[str, ...]
     steers: bool = True
+    proxied: bool = False
 
     def slot(self, number: int) -> SlotConfig:
         """Raise `slot_unknown` when this gateway has no such slot."""
@@ -81,7 +83,8 @@ def parse(raw: Dict[str, Any]) -> Config:
         slots=slots,
         sticky_seconds=int(raw.get("sticky_seconds", 7200)),
         out=tuple(_interface(name) for name in raw.get("out", [])),
-        steers=_truth(raw.get("steers", True)),
+        steers=_truth("steers", raw.get("steers", True)),
+        proxied=_truth("proxied", raw.get("proxied", False)),
     )
     if not 10 <= config.sticky_seconds <= 7 * 86400:
         raise ValueError("sticky_seconds must lie between 10 and 604800")
@@ -98,9 +101,9 @@ def _slot(number: int, raw: Dict[str, Any]) -> SlotConfig:
     )
 
 
-def _truth(value: Any) -> bool:
+def _truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"steers is {value!r}, neither true nor false")
+        raise ValueError(f"{name} is {value!r}, neither true nor false")
     return value
 
 

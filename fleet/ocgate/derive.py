@@ -31,6 +31,7 @@ OURS = POOLS | {
     "device",
     "log-level",
 }
+PROXIED = "listen-proxy-proto"
 LISTEN = frozenset({"tcp-port", "udp-port", "listen-host", "udp-listen-host"})
 # ocserv knows no other white space than C's, and no other spelling of a name than its own (measured, 1.1.6 and 1.5.0:
 # it skips "Max-Same-Clients", and "max-same-clients" with a no-break space behind it).
@@ -54,7 +55,7 @@ class Place:
     """What is the slot's own: address and pool, sockets, and the ports of this gateway.
 
     `front`: nothing steers, and the slot listens where the operator's ocserv.conf says. `message` stands in for the
-    banner, where there is one.
+    banner, where there is one. `proxied`: a balancer in front says who comes; UDP would go around it, so there is none.
     """
 
     slot: SlotConfig
@@ -63,6 +64,7 @@ class Place:
     inner_port: int
     front: bool = False
     message: str = ""
+    proxied: bool = False
 
 
 def parse(text: str) -> List[Line]:
@@ -98,7 +100,8 @@ def derive(text: str, place: Place) -> str:
     """The slot's whole ocserv.conf; raises `option_not_derivable` with the option's name."""
     lines = parse(text)
     for line in lines:
-        _refuse(line)
+        if not (place.proxied and line.name == PROXIED):
+            _refuse(line)
     own = _own(options(text), place)
     ours = frozenset(own) | (OURS - LISTEN if place.front else OURS)
     kept = [line.text for line in lines if not (line.name in ours and (not line.section or line.name == "banner"))]
@@ -141,6 +144,10 @@ def _own(given: Dict[str, str], place: Place) -> Dict[str, str]:
         own.update({} if "tcp-port" in given else {"tcp-port": str(place.port)})
     elif _number("udp-port", given.get("udp-port", "0")):
         own["udp-port"] = str(place.port)
+    if place.proxied:
+        own[PROXIED] = "true"
+        own.pop("udp-port", None)
+        own.pop("udp-listen-host", None)
     if place.message:
         own["banner"] = f'"{place.message}"'
     if slot.pool6:
@@ -180,7 +187,7 @@ NOT_DERIVABLE: Dict[str, Callable[[str], Optional[str]]] = {
     "listen-netns": _always("a slot listens in the gateway's own network namespace"),
     "listen-clear-file": _always("ocserv 1.1.2 removed it"),
     "unix-conn-file": _always("two slots would share that socket"),
-    "listen-proxy-proto": _proxied,
+    PROXIED: _proxied,
     "server-cert": _relative,
     "server-key": _relative,
     "ca-cert": _relative,

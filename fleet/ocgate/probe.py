@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
 from . import confs, derive, slots
 from . import state as states
 from .call import Call, Result
+from .knock import Door, connected
 from .start import unverified, where
 
 STEP_SECONDS = 10.0
@@ -47,13 +48,13 @@ def probe(call: Call) -> Result:
     number: int = call.args["slot"]
     slot = slots.running(number, call.config, states.load(call.paths), call.paths)
     options = derive.options(confs.agreed(call.config, call.paths))
-    address, port = ("127.0.0.1", call.config.port) if slot.adopted else where(call.config, call.paths, number)
+    door = Door("127.0.0.1", call.config.port) if slot.adopted else where(call.config, call.paths, number)
     secret = options.get("camouflage_secret", "") if options.get("camouflage") == "true" else ""
     far = Progress()
     try:
         _sign_in(
             far,
-            (address, port),
+            door,
             path=f"/?{secret}" if secret else "/",
             who=(call.args["user"], call.args["password"]),
         )
@@ -64,9 +65,9 @@ def probe(call: Call) -> Result:
     return {"slot": number, "ok": far.stage == "done", "stage": far.stage, **times, "say": say}
 
 
-def _sign_in(far: Progress, where: Tuple[str, int], *, path: str, who: Tuple[str, str]) -> None:
+def _sign_in(far: Progress, door: Door, *, path: str, who: Tuple[str, str]) -> None:
     began = time.monotonic()
-    with _connected(where) as plain:
+    with connected(door, seconds=STEP_SECONDS) as plain:
         far.stage = "tls"
         with _encrypted(plain) as channel:
             far.handshake_ms = (time.monotonic() - began) * 1000
@@ -74,13 +75,9 @@ def _sign_in(far: Progress, where: Tuple[str, int], *, path: str, who: Tuple[str
             far.login_ms = (time.monotonic() - began) * 1000
             far.stage = "cookie"
     # Some versions close the connection after a sign-in; clients ask for the tunnel on a new one then.
-    with _connected(where) as plain, _encrypted(plain) as channel:
+    with connected(door, seconds=STEP_SECONDS) as plain, _encrypted(plain) as channel:
         _tunnel(channel, cookie=far.cookies["webvpn"])
     far.stage = "done"
-
-
-def _connected(where: Tuple[str, int]) -> socket.socket:
-    return socket.create_connection(where, timeout=STEP_SECONDS)
 
 
 def _encrypted(plain: socket.socket) -> ssl.SSLSocket:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import ssl
 import tempfile
 import time
@@ -15,6 +14,7 @@ from . import state as states
 from .call import Call, Result
 from .config import Config
 from .errors import Refused, Retry
+from .knock import Door, connected
 from .paths import Paths
 from .run import run
 
@@ -124,14 +124,15 @@ def place_of(config: Config, paths: Paths, number: int) -> derive.Place:
     """What is slot `number`'s own."""
     message = states.load(paths).messages.get(number, "")
     own, front = config.slot(number), not config.steers
-    return derive.Place(own, paths.slot_run(number), config.port, config.inner_port, front=front, message=message)
+    place = derive.Place(own, paths.slot_run(number), config.port, config.inner_port)
+    return replace(place, front=front, message=message, proxied=config.proxied)
 
 
-def where(config: Config, paths: Paths, number: int) -> "tuple[str, int]":
-    """Address and TCP port where the slot's ocserv is asked from this machine."""
+def where(config: Config, paths: Paths, number: int) -> Door:
+    """Where the slot's ocserv is asked from this machine."""
     if config.steers:
-        return config.slot(number).ipv4, config.inner_port
-    return derive.knock(paths.slot_conf(number).read_text())
+        return Door(config.slot(number).ipv4, config.inner_port, config.proxied)
+    return Door(*derive.knock(paths.slot_conf(number).read_text()), config.proxied)
 
 
 def conf_sha256(path: Path) -> str:
@@ -165,7 +166,7 @@ def _await_ready(config: Config, paths: Paths, *, number: int, fresh: bool) -> N
             raise Refused(
                 "start_failed", f"{slot.release} ended at once in slot {number}: {last_log_line(paths, number)}."
             )
-        if slot.running and slots.control_of(slot).status() and shakes_hands(*where(config, paths, number)):
+        if slot.running and slots.control_of(slot).status() and shakes_hands(where(config, paths, number)):
             return
         if time.monotonic() > deadline:
             break
@@ -177,10 +178,10 @@ def _await_ready(config: Config, paths: Paths, *, number: int, fresh: bool) -> N
     raise Refused("not_ready", f"{say}: {last_log_line(paths, number)}.")
 
 
-def shakes_hands(address: str, port: int) -> bool:
+def shakes_hands(door: Door) -> bool:
     """True when a TLS handshake with the slot's own address succeeds."""
     try:
-        plain = socket.create_connection((address, port), timeout=HANDSHAKE_SECONDS)
+        plain = connected(door, seconds=HANDSHAKE_SECONDS)
         with plain, unverified().wrap_socket(plain, server_hostname="localhost"):
             return True
     except OSError:
