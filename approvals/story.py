@@ -18,6 +18,8 @@ SAYS: dict[str, str] = {
     "approval.voided": "the approval became void",
     "approval.expired": "the question ended unanswered",
     "rollout.drafted": "drew the plan",
+    "strategy.added": "added a strategy",
+    "strategy.retired": "retired a strategy",
     "rollout.promoted": "promoted the next wave",
     "step.done": "finished a step",
     "step.failed": "a step failed",

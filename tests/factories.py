@@ -74,6 +74,7 @@ def cast() -> dict[str, User]:
     everywhere = [("fleet", "view_pool"), ("approvals", "view_auditevent")]
     for app, codename in everywhere:
         auditor.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    operator.user_permissions.add(Permission.objects.get(content_type__app_label="upgrader", codename="add_strategy"))
     keys = Permission.objects.filter(codename__in=("add_approverkey", "change_approverkey"))
     for user, names in ((operator, ASKS), (oncall, DECIDES)):
         over = Permission.objects.filter(content_type__app_label="releases", codename__in=names)

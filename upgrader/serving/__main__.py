@@ -34,10 +34,10 @@ def only_one(state: Path) -> IO[str]:
 
 
 def migrate() -> None:
-    """Bring the database to this version's schema; SetupError with its last line when it can't."""
+    """Bring the database to this version; SetupError with its last line when it can't."""
     here = os.getpid()
     done = subprocess.run(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "--verbosity", "0"],
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"],
         capture_output=True,
         text=True,
         check=False,

@@ -15,8 +15,8 @@ from upgrader.strategy import checked_spec
 
 
 def gateway(number: int, **about: Any) -> Target:
-    about = {"release": "1.1.6", "sessions": number, "domain": ""} | about
-    return Target(number, f"gw-{number}", **about)
+    columns: dict[str, Any] = {"release": "1.1.6", "sessions": number, "domain": "", **about}
+    return Target(number, f"gw-{number}", **columns)
 
 
 def waves(spec: dict[str, Any], targets: list[Target], others: list[Target] | None = None) -> Waves:

@@ -22,8 +22,9 @@ from approvals.models import Actor, User
 from fleet import sealed, services
 from fleet.models import Channel, Gateway, Pool
 from releases import configs
+from upgrader import strategy_store
 from upgrader.models import Budget, Strategy
-from upgrader.strategy import SpecError, parse_spec
+from upgrader.strategy import SpecError, checked_spec
 
 ACTOR = Actor.machine("seed_demo")
 
@@ -34,6 +35,7 @@ ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "operator": (
         (*SHARED, "submit_rollout", "propose_config", "enrol_gateway"),
         (
+            "upgrader.add_strategy",
             "releases.add_release",
             "releases.pass_release",
             "releases.yank_release",
@@ -49,37 +51,31 @@ ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
 }
 
-WAVES = [
-    {"title": "canary", "count": 1, "weights": [25, 100]},
-    {"title": "half", "percent": 50},
-    {"title": "rest", "rest": True},
-]
-PACES: Mapping[str, tuple[str, dict[str, int]]] = {
-    # name → title; seconds of observation, polls, dead man; logins that a verdict needs. The first is offered first.
-    "careful-canary-demo": (
-        "Careful canary (demo)",
-        {"observe_seconds": 15, "poll_seconds": 1, "trial_seconds": 120, "min_logins": 5},
-    ),
-    "careful-canary": (
-        "Careful canary (real time)",
-        {"observe_seconds": 600, "poll_seconds": 5, "trial_seconds": 900, "min_logins": 20},
-    ),
-}
-
 # Of three or four gateways: one may be lost, and the next is upgraded all the same.
 BUDGET: Mapping[str, int] = {"gateways_percent": 50}
 
-
-def spec(pace: Mapping[str, int]) -> dict[str, Any]:
-    """The strategy's data, in the form that upgrader.plan reads."""
-    return {
-        "waves": WAVES,
-        **{name: seconds for name, seconds in pace.items() if name != "min_logins"},
-        "at_once": 2,
-        "promote": "hand",
-        "limits": {"login_success_min": 0.98, "min_logins": pace["min_logins"], "restarts_max": 0},
-        "drain": {"deadline_hours": 24},
-    }
+DEMO = """# The careful canary in seconds instead of minutes, for demonstrations.
+title: Careful canary (demo)
+kind: canary
+waves:
+  - title: canary
+    count: 1
+    weights: [25, 100]
+  - title: half
+    percent: 50
+  - title: rest
+    rest: true
+observe_seconds: 15
+poll_seconds: 1
+trial_seconds: 120
+at_once: 2
+promote: hand
+limits:
+  login_success_min: 0.98
+  min_logins: 5
+drain:
+  deadline_hours: 24
+"""
 
 
 class Command(BaseCommand):
@@ -142,10 +138,13 @@ def people(passwords: Mapping[str, str], pools: Mapping[str, Pool]) -> None:
 
 
 def strategies(more: Mapping[str, Mapping[str, Any]]) -> None:
-    """Store the usual strategies, and those that the inventory brings (name → title and spec)."""
-    usual = {name: {"title": title, "spec": spec(pace)} for name, (title, pace) in PACES.items()}
-    for name, strategy in {**usual, **more}.items():
-        parse_spec(strategy["spec"])
+    """Store the shipped strategies, the demonstration's, and what the inventory brings (name → title and spec)."""
+    now = timezone.now()
+    strategy_store.load(actor=ACTOR, now=now)
+    if strategy_store.newest_of("careful-canary-demo") is None:
+        strategy_store.store("careful-canary-demo", DEMO, by=None, actor=ACTOR, now=now)
+    for name, strategy in more.items():
+        checked_spec(strategy["spec"])
         Strategy.objects.get_or_create(name=name, version=1, defaults=dict(strategy))
 
 
