@@ -14,7 +14,7 @@ from approvals.models import Actor, User
 from fleet.models import Gateway, Pool
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import budgets, drifted, going, paces, plan, rights
+from upgrader import bounds, budgets, drifted, going, paces, plan, rights
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
 from upgrader.strategy import SpecError
@@ -108,7 +108,7 @@ def plan_for(
         config=going.config(release, gateways, config) if config else None,
         others=going.others(pool, gateways),
         pace=paces.of_pool(pool),
-        passes=also.get("passes", ()),
+        passes=also.get("passes") or bounds.passes_for(pool, strategy.spec, now),
     )
     planned = {"drift": standing} | _built(release, strategy, gateways, beside)
     if why := budgets.would_never_fit(planned):
