@@ -17,7 +17,7 @@ from releases.models import ConfigRevision, Release
 from upgrader import bounds, budgets, drifted, going, paces, plan, rights
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
-from upgrader.strategy import SpecError
+from upgrader.strategy import SpecError, parse_spec
 
 BATCH = 2_000  # rows a statement
 
@@ -120,11 +120,12 @@ def _built(release: Release, strategy: Strategy, gateways: Sequence[Gateway], be
     about = {name: getattr(release, name) for name in ("name", "version", "digest", "state_migration")}
     how = {name: getattr(strategy, name) for name in ("name", "version", "title", "spec")}
     try:
+        drain = parse_spec(strategy.spec).drain
         return plan.build(
             release=about,
             pool=gateways[0].pool.name,
             strategy=how,
-            targets=[going.target(row) for row in gateways],
+            targets=[going.target(row, drain) for row in gateways],
             beside=beside,
         )
     except SpecError as unreadable:

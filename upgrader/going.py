@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from approvals.errors import Refused
+from fleet import traffic
 from fleet.models import Gateway, Pool
 from releases import confdiff, configs
 from releases.models import ConfigRevision, Release
 from upgrader.plan_waves import Target
+from upgrader.strategy_spec import Drain
 
 
 def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> list[Gateway]:
@@ -36,8 +38,10 @@ def config(release: Release, rows: Sequence[Gateway], revision: ConfigRevision) 
     return configs.planned(revision, rows, new_release=any(row.release != release.name for row in rows))
 
 
-def target(row: Gateway) -> Target:
-    """The gateway as the plan takes it down."""
+def target(row: Gateway, drain: Drain | None = None) -> Target:
+    """The gateway as the plan takes it down; with the drain rule also how its users are moved, and who is cut by it."""
+    hard = drain is not None and drain.at_deadline == "cut"
+    left_most = max(drain.sessions_max, drain.cut_at_most if hard else 0) if drain else 0
     return Target(
         id=row.pk,
         name=row.name,
@@ -46,6 +50,8 @@ def target(row: Gateway) -> Target:
         domain=row.failure_domain,
         group=row.group,
         labels={str(name): str(value) for name, value in row.labels.items() if isinstance(value, str | int)},
+        way=traffic.way_of(row) if drain else "handover",
+        cut=traffic.will_cut(row, left_most=left_most) if drain else 0,
     )
 
 
