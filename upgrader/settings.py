@@ -131,9 +131,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", f"unix://{STATE / 'valkey.sock'}")
 BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 
-# One Python process uses one core. WORKERS is the same on all machines; WORKER is which of them this process is, None
-# for one that does the work of all.
-WORKERS = max(1, int(os.environ.get("HANDOVER_WORKERS", min(os.cpu_count() or 1, 4))))
+# One Python process uses one core, and each takes 100 MB: more than one is for thousands of gateways. The number is the
+# same on all machines; WORKER is which of them this process is, None for one that does the work of all.
+WORKERS = max(1, int(os.environ.get("HANDOVER_WORKERS", "1")))
 WORKER = int(os.environ["HANDOVER_WORKER"]) if "HANDOVER_WORKER" in os.environ else None
 
 CELERY_BROKER_URL = BROKER_URL
@@ -149,7 +149,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_PUBLISH_RETRY = False  # a lost message is a lost hint: the tick finds the row
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrader.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
 }

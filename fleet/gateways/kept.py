@@ -16,6 +16,7 @@ from fleet.gateways.session import Session
 
 IDLE_SECONDS = 120.0
 SWEEP_SECONDS = 10.0
+MOST_IDLE = 256  # sessions kept for nobody in particular: each costs a thread and 0.3 MB
 
 
 @dataclass
@@ -53,12 +54,15 @@ class Keeper:
             berth.used_at = time.monotonic()
 
     def sweep(self, now: float) -> None:
-        """Close what nobody has used for `idle_seconds`, and what is broken. `now` is monotonic."""
+        """Close what nobody has used for `idle_seconds`, what is broken, and the oldest beyond MOST_IDLE. `now` is
+        monotonic."""
         with self._lock:
+            free = [(berth.used_at, target, berth) for target, berth in self._berths.items() if berth.users == 0]
+            free.sort(key=lambda found: found[0], reverse=True)
             idle = [
                 target
-                for target, berth in self._berths.items()
-                if berth.users == 0 and (now - berth.used_at >= self._idle_seconds or not _lives(berth))
+                for place, (used_at, target, berth) in enumerate(free)
+                if place >= MOST_IDLE or now - used_at >= self._idle_seconds or not _lives(berth)
             ]
             gone = [self._berths.pop(target) for target in idle]
         for berth in gone:

@@ -23,7 +23,7 @@ SILENCE_SECONDS = 5.0  # a peer that shows no sign of life for so long is dead
 CHUNK = 65536
 BROKEN = (paramiko.SSHException, EOFError, OSError)  # what paramiko raises when a connection is gone
 STDERR_KEPT = 2048  # bytes
-IDLE_TIMEOUT = 30.0  # seconds between two looks of the reader of stderr, while nobody asks
+LAST_WORDS = 0.5  # seconds
 
 # C0 but tab and newline, DEL, C1, and the marks that turn the direction of text around.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -53,9 +53,8 @@ class Pulse:
         self._transport = transport
         self._change = threading.Condition()
         self._waiting = 0
-        self._closed = False
+        self._beating = self._closed = False
         self._heard = time.monotonic()
-        threading.Thread(target=self._beat, name=f"pulse {transport.name}", daemon=True).start()
 
     def heard(self) -> None:
         """Something came from the peer."""
@@ -72,35 +71,50 @@ class Pulse:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Beat while inside."""
+        """Inside, `beat` may be called."""
         with self._change:
             if self._waiting == 0:
                 self.heard()  # nobody listened before: the silence begins now
             self._waiting += 1
-            self._change.notify_all()
         try:
             yield
         finally:
             with self._change:
                 self._waiting -= 1
+                self._change.notify_all()
+
+    def beat(self) -> None:
+        """Somebody has waited for a while: ask each second from now on, until nobody waits. Returns at once.
+
+        Short requests are over before that, so a fleet of quiet connections has no thread for each.
+        """
+        with self._change:
+            if self._beating or self._closed:
+                return
+            self._beating = True
+        threading.Thread(target=self._beat, name=f"pulse {self._transport.name}", daemon=True).start()
 
     def _beat(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._closed or self._waiting > 0)
-                # Short requests are over before the first beat is due and cost none.
-                self._change.wait_for(lambda: self._closed, timeout=BEAT_SECONDS)
-                if self._closed:
-                    return
-                if self._waiting == 0:
-                    continue
-            try:
-                self._transport.global_request("keepalive@openssh.com", wait=True)
-            except BROKEN:
-                return
-            if not self._transport.is_active():
-                return
+        while self._asked():
             self.heard()
+            with self._change:
+                self._change.wait_for(self._over, timeout=BEAT_SECONDS)
+                if self._over():
+                    self._beating = False
+                    return
+        with self._change:
+            self._beating = False
+
+    def _over(self) -> bool:
+        return self._closed or self._waiting == 0
+
+    def _asked(self) -> bool:
+        """Whether the peer answered; waits for as long as it says nothing."""
+        try:
+            self._transport.global_request("keepalive@openssh.com", wait=True)
+        except BROKEN:
+            return False
+        return self._transport.is_active()
 
 
 class Lines:
@@ -113,16 +127,18 @@ class Lines:
         self._buffer = bytearray()
         self._searched = 0
         self._stderr = b""
-        channel.settimeout(IDLE_TIMEOUT)
-        # Both streams share the channel's window: a peer that fills one that nobody reads is stuck for ever.
-        self._drain = threading.Thread(target=self._drain_stderr, name=f"stderr {name}", daemon=True)
-        self._drain.start()
+        # Both streams share the channel's window: a peer that fills one that nobody reads is stuck for ever. So whoever
+        # waits for an answer takes what is said beside it, too.
+        self._something = threading.Event()
+        for pipe in (channel.in_buffer, channel.in_stderr_buffer):
+            pipe.set_event(self._something)
 
     def send(self, data: bytes, *, deadline: float, silence: float = SILENCE_SECONDS) -> None:
         """Send all of it before `deadline` (monotonic) and while the peer shows signs of life."""
         view = memoryview(data)
         while view:
             self.channel.settimeout(self._slice(deadline))
+            self._take_stderr()
             try:
                 sent = self.channel.send(bytes(view[:CHUNK]))
             except TimeoutError:
@@ -137,18 +153,28 @@ class Lines:
     def receive(self, *, deadline: float, most: int, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
         """Return the next message: at most `most` bytes, before `deadline`, while the peer shows signs of life."""
         while (line := self._line(most)) is None:
-            self.channel.settimeout(self._slice(deadline))
-            try:
-                chunk = self.channel.recv(CHUNK)
-            except TimeoutError:
+            if not self._readable(self._slice(deadline)):
                 self._check_silence(silence)
                 continue
+            chunk = self.channel.recv(CHUNK)
             if not chunk:
                 raise self._lost()
             self._pulse.heard()
             self._buffer += chunk
-        self.channel.settimeout(IDLE_TIMEOUT)
         return self._parse(line)
+
+    def _readable(self, seconds: float) -> bool:
+        """Wait until there is something to read, or the end; False when `seconds` are over before."""
+        until = time.monotonic() + seconds
+        while True:
+            # In this order: reading clears the event, so what came meanwhile is looked for after it.
+            self._take_stderr()
+            if self.channel.recv_ready() or self.channel.eof_received or self.channel.closed:
+                return True
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            self._something.wait(left)
 
     def has_something(self) -> bool:
         """Would `receive` find the beginning of a message at once?"""
@@ -182,36 +208,39 @@ class Lines:
         return {str(key): plain(value) for key, value in message.items()}
 
     def _slice(self, deadline: float) -> float:
-        """Seconds to wait now: until the deadline, at most 1 s, so that silence is noticed."""
+        """Seconds to wait now: until the deadline, at most one beat, so that silence is noticed."""
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise TimedOut(f"{self.name} did not answer in time. The channel was closed; it is asked again.")
-        return min(1.0, max(0.05, remaining))
+        return min(BEAT_SECONDS, max(0.05, remaining))
 
     def _check_silence(self, most: float) -> None:
+        self._pulse.beat()
         if self._pulse.silence() > most:
             raise ConnectionLost(f"{self.name} showed no sign of life for {most:g} s. The connection was closed.")
 
     def _lost(self) -> ConnectionLost:
         if (silence := self._pulse.silence()) > SILENCE_SECONDS:
             return ConnectionLost(f"{self.name} showed no sign of life for {silence:.0f} s. The connection was closed.")
-        self._drain.join(0.5)
+        self._last_words()
         cut = " in the middle of a line" if self._buffer else ""
         said = plain(self._stderr.decode("utf-8", "replace")).strip().rpartition("\n")[2][-300:].rstrip(".")
         why = f" It said: {said}." if said else ""
         return ConnectionLost(f"{self.name} closed the channel{cut}.{why}")
 
-    def _drain_stderr(self) -> None:
-        while True:
-            try:
-                chunk = self.channel.recv_stderr(CHUNK)
-            except TimeoutError:
-                continue  # a channel has one time-out for both streams
-            except OSError:
-                return
-            if not chunk:
-                return
+    def _take_stderr(self) -> None:
+        """Take what is there of it; never waits."""
+        while self.channel.recv_stderr_ready():
+            chunk = self.channel.recv_stderr(CHUNK)
             self._stderr = (self._stderr + chunk)[-STDERR_KEPT:]
+
+    def _last_words(self) -> None:
+        """What is said on stderr may come after the end of the answers."""
+        until = time.monotonic() + LAST_WORDS
+        while not self.channel.closed and time.monotonic() < until:
+            self._take_stderr()
+            time.sleep(0.01)
+        self._take_stderr()
 
 
 def plain(value: Any) -> Any:

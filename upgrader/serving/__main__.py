@@ -74,7 +74,7 @@ def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
     supervisor.start(embedded)
     migrate()
     workers = [programs.worker(number) for number in range(settings.WORKERS)]
-    supervisor.start([programs.web(options.host, options.port), *workers, programs.clock(settings.STATE)])
+    supervisor.start([programs.web(options.host, options.port), *workers, programs.clock()])
     say(f"Handover answers on http://{options.host}:{options.port}/ (pid {os.getpid()}); Ctrl-C ends it.")
     supervisor.run()
 
