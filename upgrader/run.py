@@ -212,6 +212,8 @@ def job_of(claimed: Claim, *, clock: Clock, front: Traffic | None) -> Job:
         config=config_of(rollout),
         way=upgrade.way,
         cut_at_most=upgrade.cut_at_most,
+        drain_until=upgrade.drain_until,
+        drain_extended=upgrade.drain_extended,
         cut=tuple((str(session), str(user)) for session, user in upgrade.cut),
         traffic=front,
     )

@@ -1,8 +1,14 @@
-"""Wait until the slot that no new client is sent to is empty. Nobody is cut here."""
+"""Wait until so few are left on the slot that no new client is sent to as may be cut. Nobody is cut here."""
 
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+from fleet.errors import GiveUp
 from fleet.phrases import count
-from fleet.ports import Facts, Gateway
+from fleet.ports import Drain, Facts, Gateway
 from upgrader.steps import front
+from upgrader.steps.allowance import allowed, overdue
 from upgrader.steps.job import Done, Job, NotYet, Outcome
 
 
@@ -15,23 +21,59 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     if (was_here := job.earlier.get("here")) and not runs(facts, slot):
         return ended(job, facts, slot=slot, lost=len(was_here))
     drain = gateway.drain(slot)
-    if drain.sessions == 0 and drain.cookies == 0:
-        return Done(f"Slot {slot} of {job.gateway} is empty.", facts=facts.raw)
-    left = f"{drain.sessions} users" if drain.sessions != 1 else "1 user"
-    waiting = f"{left} still on slot {slot} of {job.gateway}"
-    if drain.sessions == 0:
-        waiting = f"Slot {slot} of {job.gateway} is empty; {drain.cookies} users may still come back to it"
+    if say := enough(job, drain):
+        return Done(say, facts=facts.raw)
+    columns, over = deadline(job, drain)
     return NotYet(
         max(2, job.spec.poll_seconds),
-        f"{waiting}.",
+        f"{waiting(job, drain)}{over}",
+        columns=columns,
         result={
             "sessions": drain.sessions,
             "oldest_seconds": drain.oldest_seconds,
             "cookies": drain.cookies,
             "here": here,
+            "told": told(job, gateway, slot=slot),
         },
         facts=facts.raw,
     )
+
+
+def enough(job: Job, drain: Drain) -> str:
+    """Why the drain is over, as a sentence; "" while it is not. Equal to what may be cut is enough."""
+    where = f"slot {drain.slot} of {job.gateway}"
+    if drain.sessions == 0 and (drain.cookies == 0 or overdue(job)):
+        return f"Slot {drain.slot} of {job.gateway} is empty."
+    if 0 < drain.sessions <= allowed(job):
+        may = count(allowed(job), "user")
+        return f"{count(drain.sessions, 'user')} left on {where}, and {may} may be cut there."
+    return ""
+
+
+def waiting(job: Job, drain: Drain) -> str:
+    if drain.sessions == 0:
+        return f"Slot {drain.slot} of {job.gateway} is empty; {drain.cookies} users may still come back to it."
+    return f"{count(drain.sessions, 'user')} still on slot {drain.slot} of {job.gateway}."
+
+
+def deadline(job: Job, drain: Drain) -> tuple[dict[str, Any], str]:
+    """What the end of the agreed time does to a drain that goes on: the upgrade's columns, and a sentence."""
+    if job.drain_until is None or not overdue(job) or drain.sessions == 0 or job.args.get("back"):
+        return {}, ""
+    if job.spec.drain.at_deadline == "extend" and not job.drain_extended and job.spec.drain.extend_hours:
+        until = job.now + timedelta(hours=job.spec.drain.extend_hours)
+        say = f" Its time was over; by the strategy it goes on for {job.spec.drain.extend_hours:g} h more, once."
+        return {"drain_until": until, "drain_extended": 1}, say
+    return {}, " Its time is over: a person says whether it goes on or they are cut."
+
+
+def told(job: Job, gateway: Gateway, *, slot: int) -> bool:
+    """Show the strategy's message to those who sign in on the slot again; a gateway that can't is none the worse."""
+    if job.earlier.get("told") or not job.spec.drain.message or job.args.get("back"):
+        return bool(job.earlier.get("told"))
+    with contextlib.suppress(GiveUp):
+        gateway.message(slot, job.spec.drain.message, fence=job.fence)
+    return True
 
 
 def runs(facts: Facts, number: int) -> bool:

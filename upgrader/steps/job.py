@@ -51,6 +51,8 @@ class Job:
     config: Config | None = None
     way: str = "handover"  # a name in flow.TRAFFIC
     cut_at_most: int = 0  # users who may be cut here, as people agreed
+    drain_until: datetime | None = None  # the drain's deadline, our clock
+    drain_extended: int = 0  # how often it was moved on
     cut: tuple[tuple[str, str], ...] = ()  # (session id, user) of those who were
     traffic: Traffic | None = None  # the balancer in front
 

@@ -10,6 +10,7 @@ from fleet.ports import Gateway
 from upgrader.steps import front
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
 from upgrader.steps.lost import lost
+from upgrader.steps.old import still, trouble
 from upgrader.steps.presence import presence
 from upgrader.steps.replace import wish
 from upgrader.steps.shift import weights
@@ -26,7 +27,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     if sentence := lost(job, facts, waited=time.monotonic() - asked):
         # Nothing is renewed: the gateway has decided for itself, and we believe it.
         return NotYet(
-            job.spec.poll_seconds, sentence, result={**job.earlier, "misses": 0, "lost": sentence}, facts=facts.raw
+            job.spec.poll_seconds,
+            sentence,
+            result={**job.earlier, "misses": 0, "lost": sentence, "old": still(job, facts)},
+            facts=facts.raw,
         )
     columns: dict[str, Any] = {}
     share = dict(facts.weights).get(job.to_slot, 0)
@@ -46,6 +50,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             "front": front.watched(job, weights(job, share), renew="trial_until" in columns),
             "boot_id": facts.boot_id,
             "tally": added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot),
+            **trouble(job, facts, taken),
         },
         samples=taken,
         facts=facts.raw,

@@ -5,15 +5,20 @@ from fleet.ports import Facts, Gateway
 from upgrader.steps import front
 from upgrader.steps.job import Done, Job, Outcome
 from upgrader.steps.presence import presence, said
+from upgrader.steps.third import by_steps, remembers
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
     if not job.from_slot or not job.to_slot:
         return Done(f"Nothing was started on {job.gateway}.")
     # Before a commit was asked for there is one answer; after it the gateway is asked which one is true.
-    to_previous = job.committed and is_committed(job, gateway.facts())
+    before = gateway.facts() if job.committed else None
+    to_previous = before is not None and is_committed(job, before)
     front.back(job)
-    restored = gateway.restore("previous" if to_previous else "committed", fence=job.fence)
+    if to_previous and before is not None and not remembers(job, before):
+        restored = by_steps(job, gateway, before)
+    else:
+        restored = gateway.restore("previous" if to_previous else "committed", fence=job.fence)
     facts = gateway.facts()
     verified(job, facts)
     user, password = job.probe

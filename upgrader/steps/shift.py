@@ -1,5 +1,6 @@
 """Send a share of the new clients to the new slot, as a trial that the kernel ends by itself."""
 
+import time
 from datetime import timedelta
 
 from fleet.errors import GiveUp
@@ -14,13 +15,16 @@ def weights(job: Job, share: int) -> dict[int, int]:
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
-    share = int(job.args["weight"])
+    began, share = time.monotonic(), int(job.args["weight"])
     if job.way == "in_place":
         return Done(f"All new users on {job.gateway} come to {job.release} already: it runs nothing else.")
     # Who is here is written down before the first client is steered: this is what must be kept.
     before = list(job.before) or [session.id for session in gateway.sessions()]
+    asked = job.now.timestamp() + time.monotonic() - began
     try:
-        shifted = gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence)
+        # Blue-green: each gateway counts what is left until the common moment, from when it is asked, by our clock.
+        after_ms = max(0, round((float(job.args.get("at", 0)) - asked) * 1000))
+        shifted = gateway.shift(weights(job, share), seconds=job.spec.trial_seconds, fence=job.fence, after_ms=after_ms)
     except GiveUp as no:
         if no.code != "slot_not_running":
             raise
@@ -38,5 +42,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             **({} if job.before else {"kept": len(before)}),
             "trial_until": job.now + timedelta(seconds=job.spec.trial_seconds),
         },
-        result={"applied_at": shifted.applied_at, "already": shifted.already},
+        result={
+            "applied_at": shifted.applied_at,  # the gateway's clock
+            "asked_at": round(asked, 3),  # ours, as the next
+            "answered_at": round(job.now.timestamp() + time.monotonic() - began, 3),
+            "already": shifted.already,
+        },
     )

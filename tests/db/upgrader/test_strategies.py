@@ -9,7 +9,7 @@ import pytest
 
 from fleet.models import Gateway, Pool
 from tests.db.upgrader.world import NEW, OLD, SPEC, Fleet
-from upgrader import hint
+from upgrader import hint, one_gateway
 from upgrader.models import Rollout, StepRun
 from upgrader.states import R, U
 
@@ -18,7 +18,7 @@ from upgrader.states import R, U
 def by(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A fleet under a strategy that the test says."""
     settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda task, row_id: None)
+    monkeypatch.setattr(hint, "send", lambda *_: None)
     return lambda **spec: Fleet(spec={**SPEC, **spec})
 
 
@@ -59,7 +59,7 @@ def test_a_share_by_hand_waits_for_a_person(by: Any) -> None:
 
 @pytest.mark.parametrize(("most", "state"), [(0, "held"), (1, "held"), (2, "draining")])
 def test_so_many_may_fail_and_one_more_holds(by: Any, most: int, state: str) -> None:
-    fleet = by(waves=ONE, observe_seconds=0, promote="machine", failures_max=most, at_once=3)
+    fleet = by(waves=ONE, observe_seconds=0, failures_max=most, at_once=3)
     for name in ("gw-1", "gw-2"):
         fleet.machines[name].faults.disk_full = True
     rollout = fleet.until(fleet.started(), state, seconds=60)
@@ -86,7 +86,8 @@ def test_a_gateway_that_failed_and_is_tried_again_comes_behind_its_wave(by: Any)
     rollout = fleet.until(fleet.started(), "draining", seconds=90)
     fleet.machines["gw-2"].faults.disk_full = False
     failed = next(upgrade for upgrade in fleet.upgrades(rollout) if upgrade.state == U.FAILED)
-    fleet.act_on("retry", rollout, failed)
+    about = {"actor": fleet.who(fleet.ola), "seen_version": rollout.version, "reason": "", "now": fleet.now()}
+    one_gateway.retry(rollout, failed.pk, **about)
     fleet.turn(60)
     assert states(fleet, rollout) == ["draining"] * 3
     assert committed(fleet) == [NEW] * 3
