@@ -24,11 +24,13 @@ BATCH = 2_000  # rows a statement
 
 class Also(TypedDict, total=False):
     """What a plan may have besides. `over_drift`: name the drift that stands on the gateways now, so that the rollout
-    may start over exactly that. `config`: a configuration that goes along. `passes`: freezes that it may pass."""
+    may start over exactly that. `config`: a configuration that goes along. `passes`: freezes that it may pass.
+    `without`: a rollout whose gateways are left out, for those that joined after it was drawn."""
 
     over_drift: bool
     config: ConfigRevision | None
     passes: Sequence[int]
+    without: Rollout | None
 
 
 def draft(
@@ -101,7 +103,7 @@ def plan_for(
     if strategy.retired_at is not None:
         raise Refused(f"Strategy {strategy.title} (v{strategy.version}) is retired. Choose another.")
     config = also.get("config")
-    gateways = going.gateways(release, pool, config)
+    gateways = going.gateways(release, pool, config, without=also.get("without"))
     standing = drifted.standing([row.pk for row in gateways]) if also.get("over_drift") else []
     beside = plan.Beside(
         downgrade=downgraded(release, gateways),

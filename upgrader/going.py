@@ -10,12 +10,18 @@ from fleet import traffic
 from fleet.models import Gateway, Pool
 from releases import confdiff, configs
 from releases.models import ConfigRevision, Release
+from upgrader.models import Rollout
 from upgrader.plan_waves import Target
 from upgrader.strategy_spec import Drain
 
 
-def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> list[Gateway]:
-    """Gateways of the pool that do not serve the release, or not with this configuration. Refused for none."""
+def gateways(
+    release: Release, pool: Pool, config: ConfigRevision | None, *, without: Rollout | None = None
+) -> list[Gateway]:
+    """Gateways of the pool that do not serve the release, or not with this configuration. Refused for none.
+
+    Those of the rollout `without` are left out.
+    """
     rows = Gateway.objects.filter(pool=pool, state=Gateway.State.ENROLLED).exclude(release="").select_related("pool")
     if config is None:
         found = list(rows.exclude(release=release.name))
@@ -28,6 +34,10 @@ def gateways(release: Release, pool: Pool, config: ConfigRevision | None) -> lis
         mine = rows.filter(pk=config.gateway_id) if config.gateway_id else rows
         found = [row for row in mine if row.release != release.name or confdiff.agreed_sha(row) != config.sha256]
         what = f"{release.name} with configuration {config.number}"
+    if without is not None:
+        planned = {entry["id"] for wave in without.plan["waves"] for entry in wave["gateways"]}
+        found = [row for row in found if row.pk not in planned]
+        what += f" and is not in rollout {without.pk}"
     if not found:
         raise Refused(f"No reachable gateway of {pool.name} needs {what}.")
     return found

@@ -142,11 +142,18 @@ def test_a_plan_that_was_changed_after_the_yes_is_held(fleet: Fleet) -> None:
         fleet.act("promote", rollout)
 
 
-def test_a_gateway_that_left_the_pool_stops_the_next_wave(fleet: Fleet) -> None:
+def test_a_gateway_that_left_the_pool_does_not_stop_the_others(fleet: Fleet) -> None:
     rollout = fleet.until(fleet.started(), "waiting_promotion")
     other = type(fleet.pool).objects.create(name="us-east")
     Gateway.objects.filter(name="gw-3").update(pool=other)
-    with pytest.raises(Refused, match="gw-3 left the pool"):
+    fleet.act("promote", rollout)
+    assert rollout.state == "upgrading"
+
+
+def test_a_plan_whose_gateways_all_left_is_refused(fleet: Fleet) -> None:
+    rollout = fleet.until(fleet.started(), "waiting_promotion")
+    Gateway.objects.update(pool=type(fleet.pool).objects.create(name="us-east"))
+    with pytest.raises(Refused, match="Every gateway of this plan left the pool"):
         fleet.act("promote", rollout)
 
 
