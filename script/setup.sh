@@ -10,6 +10,8 @@ POLICY=/usr/sbin/policy-rc.d
 UNIT_PACKAGES=(gpg gpg-agent gpgconf gpgv openssl zstd curl nftables) # what ocgate's parts call
 # shellcheck disable=SC2034
 TEST_PACKAGES=(git shellcheck chromium fonts-dejavu-core)
+# shellcheck disable=SC2034 # read by script/test: its gateways account at a FreeRADIUS
+GATEWAY_PACKAGES=(freeradius)
 # shellcheck disable=SC2034 # read by script/test, which runs servers of its own
 SERVER_PACKAGES=(postgresql redis-server)
 

@@ -126,6 +126,9 @@ class MemoryGateway(FrontVerbs):
             brings = confs.brought_by(self.machine, self.machine.slot(slot))
             if already := steering.committed == place and steering.trial is None and not brings:
                 return already
+            if not self.machine.weights().get(slot) and not (steering.committed and steering.committed.slot == slot):
+                say = f"No new client of {self.machine.name} goes to slot {slot}: its trial is over. Shift there first."
+                raise GiveUp(say, code="trial_over")
             with self._changed("commit"):
                 confs.settle(self.machine, place)
                 self._remember_counter(place.release)

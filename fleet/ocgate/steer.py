@@ -9,7 +9,7 @@ from . import confs, counter, locks, nft, slots, supervise, table, turns
 from . import state as states
 from .call import Call, Result
 from .config import Config
-from .errors import Retry
+from .errors import Refused, Retry
 from .paths import Paths
 from .run import run
 from .state import Place, State, Trial
@@ -74,10 +74,23 @@ def commit(call: Call) -> Result:
         there = state.committed == Place(number, slot.release) and state.steady == {number: 100}
         if there and seen.present and not seen.trial_left and not confs.brought_by(state, number):
             return {"slot": number, "release": slot.release, "already": True}
+        _refuse_late(state, seen, number)
         counter.refuse_lower_here(call.paths, slot.release)
         settle(call.config, call.paths, to=Place(number, slot.release), present=seen.present)
         counter.remember(call.paths, slot.release)
     return {"slot": number, "release": slot.release, "already": False}
+
+
+def _refuse_late(state: State, seen: table.Seen, number: int) -> None:
+    """A commit may arrive long after it was given up: what a broken connection still held is delivered when it heals.
+
+    The gateway went back in between, and the controller has taken it at its word (measured: it swung forward again).
+    """
+    if number in slots.weights_now(state, trial=table.trial_of(state, seen)):
+        return
+    if state.committed is None or state.committed.slot != number:
+        say = f"No new client goes to slot {number}: its trial is over, or never began. Shift there first."
+        raise Refused("trial_over", say)
 
 
 def settle(

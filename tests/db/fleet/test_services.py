@@ -133,10 +133,11 @@ def test_a_simulated_gateway_is_the_same_for_all_who_open_it() -> None:
     first, second = gateways.open(gateway), gateways.open(gateway)
     first.start("1.1.6", 2, fence=3)
     assert second.start("1.1.6", 2, fence=3).already
+    second.shift({2: 100}, seconds=60, fence=4)
     second.commit(2, fence=4)
     assert first.facts().slots == second.facts().slots
     assert first.sessions() == second.sessions()
-    assert seen(gateway).facts["simulation"]["effects"] == {"start": 1, "commit": 1}
+    assert seen(gateway).facts["simulation"]["effects"] == {"start": 1, "shift": 1, "commit": 1}
     with pytest.raises(GiveUp, match="Fence 3 is older than 4"):
         first.commit(2, fence=3)
 

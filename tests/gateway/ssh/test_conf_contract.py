@@ -58,6 +58,7 @@ def test_a_commit_agrees_what_its_slot_was_started_with(site: Site) -> None:
     assert (started.already, conf_of(site, 2), conf_of(site, 1)) == (False, sha256_of(SOFT), sha256_of(CONF))
     assert site.gateway.start(OLD, 2, conf=sha256_of(SOFT), fence=1).already
     assert site.real.machine.holdings.conf == CONF
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     assert not site.gateway.commit(2, fence=1)
     assert site.real.machine.holdings.conf == SOFT
     assert site.gateway.facts().agreed_conf == sha256_of(SOFT)
@@ -66,6 +67,7 @@ def test_a_commit_agrees_what_its_slot_was_started_with(site: Site) -> None:
 def test_restore_goes_back_to_the_slots_configuration(site: Site) -> None:
     site.gateway.configure(SOFT, fence=1)
     site.gateway.start(OLD, 2, conf=sha256_of(SOFT), fence=1)
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     first, second = (site.gateway.restore("previous", fence=fence) for fence in (2, 3))
     assert (first.slot, first.already, second.already) == (1, False, True)

@@ -143,6 +143,16 @@ def test_a_commit_outlives_the_trial(site: Site) -> None:
     assert site.real.effects["commit"] == 1
 
 
+def test_a_commit_that_comes_too_late_is_refused(site: Site) -> None:
+    site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
+    site.clock.now += 61
+    with pytest.raises(GiveUp) as no:
+        site.gateway.commit(2, fence=1)
+    assert code(no) == "trial_over"
+    assert site.gateway.facts().weights == {1: 100}
+
+
 def test_restore_ends_the_trial_once(site: Site) -> None:
     site.ready()
     site.gateway.shift({2: 100}, seconds=600, fence=1)
@@ -155,6 +165,7 @@ def test_restore_ends_the_trial_once(site: Site) -> None:
 
 def test_restore_to_the_previous_does_not_come_back(site: Site) -> None:
     site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     first, second = (site.gateway.restore("previous", fence=fence) for fence in (2, 3))
     assert (first.release, first.already, second.release, second.already) == (OLD, False, OLD, True)
@@ -163,6 +174,7 @@ def test_restore_to_the_previous_does_not_come_back(site: Site) -> None:
 
 def test_restore_starts_what_was_retired(site: Site) -> None:
     site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     site.gateway.retire(1, cut_at_most=0, fence=1)
     assert site.gateway.restore("previous", fence=2).started
@@ -179,6 +191,7 @@ def test_retire_cuts_only_what_is_allowed(site: Site) -> None:
     ann = site.real.sign_in("ann", remote="198.19.0.1")
     assert ann
     site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     with pytest.raises(GiveUp, match="has 1 users") as no:
         site.gateway.retire(1, cut_at_most=0, fence=1)
@@ -270,6 +283,7 @@ def test_a_lost_answer_did_happen(site: Site) -> None:
 
 def test_a_reboot_ends_the_trial_and_keeps_the_commit(site: Site) -> None:
     site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     site.gateway.start(OLD, 3, fence=1)
     site.gateway.shift({3: 100}, seconds=600, fence=1)

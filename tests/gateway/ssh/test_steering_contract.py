@@ -128,6 +128,7 @@ def test_a_replacement_that_does_not_start_leaves_the_old_one_serving(site: Site
 
 def test_a_message_is_set_once_and_ends_with_the_drain(site: Site) -> None:
     site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     assert [site.gateway.message(1, "Sign in again", fence=fence) for fence in (1, 2)] == [False, True]
     assert site.real.machine.slots[1].message == "Sign in again"

@@ -110,6 +110,7 @@ def test_ocgate_replaces_itself_and_goes_up_only(site: Site) -> None:
 def test_a_lower_release_needs_the_word_downgrade(site: Site) -> None:
     site.gateway.stage(numbered(site, NEW, 1_003_000), fence=1, progress=lambda *_: None)
     site.gateway.start(NEW, 2, fence=1)
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     lower = numbered(site, "1.2.4-1", 1_002_004)
     with refused("downgrade"):
@@ -126,6 +127,7 @@ def test_check_says_what_start_would_refuse(site: Site) -> None:
     site.gateway.stage(lower, fence=1, progress=lambda *_: None)
     site.gateway.stage(numbered(site, NEW, 1_003_000), fence=1, progress=lambda *_: None)
     site.gateway.start(NEW, 2, fence=1)
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
     site.gateway.commit(2, fence=1)
     assert [finding.code for finding in site.gateway.check(lower.release, 3).findings] == ["downgrade"]
     with refused("downgrade"):
