@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
-from fleet import agreements, ports
+from fleet import agreements, ports, services
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Errand, Gateway
@@ -219,8 +219,12 @@ def _attempt(claimed: Claim, values: dict[str, tuple[str, str]], *, opener: Open
     except (RetryLater, HostKeyChanged) as later:  # in quarantine it waits for the person who looks at the host key
         return State.DUE, later.say
     except GiveUp as no:
-        # Somebody drew a later fence for this gateway: claim again with one of our own.
-        return (State.DUE if no.code == "fence_too_low" else State.FAILED), no.say
+        if no.code != "fence_too_low":
+            return State.FAILED, no.say
+        # Somebody drew a later fence for this gateway: claim again with one of our own. Or this database is older than
+        # what the gateway has seen: a look quarantines it then.
+        services.look(errand.gateway, now=clock())
+        return State.DUE, no.say
     except LeaseLost:
         raise
     except Exception as bug:

@@ -86,6 +86,7 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
 def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> None:
     """Store an answer of `facts` and what follows from it; a gateway that answers is not unreachable."""
     facts = answers.facts(raw)
+    known_first = gateway.facts_at is None
     gateway.release = facts.committed.release if facts.committed else ""
     gateway.sessions = sum(slot.sessions for slot in facts.slots)
     with transaction.atomic():
@@ -97,9 +98,35 @@ def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> No
         gateway.state_reason = sentence
         # Not a move: it says how an enrolled gateway is, and only while it is one.
         Gateway.objects.filter(pk=gateway.pk, state=Gateway.State.ENROLLED).update(state_reason=sentence)
-    # After a restore of our database the gateway may have seen higher fences than we remember.
-    Gateway.objects.filter(pk=gateway.pk, fence__lt=facts.fence).update(fence=facts.fence)
+    if known_first:
+        Gateway.objects.filter(pk=gateway.pk, fence__lt=facts.fence).update(fence=facts.fence)
+    elif ahead := ahead_say(gateway, facts.fence):
+        journal.quarantine(gateway, reason=ahead, actor=WATCHER, now=now)
     journal.move(gateway, Gateway.State.ENROLLED, reason=f"{gateway.name} answers again.", actor=WATCHER, now=now)
+
+
+def ahead_say(gateway: Gateway, fence: int) -> str:
+    """Why a gateway that has seen this fence is not to be spoken to; "" while we know of it.
+
+    Each of our fences is in the row before the gateway sees it, so a higher one was given by somebody whom this
+    database has forgotten. Read after the gateway has answered.
+    """
+    known = Gateway.objects.values_list("fence", flat=True).get(pk=gateway.pk)
+    if fence <= known:
+        return ""
+    return (
+        f"{gateway.name} has seen orders up to {fence}, and this database knows {known}: was it restored from a backup?"
+        f" Nothing is done there on old plans. Look at it, then: manage.py believe {gateway.name}."
+    )
+
+
+def believe(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> bool:
+    """A person says that what the gateway says is true and what we knew is old; False when it does not answer."""
+    known_at, gateway.facts_at = gateway.facts_at, None  # as one that was never looked at
+    journal.release(gateway, reason=why, actor=actor, now=now)
+    answered = look(gateway, now=now)
+    gateway.facts_at = gateway.facts_at or known_at
+    return answered
 
 
 def clock_sentence(name: str, offset: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable
@@ -139,6 +140,8 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
         return no_answer(claimed, later), None
     except GiveUp as no:
         if no.code == "fence_too_low":
+            # Perhaps this database is older than what the gateway has seen: then it is quarantined, and asked no more.
+            look_ahead(claimed, opened=opened, now=clock())
             # Somebody drew a later fence for this gateway: claim again with one of our own.
             return Settled(S.DUE, error=no.say, wait=0.2, result=claimed.step.result), None
         say = advice.with_way_on(no.say, no.code, step=name)
@@ -154,6 +157,12 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
         return Settled(S.DONE, result={**outcome.result, "say": outcome.say}, columns=outcome.columns), outcome
     result = {"say": outcome.say, **outcome.result}
     return Settled(S.DUE, result=result, wait=outcome.seconds, columns=outcome.columns), outcome
+
+
+def look_ahead(claimed: Claim, *, opened: Opened, now: datetime) -> None:
+    row = claimed.upgrade.gateway
+    with contextlib.suppress(RetryLater, GiveUp):
+        fleet.note_facts(row, opened.of(row).facts().raw, now=now)
 
 
 def no_answer(claimed: Claim, later: RetryLater) -> Settled:
