@@ -151,10 +151,11 @@ def cut(paths: Paths, slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
     if len(users) > at_most:
         say = f"Slot {slot.number} has {len(users)} users, and {at_most} may be cut. It goes on."
         raise Refused("has_sessions", say)
-    for user in idlest(users, idleness(paths, slot.number, users)):
+    ordered = idlest(users, idleness(paths, slot.number, users))
+    for user in ordered:
         slots.control_of(slot).disconnect(user.worker)
     _await_gone(slot)
-    return [{"id": user.id, "user": user.user} for user in users]
+    return [{"id": user.id, "user": user.user} for user in ordered]
 
 
 def _await_gone(slot: slots.Slot) -> None:

@@ -46,6 +46,7 @@ def test_a_retired_slot_comes_back_with_its_own_configuration(site: Site) -> Non
     new = site.conf.replace("keepalive = 32400", "keepalive = 3000")
     site.bring(new)
     site.door.ask("start", release=site.first, slot=3, conf=sha(new))
+    site.door.ask("shift", weights={"3": 100}, seconds=60)
     site.door.ask("commit", slot=3)
     site.door.ask("retire", slot=1, cut_at_most=2)
     assert site.door.ask("restore", to="previous")["started"]

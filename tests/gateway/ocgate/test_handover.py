@@ -133,3 +133,23 @@ def test_restore_starts_a_retired_slot_again(lab: Lab, gateway: Gateway, door: D
     assert result["started"]
     assert (result["slot"], result["release"]) == (1, "1.1.6-3")
     assert door.ask("restore", to="previous")["already"]
+
+
+def test_a_drain_names_who_is_left_and_retire_ends_the_idle_first(lab: Lab, gateway: Gateway, door: Door) -> None:
+    started(door, lab.releases[NEW], 2)
+    guest = sign_in(lab, gateway, 218)  # he sends nothing; the lab's users ping all the time
+    door.ask("shift", weights={"2": 100}, seconds=60)
+    door.ask("commit", slot=2)
+
+    def left() -> list[dict[str, Any]]:
+        users: list[dict[str, Any]] = door.ask("drain", slot=1, names=True)["users"]
+        return users
+
+    wait_until(lambda: left()[0]["idle_seconds"] >= 3, seconds=30, what="A look at who is idle", every=0.5)
+    idlest, *busy = left()
+    assert (idlest["user"], {user["idle_seconds"] < 3 for user in busy}) == ("guest1", {True})
+    assert min(user["rx"] for user in busy) > idlest["rx"]
+    assert {user["id"] for user in busy} | {idlest["id"]} == set(by_id(gateway))
+    assert "users" not in door.ask("drain", slot=1)
+    assert door.ask("retire", slot=1, cut_at_most=5)["cut"][0]["user"] == "guest1"
+    guest.stop()
