@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +22,7 @@ from upgrader.windows import DAYS, WindowError
 WINDOW_SET, WINDOW_END, FREEZE_LIFT, BUDGET_SET = "window.set", "window.end", "freeze.lift", "budget.set"
 ASK, CONFIRM = "fleet.set_bounds", "fleet.approve_bounds"
 REASON_MOST = 2_000
+TWICE_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,20 @@ def begin_freeze(pool: Pool | None, who: Who, *, starts_at: datetime, ends_at: d
     with transaction.atomic():
         # Two clicks at the same moment make one freeze: the second waits here and finds it.
         list(Budget.objects.select_for_update().filter(pool=None))
-        same = Freeze.objects.filter(pool=pool, reason=who.why, ends_at=ends_at, lifted_at=None)
-        if standing := same.exclude(ends_at__lte=who.now).first():
+        same = Freeze.objects.filter(pool=pool, reason=who.why, lifted_at=None).exclude(ends_at__lte=who.now)
+        if standing := next((row for row in same if _as_long(row.ends_at, ends_at)), None):
             return standing
         row = Freeze.objects.create(
             pool=pool, reason=who.why, starts_at=starts_at, ends_at=ends_at, made_by=who.by, made_at=who.now
         )
-        about = {"freeze": row.pk, "pool": name_of(pool), "starts_at": starts_at, "ends_at": ends_at}
+        about = {"freeze": row.pk, "starts_at": starts_at, "ends_at": ends_at}
         _record("freeze.begun", pool, who.actor, now=who.now, reason=who.why, **about)
     return row
+
+
+def _as_long(one: datetime | None, two: datetime | None) -> bool:
+    """The second click on "for 24 h" ends a moment later than the first."""
+    return one is two if one is None or two is None else abs(one - two) < TWICE_WITHIN
 
 
 def ask_lift(freeze: Freeze, who: Who) -> Request:

@@ -12,21 +12,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals import audit, rights
 from approvals.errors import Refused
-from approvals.models import Actor, User
+from approvals.models import Actor, Decision, User
 from fleet.models import Pool
-from fleet.phrases import clock, duration
+from fleet.phrases import clock, duration, listed
 from upgrader import windows
 from upgrader.models import Freeze, Rollout, Window
+from upgrader.states import R
 from upgrader.windows import WindowError
 
 log = logging.getLogger(__name__)
 Kind = Literal["freeze", "window", "unreadable"]
 THROUGH = "fleet.pass_freeze"
 USE_WITHIN = timedelta(days=7)  # of a request that is not made yet: approvals.services.ask
+RUNS = (R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING)
 STEPS = 40  # freezes and closed times that are looked through for the next moment at which something may begin
 
 
@@ -75,8 +77,11 @@ class Bounds:
     freezes: Sequence[Frozen]
     calendars: Mapping[int | None, Calendar]  # None: the fleet's
 
-    def why_not(self, pool_id: int, passes: Collection[int] = ()) -> Blocked | None:
-        """Why nothing new may begin on the pool now; None when it may. `passes`: freezes that let this one through."""
+    def why_not(self, pool_id: int | None, passes: Collection[int] = ()) -> Blocked | None:
+        """Why nothing new may begin on the pool now (None: on pools without bounds of their own); None when it may.
+
+        `passes`: freezes that let this one through.
+        """
         if frozen := self.frozen(pool_id, self.now, passes):
             return Blocked("freeze", self._freeze_say(frozen), frozen.ends_at)
         calendar = self.calendar(pool_id)
@@ -100,12 +105,12 @@ class Bounds:
             at = later
         return None
 
-    def frozen(self, pool_id: int, at: datetime, passes: Collection[int] = ()) -> Frozen | None:
+    def frozen(self, pool_id: int | None, at: datetime, passes: Collection[int] = ()) -> Frozen | None:
         """The freeze that ends last of those that hold the pool at that moment."""
         held = [it for it in self.freezes if it.pool in (None, pool_id) and it.id not in passes and it.holds(at)]
         return max(held, key=lambda it: (it.ends_at is None, it.ends_at or it.starts_at), default=None)
 
-    def calendar(self, pool_id: int) -> Calendar:
+    def calendar(self, pool_id: int | None) -> Calendar:
         return self.calendars.get(pool_id) or self.calendars.get(None) or Calendar()
 
     def _freeze_say(self, frozen: Frozen) -> str:
@@ -114,8 +119,8 @@ class Bounds:
         left = f" (in {duration((frozen.ends_at - self.now).total_seconds())})" if frozen.ends_at else ""
         return f"{where} is frozen {until}{left}, by {frozen.by}: {frozen.reason}"
 
-    def _window_say(self, pool_id: int, calendar: Calendar, opens: datetime | None) -> str:
-        name = self.pools.get(pool_id, "the pool")
+    def _window_say(self, pool_id: int | None, calendar: Calendar, opens: datetime | None) -> str:
+        name = self.pools.get(pool_id or 0, "the fleet")
         if opens is None:
             return f"The window of {name} is closed, and its rules open it at no time in the coming weeks."
         zone = next(window.zone for window in calendar.windows if window.has(opens))
@@ -203,3 +208,28 @@ def wait_say(rollout: Rollout, *, now: datetime) -> str:
     if begins >= until:
         return f"{blocked.say} A yes given now may be used until {clock(until, now)} UTC only: submit it later."
     return f"{blocked.say} It may be approved now and begins by itself at {clock(begins, now)} UTC."
+
+
+@dataclass(frozen=True)
+class Through:
+    """A rollout that goes on through freezes that hold now."""
+
+    rollout: int
+    say: str
+
+
+def through(rollouts: QuerySet[Rollout], *, now: datetime) -> list[Through]:
+    """Those of the rollouts that pass a freeze at this moment, for the band on every page."""
+    running = rollouts.filter(state__in=RUNS, strategy__spec__emergency=True).select_related("request", "pool")
+    found = []
+    for rollout in running.order_by("pk")[:20]:
+        rows = Freeze.objects.filter(pk__in=passes_of(rollout.plan), starts_at__lte=now, lifted_at=None)
+        reasons = [row.reason.rstrip(".") for row in rows.exclude(ends_at__lte=now)]
+        if reasons:
+            yes = rollout.request.decisions.filter(yes=True) if rollout.request else Decision.objects.none()
+            names = listed([name for (name,) in yes.values_list("by__username")]) or "nobody"
+            whose = (
+                f"the freeze of {rollout.pool}" if len(reasons) == 1 else f"{len(reasons)} freezes of {rollout.pool}"
+            )
+            found.append(Through(rollout.pk, f"goes on through {whose}: {'; '.join(reasons)}. Approved by {names}."))
+    return found

@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from approvals.errors import Refused
 from fleet.models import Gateway, Pool
 from fleet.phrases import count, listed
-from upgrader.budget import Limit, Use, What, mates, room, sessions_say, share_of
+from upgrader.budget import Limit, Tally, Use, What, by_gateway, mates, room, sessions_say, share_of
 from upgrader.models import Budget, StepRun, Upgrade, Wave
 from upgrader.states import S, U
 from upgrader.strategy import MaxOut, parse_spec
@@ -60,7 +60,17 @@ def standing(pools: Iterable[int], *, lock: bool = False) -> list[Limit]:
     rows = list(asked.select_for_update() if lock else asked)
     if not any(row.pool_id is None for row in rows):
         raise NoRoom(NONE)
-    rows = [row for row in rows if row.gateways_percent < 100 or row.sessions is not None]
+    return _limits([row for row in rows if row.gateways_percent < 100 or row.sessions is not None])
+
+
+def used() -> dict[int | None, Tally]:
+    """Every budget with what counts against it now, by pool; None is the fleet's."""
+    known = by_gateway(uses()).values()
+    limits = _limits(list(Budget.objects.all()))
+    return {limit.pool: Tally(limit, [use for use in known if limit.counts(use)]) for limit in limits}
+
+
+def _limits(rows: Sequence[Budget]) -> list[Limit]:
     counted = Gateway.objects.filter(state__in=COUNTED) if rows else Gateway.objects.none()
     totals = dict(counted.order_by().values_list("pool").annotate(Count("pk")))
     names = dict(Pool.objects.filter(pk__in=[row.pool_id for row in rows if row.pool_id]).values_list("pk", "name"))

@@ -1,11 +1,12 @@
-"""What rollouts have to say about changes below: a gateway that is at work can't leave."""
+"""What rollouts have to say about changes below, and the bounds' own changes, which need a second person."""
 
 from __future__ import annotations
 
+from approvals.changes import KINDS, Change
 from fleet import errands
 from fleet.enrolment import BUSY
 from fleet.models import Gateway
-from upgrader import restage
+from upgrader import bound_changes, restage
 from upgrader.models import Upgrade
 
 
@@ -17,3 +18,9 @@ def busy_with_rollout(gateway: Gateway) -> str:
 
 BUSY.append(busy_with_rollout)
 errands.KINDS["restage"] = restage.restage
+
+ASK, CONFIRM = bound_changes.ASK, bound_changes.CONFIRM
+KINDS[bound_changes.WINDOW_SET] = Change(ASK, CONFIRM, apply=bound_changes.window_set)
+KINDS[bound_changes.WINDOW_END] = Change(ASK, CONFIRM, apply=bound_changes.window_ended)
+KINDS[bound_changes.FREEZE_LIFT] = Change(ASK, CONFIRM, apply=bound_changes.lifted)
+KINDS[bound_changes.BUDGET_SET] = Change(ASK, CONFIRM, apply=bound_changes.budget_set)

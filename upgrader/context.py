@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from approvals import changes
 from approvals.models import User
 from approvals.people import person
 from fleet import alert_pages
-from upgrader import selectors
+from upgrader import bounds, selectors
 
 # The first step of an address → the entry of the row of pages that it belongs to.
 SECTIONS = {"": "overview", "decisions": "rollouts", "signers": "releases"}
@@ -26,6 +27,7 @@ def house(request: HttpRequest) -> dict[str, Any]:
     return {
         "simulated": settings.SIMULATED,
         "section": _section(request.path),
+        "emergencies": SimpleLazyObject(lambda: _through(person(request)) if signed_in else []),
         "needs_me": SimpleLazyObject(lambda: _waiting(person(request)) if signed_in else 0),
     }
 
@@ -33,6 +35,11 @@ def house(request: HttpRequest) -> dict[str, Any]:
 def _section(path: str) -> str:
     first = path.split("/")[1]
     return SECTIONS.get(first, first)
+
+
+def _through(user: User) -> list[bounds.Through]:
+    """Rollouts that go on through a freeze: that is shouted about on every page."""
+    return bounds.through(selectors.rollouts_for(user), now=timezone.now())
 
 
 def _waiting(user: User) -> int:

@@ -17,7 +17,7 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
-from upgrader.views import decisions, health, moves, overview, rollouts
+from upgrader.views import bounds, decisions, health, moves, overview, rollouts
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -31,6 +31,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/numbers/", rollouts.rollout_numbers, name="rollout-numbers"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
+    path("bounds/", bounds.bounds_page, name="bounds"),
+    path("bounds/<int:place>/freeze/", bounds.freeze_begin, name="freeze-begin"),
+    path("bounds/<int:place>/window/", bounds.window_set, name="window-set"),
+    path("bounds/<int:place>/budget/", bounds.budget_set, name="budget-set"),
+    path("bounds/freezes/<int:freeze>/lift/", bounds.freeze_lift, name="freeze-lift"),
+    path("bounds/windows/<int:window>/end/", bounds.window_end, name="window-end"),
     path("releases/", releases.release_list, name="releases"),
     path("releases/add/", intake.release_add, name="release-add"),
     path("releases/matrix/", tests.matrix, name="matrix"),
@@ -84,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("keys/<int:key_id>/retire/", keys.key_retire, name="key-retire"),
     path("audit/", approvals.record, name="audit"),
     path("api/releases/", intake.release_api, name="api-releases"),
+    path("api/bounds/", bounds.bounds_json, name="api-bounds"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
