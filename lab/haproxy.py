@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.traffic.build import build
+from fleet.hagate_build import build
 from lab.commands import run, wait_until
 from lab.gateway import Gateway
 from lab.networks import WAN4, Networks, batch

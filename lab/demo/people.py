@@ -39,7 +39,7 @@ class People:
 
     def promote(self, number: int) -> None:
         """The operator lets the next wave start."""
-        self._press(number, "promote", reason="")
+        self.press(number, "promote", reason="")
 
     def roll_back(self, number: int, reason: str) -> float:
         """The operator takes it back; the moment (epoch seconds) before the button's request left."""
@@ -48,7 +48,7 @@ class People:
         expect(self.operator.send(form, reason=reason), f"/rollouts/{number}/")
         return at
 
-    def _press(self, number: int, button: str, *, reason: str) -> None:
+    def press(self, number: int, button: str, *, reason: str) -> None:
         page = self.operator.get(f"/rollouts/{number}/")
         try:
             form = page.form(f"/{button}/")

@@ -1,4 +1,4 @@
-"""Make hagate's zipapp: the same bytes from the same sources."""
+"""Make hagate's zipapp: the same bytes from the same sources. Outside of fleet/traffic, which needs Django."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ MAIN = "import sys\n\nfrom hagate.main import main\n\nsys.exit(main(sys.argv[1:]
 
 def build(target: Path) -> Path:
     """Write the zipapp to `target` (mode 0755) and return it."""
-    return zipapp.write(target, main=MAIN, package="hagate", sources=(Path(__file__).parent / "hagate").glob("*.py"))
+    return zipapp.write(target, main=MAIN, package="hagate", sources=(Path(__file__).parent / "traffic/hagate").glob("*.py"))
