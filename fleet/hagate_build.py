@@ -11,4 +11,6 @@ MAIN = "import sys\n\nfrom hagate.main import main\n\nsys.exit(main(sys.argv[1:]
 
 def build(target: Path) -> Path:
     """Write the zipapp to `target` (mode 0755) and return it."""
-    return zipapp.write(target, main=MAIN, package="hagate", sources=(Path(__file__).parent / "traffic/hagate").glob("*.py"))
+    return zipapp.write(
+        target, main=MAIN, package="hagate", sources=(Path(__file__).parent / "traffic/hagate").glob("*.py")
+    )
