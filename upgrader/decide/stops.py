@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.phrases import count
+from fleet.phrases import count, sentence
 from upgrader.decide.seen import (
     AT_WORK,
     Move,
@@ -105,7 +105,7 @@ def stop(seen: RolloutSeen) -> Move | None:
     in_hand = any(upgrade.state in AT_WORK or upgrade.shifting for upgrade in seen.of(*AT_WORK, U.READY))
     if not seen.blocked or not seen.began or in_hand:
         return None
-    return rollout(R.HELD, f"{seen.blocked} What was in hand is finished; resume when it may go on.")
+    return rollout(R.HELD, f"{sentence(seen.blocked)} What was in hand is finished; resume when it may go on.")
 
 
 def waits(seen: RolloutSeen) -> str:
