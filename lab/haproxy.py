@@ -212,5 +212,6 @@ backend {backend}
     balance leastconn
     stick-table type ip size 1m expire 2h peers balancers
     stick on src
+    tcp-request content track-sc0 src table {backend}
 {servers}
 """
