@@ -13,7 +13,7 @@ from approvals.models import Actor, ApproverKey
 from fleet import alerts, drift
 from fleet.inventory import Login
 from fleet.models import Alert, Errand
-from tests import factories, sights_conf, sights_desk, sights_trust
+from tests import factories, sights_bounds, sights_conf, sights_desk, sights_trust
 
 OPERATORS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqIa3bA5rLXXlGWlLaFoA3Y0TpqFLNCFCt8mwbQBGwN"
 ONCALLS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ4gMkDyYB3vV6cXw0Yj9s4Eo6vJrmQJd2bWqv1kQ7a"
@@ -85,6 +85,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config,
             sights_conf.config_pool,
         ),
+        sights_bounds.bounds,
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),
     )
 }

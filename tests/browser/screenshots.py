@@ -45,7 +45,11 @@ def desks(site: Site) -> dict[str, tuple[str, str]]:
     site.scene("credentials")
     warned = site.scene("warned")
     left, quarantined = site.scene("left"), site.scene("quarantined")
+    site.scene("bounds")
     return {
+        "bounds": ("operator", "/bounds/"),
+        "bounds-open": ("operator", "/bounds/"),
+        "bounds-auditor": ("auditor", "/bounds/"),
         "matrix": ("operator", "/releases/matrix/"),
         "matrix-cell": ("operator", f"/releases/matrix/cells/{cell}/"),
         "credentials": ("operator", "/credentials/"),
