@@ -25,6 +25,7 @@ from upgrader import alive, desk, hint, live
 from upgrader.models import Rollout, StepRun
 from upgrader.states import ROLLOUT_OVER, R, S
 
+FAIR = 100  # seeds below it have good weather: nobody is killed and nothing breaks but what is planted
 ROUNDS = 60  # of patient people at the end
 
 
@@ -94,6 +95,8 @@ def run(seed: int, *, database: Path, plant: str = "") -> Report:
     town = Town(dice, told=report.story.append)
     town.budget(dice.choice((100, 100, 50, 34, 25)))
     weather, people, truth = Weather(town), People(town), Truth(town, database)
+    if seed < FAIR:
+        weather.rate, town.lossy, town.processes.calm = 0.0, 0.0, True
     town.allowed = people.allowed
     town.processes.committed = truth.after_commit
     with in_town(town), PLANTS[plant](town), suppress(Broken):
