@@ -15,8 +15,8 @@ from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
 from releases.models import ConfigRevision, Release
-from upgrader import drifted, plan, services
-from upgrader.models import Strategy
+from upgrader import drifted, plan, services, strategy_store
+from upgrader.models import Rollout, Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy, ConfigRevision)
 
@@ -33,6 +33,7 @@ class Choice:
     strategy: Strategy | None
     configs: list[ConfigRevision] = field(default_factory=list)
     config: ConfigRevision | None = None
+    without: Rollout | None = None  # whose gateways are left out
     plan: dict[str, Any] | None = None
     refusal: str = ""
 
@@ -78,28 +79,30 @@ def pools(user: User) -> QuerySet[Pool]:
 
 
 def choice(user: User, ids: Mapping[str, int], *, now: datetime, over_drift: bool = False) -> Choice:
-    """Return the form with the plan that these ids (release, pool, strategy, config) give.
+    """Return the form with the plan that these ids (release, pool, strategy, config, without) give.
 
     0 takes the first that there is, and of configurations none.
     """
     releases = list(Release.objects.filter(state=Release.State.READY)[:200])
-    mine, strategies = list(pools(user)[:200]), list(Strategy.objects.all()[:200])
+    mine, strategies = list(pools(user)[:200]), strategy_store.offered()
+    without = Rollout.objects.filter(pk=ids.get("without", 0), pool__in=mine).first()
     made = Choice(
         releases=releases,
         pools=mine,
         strategies=strategies,
         release=_picked(releases, ids["release"]),
         pool=(pool := _picked(mine, ids["pool"])),
-        strategy=_picked(strategies, ids["strategy"]),
+        strategy=_of_name(strategies, ids["strategy"]),
         configs=(agreed := _configs(pool)),
         config=_picked(agreed, ids["config"]) if ids["config"] else None,
+        without=without if without and pool and without.pool_id == pool.pk else None,
     )
     if made.release is None or made.pool is None or made.strategy is None:
         return refused(made, _missing(made))
     if ids["config"] and made.config is None:
         return refused(made, f"No agreed configuration of {made.pool.name} has this number. Choose another.")
     try:
-        also = services.Also(over_drift=over_drift, config=made.config)
+        also = services.Also(over_drift=over_drift, config=made.config, without=made.without)
         return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now, **also))
     except Refused as refusal:
         return refused(made, refusal.say)
@@ -119,11 +122,17 @@ def _picked(rows: list[Row], pk: int) -> Row | None:
     return next((row for row in rows if row.pk == pk), rows[0] if rows and not pk else None)
 
 
+def _of_name(rows: list[Strategy], pk: int) -> Strategy | None:
+    """The strategy, or the version of it that is offered now."""
+    name = Strategy.objects.filter(pk=pk).values_list("name", flat=True).first()
+    return next((row for row in rows if row.name == name), None) if pk else _picked(rows, 0)
+
+
 def _missing(made: Choice) -> str:
     if not made.pools:
         return "You may not plan a rollout on any pool. Ask for the right “May plan a rollout” on yours."
     if not made.releases:
         return "There is no release yet. Add one on the page Releases."
     if not made.strategies:
-        return "There is no strategy yet. script/demo stores the usual ones."
+        return "There is no strategy yet. manage.py prepare stores the usual ones, or write one on the page Strategies."
     return "Choose a release, a pool and a strategy."

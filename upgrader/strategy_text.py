@@ -58,6 +58,11 @@ def read(text: str) -> Written:
         raise TextError(_line(lines, wrong.where), str(wrong)) from wrong
 
 
+def write(title: str, data: Mapping[str, Any]) -> str:
+    """A text for a strategy that a program stored without one; read() gives the same back."""
+    return str(yaml.safe_dump({"title": title, **data}, sort_keys=False, allow_unicode=True))
+
+
 def _line(lines: Mapping[Path, int], where: Path) -> int:
     """The line of the field, or of the nearest one around it that is written down."""
     while where and where not in lines:

@@ -17,7 +17,7 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
-from upgrader.views import bounds, decisions, health, moves, overview, rollouts
+from upgrader.views import bounds, decisions, health, moves, overview, rollouts, strategies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -30,6 +30,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/chart/", rollouts.rollout_chart, name="rollout-chart"),
     path("rollouts/<int:rollout_id>/numbers/", rollouts.rollout_numbers, name="rollout-numbers"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
+    path("strategies/", strategies.strategy_list, name="strategies"),
+    path("strategies/add/", strategies.strategy_add, name="strategy-add"),
+    path("strategies/check/", strategies.strategy_check, name="strategy-check"),
+    path("strategies/<int:strategy_id>/", strategies.strategy_page, name="strategy"),
+    path("strategies/<int:strategy_id>/retire/", strategies.strategy_retire, name="strategy-retire"),
     path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
     path("bounds/", bounds.bounds_page, name="bounds"),
     path("bounds/<int:place>/freeze/", bounds.freeze_begin, name="freeze-begin"),

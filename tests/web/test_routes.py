@@ -23,6 +23,11 @@ ROUTES: dict[str, dict[str, int]] = {
     "/rollouts/{rollout}/chart/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/numbers/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/hold/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/strategies/": {**SEES, "stranger": 404},
+    "/strategies/add/": {**SEES, "stranger": 404},
+    "/strategies/check/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/strategies/{strategy}/": {**SEES, "stranger": 404},
+    "/strategies/{strategy}/retire/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/decisions/{rollout}/": {**SEES, "stranger": 404},
     "/bounds/": {**SEES, "stranger": 200},
     "/bounds/0/freeze/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
@@ -67,7 +72,8 @@ OPEN = {"/sign-in/": 200, "/livez": 200, "/readyz": 200, "/sign-out/": 405, "/no
 def test_route(browse: Browse, route: str, who: str) -> None:
     made = scene("observing")
     gateway = made.upgrades(1)[0].gateway_id
-    path = route.format(rollout=made.rollout.pk, release=made.rollout.release_id, gateway=gateway)
+    of = made.rollout
+    path = route.format(rollout=of.pk, release=of.release_id, gateway=gateway, strategy=of.strategy_id)
     page = browse(who).get(path)
     assert page.status_code == ROUTES[route][who]
     assert_clean(page)
@@ -77,7 +83,7 @@ def test_route(browse: Browse, route: str, who: str) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_nobody_is_let_in(browse: Browse, route: str) -> None:
-    path = route.format(rollout=1, release=1, gateway=1)
+    path = route.format(rollout=1, release=1, gateway=1, strategy=1)
     page = browse("anonymous").get(path)
     assert page.status_code == (401 if path.startswith("/api/") else 302)
     if page.status_code == 302:

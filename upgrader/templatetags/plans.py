@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django import template
 
 from upgrader.changed import Changed, changed
 from upgrader.models import Rollout
+from upgrader.plan_shown import Shown, shown
 
 register = template.Library()
 
@@ -13,3 +17,8 @@ register = template.Library()
 @register.simple_tag
 def changed_since(rollout: Rollout) -> Changed | None:
     return changed(rollout)
+
+
+@register.simple_tag
+def shown_plan(plan: Mapping[str, Any]) -> Shown:
+    return shown(plan)

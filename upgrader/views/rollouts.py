@@ -14,7 +14,7 @@ from fleet.models import Pool
 from releases.models import ConfigRevision, Release
 from upgrader import chart_data, charts, drafts, pages, selectors, services
 from upgrader.api import as_json
-from upgrader.models import Strategy
+from upgrader.models import Rollout, Strategy
 from upgrader.states import R
 from upgrader.words import ROLLOUT
 
@@ -50,7 +50,7 @@ def rollout_page(request: HttpRequest, rollout_id: int) -> HttpResponse:
 def rollout_new(request: HttpRequest) -> HttpResponse:
     """Choose release, pool and strategy; see the plan; store it. The plan that is stored is computed then, once."""
     user = person(request)
-    ids = {name: number(request, name) for name in ("release", "pool", "strategy", "config")}
+    ids = {name: number(request, name) for name in ("release", "pool", "strategy", "config", "without")}
     choice = drafts.choice(user, ids, now=timezone.now(), over_drift=_over_drift(request))
     if request.method == "POST":
         try:
@@ -72,6 +72,7 @@ def _draft(request: HttpRequest) -> HttpResponse:
         now=timezone.now(),
         over_drift=_over_drift(request),
         config=_config(request),
+        without=Rollout.objects.filter(pk=number(request, "without"), pool=number(request, "pool")).first(),
     )
     return redirect("rollout", rollout_id=rollout.pk)
 
