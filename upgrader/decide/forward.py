@@ -19,7 +19,7 @@ from upgrader.decide.seen import (
     names,
     rollout,
 )
-from upgrader.decide.stops import barred, refusal, stop
+from upgrader.decide.stops import PERSON, barred, refusal, stop
 from upgrader.states import Outcome, R, U, W
 
 UNOBSERVED = "Not observed, by the strategy."
@@ -179,7 +179,9 @@ def late(seen: RolloutSeen, wave: WaveSeen, upgrade: UpgradeSeen) -> Move | None
     if not is_late(upgrade, wave):
         return None
     if wave.verdict is Outcome.FAIL:
-        return None if upgrade.old_trouble else say.upgrades([upgrade], U.ROLLING_BACK, wave.verdict_reason)
+        ill = f"{wave.verdict_reason} {upgrade.gateway} was not taken back: {upgrade.old_trouble} {PERSON}"
+        back = say.upgrades([upgrade], U.ROLLING_BACK, wave.verdict_reason)
+        return rollout(R.HELD, ill) if upgrade.old_trouble else back
     until = (upgrade.since or seen.now) + timedelta(seconds=wave.observe_seconds)
     if wave.observe_seconds and (seen.now < until or wave.verdict is not Outcome.PASS):
         return None
