@@ -40,10 +40,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Day:
-    at: datetime  # its midnight, in the zone
+    # As words: templates would turn its midnight into UTC, where it is another day.
+    weekday: str  # "Mo"
+    number: int
     opens: list[Bar]
     frozen: list[Bar]
-    say: str  # "open 22:00 to 24:00"
+    say: str  # "Mon 23 Nov: open 22:00 to 24:00"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,18 @@ class Place:
     meters: list[Meter]
     asked: list[Request]
     may_ask: bool
+
+    bounded: bool  # there is a window or a freeze to draw, its own or the fleet's
+
+    @property
+    def without(self) -> str:
+        """What it has none of, and what holds instead."""
+        missing = [name for name, rows in (("window", self.windows), ("budget", self.budget)) if not rows]
+        if not missing:
+            return ""
+        if self.pool:
+            return f"No {' and no '.join(missing)} of its own: the fleet's {'hold' if missing[1:] else 'holds'}."
+        return "No window: pools without one of their own may begin at all times." if "window" in missing else ""
 
     @property
     def key(self) -> int:
@@ -150,6 +164,7 @@ def place(pool: Pool | None, found: Found) -> Place:
         budget_say=_budget_say(pool, budget),
         meters=_meters(tally, found.visible) if tally else [],
         asked=[request for request in found.asked if request.scope == scope_of(pool)],
+        bounded=blocked is not None or bool(calendar.windows or [it for it in seen.freezes if it.pool in (None, key)]),
         may_ask=pool.pk in found.may_ask if pool else found.everywhere,
     )
 
@@ -196,10 +211,11 @@ def _day(start: datetime, end: datetime, opens: Sequence[Span], freezes: Sequenc
     ]
     word = f"open {', '.join(said)}" if said else "closed"
     return Day(
-        at=start,
+        weekday=f"{start:%a}"[:2],
+        number=start.day,
         opens=[_bar(cut, start, end) for cut in mine],
         frozen=[_bar(cut, start, end) for cut in held],
-        say=f"{word}{', frozen' if held else ''}",
+        say=f"{start:%a %d %b}: {word}{', frozen' if held else ''}",
     )
 
 

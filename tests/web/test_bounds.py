@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ from approvals.models import Actor, AuditEvent, Request, User
 from fleet.models import Pool
 from tests import factories
 from tests.web.conftest import assert_clean
+from upgrader import bound_pages
 from upgrader.models import Budget, Freeze, Rollout, Window
+from upgrader.windows import DAYS
 
 Browse = Callable[[str], Client]
 NIGHTS: dict[str, Any] = {
@@ -133,6 +135,27 @@ def test_a_window_binds_when_another_agreed(browse: Browse, people: dict[str, Us
     page = text(browse("auditor").get("/bounds/"))
     assert "Open Mon to Fri 22:00 to 04:00, Europe/Berlin." in page
     assert " UTC)" in page
+
+
+def test_days_are_those_of_the_windows_zone_and_not_of_utc(people: dict[str, User], eu: Pool) -> None:
+    at = timezone.now()
+    rules = [{"days": ["mon"], "from": "00:00", "until": "02:00"}]
+    about = {"made_by": people["operator"], "made_at": at, "rules": rules}
+    Window.objects.create(pool=eu, title="Early", zone="Europe/Berlin", **about)
+    place = bound_pages.places(people["auditor"], now=datetime(2026, 11, 22, 23, 30, tzinfo=UTC))[1]
+    first = place.days[0]
+    assert (first.weekday, first.number, first.say) == ("Mo", 23, "Mon 23 Nov: open 00:00 to 02:00")
+    assert [(bar.start, bar.width) for bar in first.opens] == [(0, 8.3)]
+    assert place.openings[0] == "Mon 23 Nov 00:30 to 02:00 Europe/Berlin (Sun 22 Nov 23:30 to Mon 01:00 UTC)"
+    assert place.say == "Rollouts may begin now; it closes at 02:00 Europe/Berlin (in 1 h 30 min)."
+
+
+def test_a_day_on_which_the_clocks_change_is_as_long_as_it_is(people: dict[str, User], eu: Pool) -> None:
+    rules = [{"days": list(DAYS), "from": "00:00", "until": "12:00"}]
+    about = {"made_by": people["operator"], "made_at": timezone.now(), "rules": rules}
+    Window.objects.create(pool=eu, title="Mornings", zone="Europe/Berlin", **about)
+    place = bound_pages.places(people["auditor"], now=datetime(2026, 10, 24, 12, 0, tzinfo=UTC))[1]
+    assert [day.opens[0].width for day in place.days[:3]] == [50, 52, 50]
 
 
 def test_a_changed_window_takes_the_place_of_the_old_one(browse: Browse, people: dict[str, User], eu: Pool) -> None:
