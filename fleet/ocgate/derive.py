@@ -96,6 +96,12 @@ def knock(text: str) -> "tuple[str, int]":
     return ("127.0.0.1" if host in ("", "*", "0.0.0.0", "::") else host), _number("tcp-port", given["tcp-port"])
 
 
+def full(text: str) -> str:
+    """The same configuration, of an ocserv that lets nobody in beside who is there: 0 would be no limit."""
+    kept = [line.text for line in parse(text) if line.section or line.name != "max-clients"]
+    return "\n".join(["max-clients = 1", *kept]) + "\n"
+
+
 def derive(text: str, place: Place) -> str:
     """The slot's whole ocserv.conf; raises `option_not_derivable` with the option's name."""
     lines = parse(text)

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Dict, FrozenSet, List
 
-from . import locks, slots, supervise, table
+from . import locks, replaced, slots, supervise, table
 from . import state as states
 from .call import Call, Result
 from .config import Config, own_addresses
@@ -130,7 +130,8 @@ def retire(call: Call) -> Result:
 
 
 def _refuse_in_use(state: states.State, number: int) -> None:
-    weights = slots.weights_now(state, trial=table.trial_of(state, table.read()))
+    trial = replaced.trial_of(state) or table.trial_of(state, table.read())
+    weights = slots.weights_now(state, trial=trial)
     if weights.get(number):
         raise Refused("slot_busy", f"Slot {number} gets {weights[number]} % of the new clients; shift them away first.")
     if state.committed is not None and state.committed.slot == number:
@@ -138,7 +139,17 @@ def _refuse_in_use(state: states.State, number: int) -> None:
 
 
 def cut(paths: Paths, slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
-    """End what may be ended, the idlest first; who it was. Refused when more users than allowed are connected.
+    """End what may be ended, the idlest first; who it was."""
+    users = may_end(slot, at_most)
+    ordered = idlest(users, idleness(paths, slot.number, users))
+    for user in ordered:
+        slots.control_of(slot).disconnect(user.worker)
+    _await_gone(slot)
+    return [{"id": user.id, "user": user.user} for user in ordered]
+
+
+def may_end(slot: slots.Slot, at_most: int) -> List[Session]:
+    """Who would be cut. Refused when more users than allowed are connected.
 
     Cookies alone do not hold a slot: 1.1.6 with two sec-mods keeps them after a sign-out until they expire.
     """
@@ -151,11 +162,7 @@ def cut(paths: Paths, slot: slots.Slot, at_most: int) -> List[Dict[str, str]]:
     if len(users) > at_most:
         say = f"Slot {slot.number} has {len(users)} users, and {at_most} may be cut. It goes on."
         raise Refused("has_sessions", say)
-    ordered = idlest(users, idleness(paths, slot.number, users))
-    for user in ordered:
-        slots.control_of(slot).disconnect(user.worker)
-    _await_gone(slot)
-    return [{"id": user.id, "user": user.user} for user in ordered]
+    return users
 
 
 def _await_gone(slot: slots.Slot) -> None:

@@ -17,12 +17,12 @@ from . import (
     confs,
     counter,
     firewall,
-    front,
     journal,
     loaded,
     locks,
     policy,
     receive,
+    replaced,
     slots,
     start,
     table,
@@ -41,8 +41,8 @@ def facts(call: Call) -> Result:
     """All of it, in one answer."""
     state = states.load(call.paths)
     seen = table.read()
-    trial = table.trial_of(state, seen) if call.config.steers else front.trial_of(state)
-    left = seen.trial_left if call.config.steers else front.left(state)
+    trial = table.trial_of(state, seen) if call.config.steers else replaced.trial_of(state)
+    left = seen.trial_left if call.config.steers else replaced.left(state)
     weights = slots.weights_now(state, trial=trial)
     now = time.time()
     cannot = ability.why_not(call.config)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import ability, counter, drain, locks, restore, slots, start, steer, turns
+from . import ability, counter, derive, drain, locks, reload, restore, slots, start, steer, turns
 from . import state as states
 from .call import Call, Result
 from .config import Config
 from .errors import Answered, Refused
-from .loaded import now, until
+from .loaded import until
 from .paths import Paths
+from .replaced import left
 from .state import Place, Replaced, State
 
 Cut = List[Dict[str, str]]
@@ -36,6 +37,7 @@ def replace(call: Call) -> Result:
             return _said(call, number, cut=[], ready_ms=0.0, already=True)
         serves, number = _serves(call.config, state, call.paths), _free(call, state)
         _refuse_bad(call, state, number)
+        drain.may_end(serves, call.args["cut_at_most"])
         conf = call.args.get("conf", "")
         start.refuse_unfit(call.config, call.paths, release=call.args["release"], number=number, conf=conf)
         _write_down(call, number, back=Place(serves.number, serves.release))
@@ -110,7 +112,7 @@ def _forget(paths: Paths) -> None:
 
 def _exchange(call: Call, state: State, *, serves: slots.Slot, number: int) -> Tuple[Cut, float]:
     """Stop what serves and start the other; when that does not become ready, what served before, and say so."""
-    gone = drain.cut(call.paths, serves, call.args["cut_at_most"])
+    gone = _cut(call, serves)
     try:
         drain.stop(call.paths, state, serves)
         to = Place(number, call.args["release"])
@@ -119,6 +121,18 @@ def _exchange(call: Call, state: State, *, serves: slots.Slot, number: int) -> T
         _launch(call.config, call.paths, Place(serves.number, serves.release))
         say = f"{failed.say} {serves.release} was started again in slot {serves.number} and serves."
         raise Refused(failed.code, f"{say} {cut_said(gone)}") from failed
+
+
+def _cut(call: Call, serves: slots.Slot) -> Cut:
+    """Nobody signs in while users are counted and cut, or more would be cut than may be."""
+    if serves.adopted:  # its configuration is not ours to reload
+        return drain.cut(call.paths, serves, call.args["cut_at_most"])
+    try:
+        reload.take_up(call.config, call.paths, serves, derive.full(call.paths.slot_conf(serves.number).read_text()))
+        return drain.cut(call.paths, serves, call.args["cut_at_most"])
+    except Answered:
+        reload.again(call.config, call.paths, serves)
+        raise
 
 
 def _launch(config: Config, paths: Paths, to: Place, *, conf: str = "") -> float:
@@ -151,17 +165,6 @@ def _said(call: Call, number: int, *, cut: Cut, ready_ms: float, already: bool) 
         "ready_ms": round(ready_ms, 1),
         "already": already,
     }
-
-
-def left(state: State) -> float:
-    """Seconds until `keep` takes the replacement back; 0 when there is none."""
-    trial = state.replaced
-    return max(0.0, trial.until - now()) if trial is not None and trial.boot == states.boot_id() else 0.0
-
-
-def trial_of(state: State) -> Optional[Dict[int, int]]:
-    """The weights of a replacement on trial, as a shift's."""
-    return {state.replaced.slot: 100} if state.replaced is not None and left(state) else None
 
 
 def commit(call: Call) -> Result:
@@ -207,7 +210,9 @@ def _turn_back(config: Config, paths: Paths, target: Place, *, conf: str = "") -
     state, gone = states.load(paths), []  # type: Tuple[State, Cut]
     stopped: List[Place] = []
     for slot in slots.every(config, state, paths):
-        if slot.running or slot.process.returning:
+        if Place(slot.number, slot.release) == target and slot.running and not slot.adopted:
+            reload.again(config, paths, slot)  # it never stopped; it may have been told to let nobody in
+        elif slot.running or slot.process.returning:
             stopped.append(Place(slot.number, slot.release))
             gone += drain.cut(paths, slot, EVERYBODY) if slot.running else []
             drain.stop(paths, state, slot)

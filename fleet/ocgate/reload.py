@@ -123,6 +123,11 @@ def again(config: Config, paths: Paths, slot: slots.Slot) -> None:
     """Have a running slot read its own configuration, derived anew; its sessions stay. The caller holds the slot."""
     source = confs.text_of(config, paths, confs.of_slot(states.load(paths), slot.number))
     derived = derive.derive(source, start.place_of(config, paths, slot.number))
+    take_up(config, paths, slot, derived)
+
+
+def take_up(config: Config, paths: Paths, slot: slots.Slot, derived: str) -> None:
+    """Have a running slot read this text, which is tested first, and wait until it answers."""
     _tested(paths.release(slot.release) / "sbin" / "ocserv", derived)
     states.write_spared(paths, paths.slot_conf(slot.number), derived, mode=0o640)
     os.kill(slot.process.pid, signal.SIGHUP)

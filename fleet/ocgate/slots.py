@@ -70,7 +70,7 @@ def control_of(slot: Slot) -> Control:
 def _adopted(state: State, number: int) -> Slot:
     old = state.adopted
     assert old is not None  # nosec B101 # for the type checker
-    pid = old.pid if supervise.alive(old.pid) and is_ocserv(old.pid) else 0
+    pid = old.pid if supervise.alive(old.pid) and is_ocserv(old.pid) else supervise.main_pid(old.unit)
     known = state.slots.get(number)
     process = supervise.Process(pid=pid, restarts=0, since=known.since if known else 0.0, failed=False)
     control = Control(Path(old.occtl), Path(old.occtl_socket))

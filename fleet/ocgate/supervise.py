@@ -102,6 +102,14 @@ def look(paths: Paths, slot: int) -> Process:
     )
 
 
+def main_pid(unit: str) -> int:
+    """The main process of a unit that is not ours, 0 when it does not run: after a boot it has another pid."""
+    if not unit or not has_systemd():
+        return 0
+    said = run(["systemctl", "show", "-p", "MainPID", "--value", unit], timeout=2).out.strip()
+    return int(said) if said.isdigit() else 0
+
+
 _SHOWN = ("MainPID", "NRestarts", "ActiveEnterTimestampMonotonic", "ActiveState", "Result")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -175,14 +177,43 @@ def test_a_power_cut_while_it_is_replaced_ends_with_the_old_one(gateway: Gateway
 def test_a_killed_program_leaves_the_old_one_serving(gateway: Gateway, door: Door) -> None:
     argv = ["nsenter", "--target", str(gateway.machine.init), "--all", "/usr/lib/ocgate/ocgate", "serve"]
     asked = '{"v":3,"id":"x","verb":"replace","fence":%d,"args":{"release":"%s","cut_at_most":3,"seconds":600}}\n'
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as serve:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as serve:
         assert serve.stdin
         serve.stdin.write((asked % (door.ask("facts")["fence"] + 1, NEW)).encode())
         serve.stdin.flush()
         stopped = "systemctl is-active --quiet ocgate-slot@1 || echo stopped"
         wait_until(lambda: "stopped" in gateway.run(["sh", "-c", stopped]), seconds=30, what="The stop", every=0.01)
-        serve.kill()
+        os.killpg(serve.pid, signal.SIGKILL)
     wait_until(lambda: serves(gateway) == (1, OLD), seconds=60, what="The old release")
+
+
+def test_nobody_comes_in_while_users_are_counted_and_cut(lab: Lab, gateway: Gateway) -> None:
+    last = lab.clients.all[-1]
+    last.vpn.stop()
+    wait_until(lambda: len(gateway.sessions()) == 2, seconds=30, what="One user's end")
+    ids = {session["id"] for session in gateway.sessions()}
+    gateway.run(["python3", "-c", TOLD + "reload.take_up(own, SYSTEM, slot, derive.full(text))"])
+    last.vpn.start()
+    wait_until(lambda: not last.vpn.running, seconds=40, what="The refusal")
+    assert {session["id"] for session in gateway.sessions()} == ids
+    gateway.run(["python3", "-c", TOLD + "reload.again(own, SYSTEM, slot)"])
+    everyone_there(lab, gateway, slot=1)
+
+
+TOLD = """
+import sys
+sys.path.insert(0, "/usr/lib/ocgate/ocgate")
+from ocgate import config, derive, reload, slots, state
+from ocgate.paths import SYSTEM
+own, now = config.load(SYSTEM.config), state.load(SYSTEM)
+slot, text = slots.look(1, now, SYSTEM), SYSTEM.slot_conf(1).read_text()
+"""
+
+
+def test_what_is_on_trial_is_not_retired(gateway: Gateway, door: Door) -> None:
+    instead(door, seconds=600)
+    assert door.refused("retire", slot=2, cut_at_most=9) == "slot_busy"
+    assert serves(gateway) == (2, NEW)
 
 
 def test_a_kernel_that_takes_no_rules_is_known(gateway: Gateway) -> None:

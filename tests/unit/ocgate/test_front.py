@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.ocgate import config, front, loaded, verbs
+from fleet.ocgate import config, derive, front, loaded, replaced, verbs
 from fleet.ocgate.call import Call
 from fleet.ocgate.errors import Refused
 from fleet.ocgate.state import Place, Replaced, State, boot_id
@@ -37,10 +37,10 @@ def test_nobody_is_cut_where_a_shift_would_do(tmp_path: Path) -> None:
 
 def test_a_replacement_lasts_until_its_end_or_its_boots() -> None:
     on_trial = Replaced(2, Place(1, "1.1.6-3"), until=loaded.now() + 60, boot=boot_id())
-    assert front.trial_of(State(replaced=on_trial)) == {2: 100}
+    assert replaced.trial_of(State(replaced=on_trial)) == {2: 100}
     for over in (replace(on_trial, until=loaded.now() - 1), replace(on_trial, boot="another")):
-        assert front.trial_of(State(replaced=over)) is None
-    assert front.left(State()) == 0.0
+        assert replaced.trial_of(State(replaced=over)) is None
+    assert replaced.left(State()) == 0.0
 
 
 def test_who_was_cut_is_said_by_name() -> None:
@@ -55,3 +55,8 @@ def test_whether_it_steers_is_true_or_false(tmp_path: Path, steers: object) -> N
     with pytest.raises(Refused) as refusal:
         config.load(tmp_path / "config.json")
     assert refusal.value.code == "config_bad"
+
+
+def test_an_ocserv_is_told_that_it_is_full() -> None:
+    text = derive.full("max-clients = 0\nmax-same-clients = 0\n[vhost:x]\nmax-clients = 5\n")
+    assert text == "max-clients = 1\nmax-same-clients = 0\n[vhost:x]\nmax-clients = 5\n"
