@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals.changes import KINDS, Change
 from approvals.rights import SCOPES
-from fleet import enrolment, errands, remedies, rotation
+from fleet import balancers, enrolment, errands, remedies, rotation
 from fleet.models import Pool
 
 SCOPES["pool"] = Pool
@@ -19,3 +19,6 @@ errands.KINDS |= {"agree": remedies.put_conf_back, "adopt_conf": remedies.adopt_
 KINDS[rotation.BEGIN] = Change(ASK, CONFIRM, apply=rotation.begun)
 KINDS[rotation.SWITCH] = Change(ASK, CONFIRM, apply=rotation.switched)
 errands.KINDS["authorize"] = rotation.authorize
+KINDS[balancers.ADD] = Change(ASK, CONFIRM, apply=balancers.added)
+KINDS[balancers.ATTACH] = Change(ASK, CONFIRM, apply=balancers.placed)
+KINDS[balancers.REMOVE] = Change(ASK, CONFIRM, apply=balancers.removed)

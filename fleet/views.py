@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from approvals import rights
 from approvals.people import person
 from fleet import alert_pages, enrol_pages, remedies, selectors
-from fleet.models import Gateway
+from fleet.models import Balancer, Gateway
 from fleet.slots import view_of
 
 MOST = 200
@@ -31,6 +31,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
         "pools": selectors.visible_pools(person(request)).count(),
         "may_enrol": selectors.pools_with(person(request), "enrol_gateway").exists(),
         "sees_credentials": enrol_pages.sees_credentials(person(request)),
+        "balancers": Balancer.objects.exists(),
         "drifted": alert_pages.alerts_for(person(request)).filter(ended_at=None).count(),
     }
     template = "fleet/_gateway_rows.html" if request.headers.get("HX-Request") else "fleet/gateway_list.html"

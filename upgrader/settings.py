@@ -151,6 +151,7 @@ CELERY_TASK_PUBLISH_RETRY = False  # a lost message is a lost hint: the tick fin
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrader.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "balancers": {"task": "upgrader.tasks.look_at_balancers", "schedule": 30.0, "options": {"expires": 30}},
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
 }
 

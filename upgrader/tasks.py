@@ -13,9 +13,9 @@ from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.utils import timezone
 
-from fleet import errands, gateways, stock
+from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
-from fleet.models import Errand, Gateway
+from fleet.models import Balancer, Errand, Gateway
 from upgrader import alive, drift, engine, hint
 from upgrader.desk import DESK
 from upgrader.models import StepRun
@@ -68,6 +68,17 @@ def look() -> None:
         hint.send("upgrader.tasks.look_at", gateway_id, hint.home(gateway_id))
     for gateway_id in stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy):
         hint.send("upgrader.tasks.take_stock", gateway_id, hint.home(gateway_id))
+
+
+@shared_task(ignore_result=True)
+def look_at_balancers() -> None:
+    """Ask every balancer how its gateways stand there, so that a disagreement is seen between rollouts, too."""
+    for balancer_id in Balancer.objects.values_list("pk", flat=True):
+        DESK.beside(("balancer", balancer_id), partial(do_look_at_balancer, balancer_id))
+
+
+def do_look_at_balancer(balancer_id: int) -> None:
+    balancers.look(Balancer.objects.get(pk=balancer_id), now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -1,0 +1,46 @@
+"""The page of balancers: who stands there, what its peers say, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.test import Client
+
+from fleet.models import Balancer, BalancerPeer, Gateway
+from tests.scenes import scene
+from tests.web.conftest import assert_clean
+
+Browse = Callable[[str], Client]
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+DIFFERENCE = "gw-1: lb-1 says ready with weight 100, lb-2 says drain with weight 100."
+
+
+def front() -> Balancer:
+    gateway = Gateway.objects.get(pk=scene("observing").upgrades(1)[0].gateway_id)
+    server = {"slot": 0, "name": "gw-1", "admin": "drain", "up": False, "weight": 100, "sessions": 7}
+    said = {"peers": [{"name": "lb-2", "servers": [server]}], "differences": [DIFFERENCE], "sessions": 7}
+    balancer = Balancer.objects.create(name="front", pool=gateway.pool, seen={"gateways": {gateway.name: said}})
+    where = {"address": "192.0.2.1", "key_kind": "ssh-ed25519", "key": KEY}
+    BalancerPeer.objects.create(balancer=balancer, name="lb-2", **where, shut="lb-2 shows another key.")
+    Gateway.objects.filter(pk=gateway.pk).update(front=balancer)
+    return balancer
+
+
+def test_the_page_shows_servers_sessions_and_what_differs(browse: Browse) -> None:
+    front()
+    page = browse("auditor").get("/balancers/")
+    assert_clean(page)
+    text = page.content.decode()
+    for shown in ("front", DIFFERENCE, "lb-2 shows another key.", "drain · down", "SHA256:", '<td class="n"'):
+        assert shown in " ".join(text.split()), shown
+
+
+def test_a_stranger_sees_none_of_it(browse: Browse) -> None:
+    front()
+    assert DIFFERENCE not in browse("stranger").get("/balancers/").content.decode()
+
+
+def test_the_page_of_gateways_leads_there(browse: Browse) -> None:
+    assert "/balancers/" not in browse("auditor").get("/gateways/").content.decode()
+    front()
+    assert "/balancers/" in browse("auditor").get("/gateways/").content.decode()
