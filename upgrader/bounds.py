@@ -195,16 +195,28 @@ def passes_say(plan: Mapping[str, Any]) -> str:
     return f"EMERGENCY: this goes on through {whose} ({'; '.join(named)}). Who approves it needs the right to pass one."
 
 
-def wait_say(rollout: Rollout, *, now: datetime) -> str:
-    """Why a rollout that is approved now would not begin now, when it would, and whether the yes lasts until then."""
-    read_now, passes = read(now), passes_of(rollout.plan)
-    blocked = read_now.why_not(rollout.pool_id, passes)
+def warnings(rollout: Rollout, *, now: datetime) -> list[str]:
+    """What a rollout's page says of the bounds before it is approved: which freeze it passes, what makes it wait."""
+    if rollout.state not in (R.PLANNED, R.WAITING_APPROVAL):
+        return []
+    until = rollout.request.use_until if rollout.request else None
+    says = passes_say(rollout.plan), wait_say(rollout.plan, rollout.pool_id, now=now, until=until)
+    return [say for say in says if say]
+
+
+def wait_say(plan: Mapping[str, Any], pool_id: int, *, now: datetime, until: datetime | None = None) -> str:
+    """Why a plan that is approved now would not begin now, when it would, and whether the yes lasts until then.
+
+    `until` is when a yes stops to count; None: it is not asked yet.
+    """
+    read_now, passes = read(now), passes_of(plan)
+    blocked = read_now.why_not(pool_id, passes)
     if blocked is None:
         return ""
-    begins = read_now.begins_at(rollout.pool_id, passes)
+    begins = read_now.begins_at(pool_id, passes)
     if begins is None:
         return f"{blocked.say} It may be approved now and begins by itself once that is over."
-    until = rollout.request.use_until if rollout.request else now + USE_WITHIN
+    until = until or now + USE_WITHIN
     if begins >= until:
         return f"{blocked.say} A yes given now may be used until {clock(until, now)} UTC only: submit it later."
     return f"{blocked.say} It may be approved now and begins by itself at {clock(begins, now)} UTC."

@@ -15,7 +15,7 @@ from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
 from releases.models import ConfigRevision, Release
-from upgrader import drifted, plan, services, strategy_store
+from upgrader import bounds, drifted, plan, services, strategy_store
 from upgrader.models import Rollout, Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy, ConfigRevision)
@@ -35,6 +35,7 @@ class Choice:
     config: ConfigRevision | None = None
     without: Rollout | None = None  # whose gateways are left out
     plan: dict[str, Any] | None = None
+    waits: str = ""  # which window or freeze will make it wait, and until when
     refusal: str = ""
 
     @property
@@ -103,7 +104,8 @@ def choice(user: User, ids: Mapping[str, int], *, now: datetime, over_drift: boo
         return refused(made, f"No agreed configuration of {made.pool.name} has this number. Choose another.")
     try:
         also = services.Also(over_drift=over_drift, config=made.config, without=made.without)
-        return replace(made, plan=services.plan_for(made.release, made.pool, made.strategy, now=now, **also))
+        planned = services.plan_for(made.release, made.pool, made.strategy, now=now, **also)
+        return replace(made, plan=planned, waits=bounds.wait_say(planned, made.pool.pk, now=now))
     except Refused as refusal:
         return refused(made, refusal.say)
 

@@ -9,7 +9,7 @@ from typing import Any
 from approvals.models import User
 from approvals.story import tell
 from releases import downgrades
-from upgrader import drifted, selectors
+from upgrader import bounds, drifted, selectors
 from upgrader.actions import Offer, offers
 from upgrader.models import Rollout
 from upgrader.picture import Picture, WaveRow
@@ -41,6 +41,7 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "all_rows": rows is seen.gateways,
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
+        "bound": bounds.warnings(rollout, now=now),
         "warnings": [] if seen.state in FINISHED else warnings(rollout.plan),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],

@@ -13,6 +13,7 @@ from django.utils import timezone
 from approvals import changes
 from approvals.models import Actor, AuditEvent, Request, User
 from fleet.models import Pool
+from releases.models import Release
 from tests import factories
 from tests.web.conftest import assert_clean
 from upgrader import bound_pages
@@ -258,3 +259,15 @@ def test_an_emergency_is_shouted_about_on_every_page(browse: Browse, people: dic
     assert say not in text(browse("stranger").get("/bounds/"))
     Freeze.objects.update(lifted_at=timezone.now())
     assert say not in text(browse("operator").get("/"))
+
+
+def test_the_form_and_the_rollout_say_what_will_make_it_wait(
+    browse: Browse, people: dict[str, User], frozen: Freeze
+) -> None:
+    factories.release()
+    factories.strategy()
+    say = "eu-west is frozen until somebody lifts it, by oncall: The fair. It may be approved now and begins by itself"
+    assert say in text(browse("operator").get(f"/rollouts/new/?pool={frozen.pool_id}"))
+    made = factories.draft(people["operator"], to=Release.objects.get())
+    assert say in text(browse("operator").get(f"/rollouts/{made.pk}/"))
+    assert say in text(browse("oncall").get(f"/decisions/{made.pk}/"))

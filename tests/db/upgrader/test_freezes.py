@@ -119,15 +119,17 @@ def test_a_rollback_asks_no_freeze(fleet: Fleet) -> None:
     fleet.until(rollout, "rolled_back")
 
 
+def wait_say(fleet: Fleet, rollout: Rollout) -> str:
+    return bounds.wait_say(rollout.plan, fleet.pool.pk, now=fleet.now())
+
+
 def test_before_the_yes_it_is_said_when_it_would_begin(fleet: Fleet, frozen: Freeze) -> None:
     rollout = fleet.draft()
     say = "It may be approved now and begins by itself"
-    assert bounds.wait_say(rollout, now=fleet.now()).endswith(f"{say} once that is over.")
+    assert wait_say(fleet, rollout).endswith(f"{say} once that is over.")
     Freeze.objects.update(ends_at=fleet.now() + timedelta(hours=2))
-    assert bounds.wait_say(rollout, now=fleet.now()).endswith(f"{say} at 05:00 UTC.")
+    assert wait_say(fleet, rollout).endswith(f"{say} at 05:00 UTC.")
     Freeze.objects.update(ends_at=fleet.now() + timedelta(days=8))
-    assert "A yes given now may be used until 30 Nov 03:00 UTC only: submit it later." in bounds.wait_say(
-        rollout, now=fleet.now()
-    )
+    assert "A yes given now may be used until 30 Nov 03:00 UTC only: submit it later." in wait_say(fleet, rollout)
     Freeze.objects.all().delete()
-    assert bounds.wait_say(rollout, now=fleet.now()) == ""
+    assert wait_say(fleet, rollout) == ""
