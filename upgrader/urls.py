@@ -7,6 +7,7 @@ from approvals import change_views as changes
 from approvals import key_views as keys
 from approvals import views as approvals
 from fleet import alert_views as alerts
+from fleet import balancer_views as balancers
 from fleet import credential_views as credentials
 from fleet import enrol_views as enrol
 from fleet import install_views as install
@@ -78,6 +79,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/install/", install.gateway_install, name="gateway-install"),
     path("gateways/<int:gateway_id>/install/run/", install.gateway_install_run, name="gateway-install-run"),
     path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
+    path("balancers/", balancers.balancer_list, name="balancers"),
     path("credentials/", credentials.credential_list, name="credentials"),
     path("credentials/rotate/", credentials.credential_rotate, name="credential-rotate"),
     path("credentials/<int:rotation_id>/<str:act>/", credentials.rotation_act, name="rotation-act"),
