@@ -10,7 +10,7 @@ from approvals.errors import Refused
 from fleet.models import Gateway
 from releases import configs
 from releases import services as releases
-from upgrader import bounds, drifted, journal, rights
+from upgrader import bounds, drifted, journal, plans, rights
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change
 from upgrader.models import Rollout
@@ -61,7 +61,7 @@ def check_release(rollout: Rollout, *, now: datetime) -> None:
     release = rollout.release
     if why := releases.why_not_for(release, rollout.pool, now):
         raise Refused(why)
-    if release.digest != rollout.plan["release"]["digest"]:
+    if release.digest != plans.plan_of(rollout)["release"]["digest"]:
         raise Refused(f"{release.name} is not the release that was approved: its digest differs.")
 
 
@@ -81,7 +81,7 @@ def check_gateways(rollout: Rollout) -> None:
     approved is allowed (upgrader/changed.py shows it); the engine skips them.
     """
     planned = {gateway["id"] for wave in rollout.plan["waves"] for gateway in wave["gateways"]}
-    here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id)
+    here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id).defer("inventory", "config", "labels")
     known = list(here.filter(state__in=[*Gateway.SPOKEN_TO, State.QUARANTINED]))
     if not known:
         raise Refused("Every gateway of this plan left the pool after it was drawn. Draft the rollout anew.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,6 +20,12 @@ from upgrader.leads import leads
 from upgrader.models import StepRun, Upgrade
 from upgrader.states import STEP_MOVES, R, S, U
 
+OTHERS_WRITE = (
+    *("state", "version", "skip", "drain_until", "drain_extended", "cut_at_most", "cut_request_id"),
+    *("gateway__state", "wave__state", "wave__stage", "wave__rollout__state", "wave__rollout__version"),
+    "wave__rollout__release__state",
+)
+"""Columns of an upgrade and around it that are written while a step runs, by somebody else than its worker."""
 RELEASE_TEXTS = ("manifest", "sums", "changelog", "provenance", "contents")
 
 
@@ -52,11 +59,25 @@ def claim(step_id: int, *, owner: str, now: datetime) -> Claim | None:
     return Claim(step=step, upgrade=upgrade, fence=step.fence, attempts=step.attempts)
 
 
-def fresh(upgrade_id: int, *, lock: bool = False) -> Upgrade:
+def fresh(upgrade_id: int) -> Upgrade:
     """An upgrade with the rows around it as they are now; what is long and rarely needed comes when it is asked for."""
-    rows = Upgrade.objects.select_for_update(of=("self",)) if lock else Upgrade.objects.all()
-    long = ("gateway__facts", "wave__rollout__plan", *(f"wave__rollout__release__{name}" for name in RELEASE_TEXTS))
-    return rows.select_related("gateway", "wave__rollout__release").defer(*long).get(pk=upgrade_id)
+    long = ("gateway__facts", "gateway__inventory", "wave__rollout__plan")
+    texts = (f"wave__rollout__release__{name}" for name in RELEASE_TEXTS)
+    return Upgrade.objects.select_related("gateway", "wave__rollout__release").defer(*long, *texts).get(pk=upgrade_id)
+
+
+def locked(upgrade: Upgrade) -> None:
+    """Bring what others may have written meanwhile, and keep the row until the transaction ends.
+
+    Only that: to build the whole of it anew costs more than the rest of a settled step.
+    """
+    if connection.features.has_select_for_update:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM upgrader_upgrade WHERE id = %s FOR UPDATE", [upgrade.pk])
+    row = Upgrade.objects.order_by().values(*OTHERS_WRITE).get(pk=upgrade.pk)
+    for path, value in row.items():
+        *way, name = path.split("__")
+        setattr(reduce(getattr, way, upgrade), name, value)
 
 
 def drawn_fence(gateway_id: int) -> int:
@@ -102,7 +123,8 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
         raise IllegalMove(f"step {step.pk}: claimed -> {settled.to}")
     with transaction.atomic():
         # The upgrade before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
-        upgrade = fresh(step.upgrade_id, lock=True)
+        upgrade = claimed.upgrade
+        locked(upgrade)
         # Our fence is on the row only while nobody else claimed it.
         if (
             StepRun.objects.filter(pk=step.pk, state=S.CLAIMED, fence=claimed.fence).update(
@@ -122,9 +144,7 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
                 setattr(upgrade, name, value)
         follows = None
         if settled.to in (S.DONE, S.FAILED):
-            follows = follow(claimed, upgrade, settled, now=now)
-            if follows is not None and go_on is not None and go_on.allows(follows):
-                take(follows, owner=go_on.owner, now=now)
+            follows = follow(claimed, settled, now=now, go_on=go_on)
             record(claimed, settled, now=now)
         live.publish(f"rollout:{upgrade.wave.rollout_id}")
     return follows
@@ -137,20 +157,18 @@ class GoOn:
     owner: str
     steps: frozenset[str]
 
-    def allows(self, step: StepRun) -> bool:
-        """As for any claim: nothing begins on hold, nor with a release that was withdrawn."""
-        rollout = step.upgrade.wave.rollout
-        if rollout.state == R.HELD and step.name not in flow.RUNS_WHILE_HELD:
-            return False
-        usable = rollout.release.state == Release.State.READY or step.name not in flow.USES_RELEASE
-        return step.name in self.steps and usable
+    def claim(self, step: str, upgrade: Upgrade, now: datetime) -> dict[str, Any]:
+        """The columns of a claim for a step that is about to be opened; none where it is left for a claim of its own.
 
-
-def take(step: StepRun, *, owner: str, now: datetime) -> None:
-    """Claim the step that this transaction has opened: nobody else has seen it yet."""
-    step.state, step.owner, step.attempts, step.started_at = S.CLAIMED, owner, 1, now
-    step.lease_until, step.fence = lease(step.name, now), drawn_fence(step.upgrade.gateway_id)
-    step.save(update_fields=["state", "owner", "attempts", "started_at", "lease_until", "fence"])
+        As for any claim: nothing begins on hold, nor with a release that was withdrawn, and the fence is drawn anew.
+        """
+        rollout = upgrade.wave.rollout
+        held = rollout.state == R.HELD and step not in flow.RUNS_WHILE_HELD
+        withdrawn = rollout.release.state != Release.State.READY and step in flow.USES_RELEASE
+        if step not in self.steps or held or withdrawn:
+            return {}
+        due = {"state": S.CLAIMED, "owner": self.owner, "attempts": 1, "started_at": now}
+        return {**due, "lease_until": lease(step, now), "fence": drawn_fence(upgrade.gateway_id)}
 
 
 def going_on(step: StepRun | None) -> Claim | None:
@@ -160,8 +178,9 @@ def going_on(step: StepRun | None) -> Claim | None:
     return Claim(step=step, upgrade=step.upgrade, fence=step.fence, attempts=step.attempts)
 
 
-def follow(claimed: Claim, upgrade: Upgrade, settled: Settled, *, now: datetime) -> StepRun | None:
+def follow(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | None) -> StepRun | None:
     """Move the upgrade where the settled step leads, and open the next step."""
+    upgrade = claimed.upgrade
     if settled.to == S.FAILED:
         if legal(upgrade, U.FAILED):
             write(Change(upgrade, U.FAILED, settled.error), now)
@@ -169,8 +188,14 @@ def follow(claimed: Claim, upgrade: Upgrade, settled: Settled, *, now: datetime)
     lead = leads(upgrade, claimed.step.name, now=now)
     if lead.state is not None:
         write(Change(upgrade, lead.state, str(settled.result.get("say", "")), columns=lead.columns), now)
-        upgrade.state, upgrade.version = lead.state, upgrade.version + 1
-    return open_step(upgrade, lead.step, lead.args, now) if lead.step else None
+        known = {**lead.columns, "state": lead.state, "version": upgrade.version + 1, "since": now}
+        for name, value in known.items():
+            setattr(upgrade, name, value)
+    if not lead.step:
+        return None
+    taken = go_on.claim(lead.step, upgrade, now) if go_on else {}
+    # The step that was settled was the open one, and there is one at a time: its number is the highest.
+    return open_step(upgrade, lead.step, lead.args, now, ordinal=claimed.step.ordinal + 1, taken=taken)
 
 
 def record(claimed: Claim, settled: Settled, *, now: datetime) -> None:

@@ -102,8 +102,9 @@ USES_RELEASE = frozenset(
 )
 """These bring the release further: none of them begins with one that was withdrawn."""
 
-BEFORE_USERS = frozenset({"probe", "check", "drain_front"})
-"""Steps that a step which moves users may follow: whether the release may still be used is asked in full after them."""
+LAST_BEFORE_USERS = {"": "probe", "restart": "probe", "reload": "check"}
+"""Way of the plan's configuration → the step after which users are moved: whether the release may still be used is
+asked in full once more then."""
 
 LOGS_IN = frozenset({"probe", "observe", "restore"})
 """Steps that sign in with the probe account."""

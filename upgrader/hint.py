@@ -40,6 +40,15 @@ def run_steps_by_id(steps: Iterable[tuple[int, int]]) -> None:
         send("upgrader.tasks.run_steps", ids, queue)
 
 
+def send_home(task: str, row_ids: Iterable[int]) -> None:
+    """One message for each process; a message costs as much as asking a gateway."""
+    homes: dict[str, list[int]] = defaultdict(list)
+    for row_id in row_ids:
+        homes[home(row_id)].append(row_id)
+    for queue, ids in homes.items():
+        send(task, ids, queue)
+
+
 def advance(rollout_id: int) -> None:
     send("upgrader.tasks.advance", rollout_id, home(rollout_id))
 

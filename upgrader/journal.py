@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -84,9 +85,19 @@ def write(change: Change, now: datetime) -> None:
         raise LostRace(f"{subject(row)} left {row.state}")
 
 
-def open_step(upgrade: Upgrade, name: str, args: Mapping[str, Any], now: datetime) -> StepRun:
-    last = StepRun.objects.filter(upgrade=upgrade).aggregate(last=Max("ordinal"))["last"] or 0
-    return StepRun.objects.create(upgrade=upgrade, ordinal=last + 1, name=name, args=dict(args), due_at=now)
+def open_step(
+    upgrade: Upgrade,
+    name: str,
+    args: Mapping[str, Any],
+    now: datetime,
+    *,
+    ordinal: int = 0,
+    taken: Mapping[str, Any] = MappingProxyType({}),
+) -> StepRun:
+    """Open a step; `taken` are the columns of a claim that comes with it. `ordinal` 0: the next one."""
+    if not ordinal:
+        ordinal = 1 + (StepRun.objects.filter(upgrade=upgrade).aggregate(last=Max("ordinal"))["last"] or 0)
+    return StepRun.objects.create(upgrade=upgrade, ordinal=ordinal, name=name, args=dict(args), due_at=now, **taken)
 
 
 def move(

@@ -125,9 +125,10 @@ def may_begin(step_id: int, *, now: datetime) -> bool:
 
 def passes_on(claimed: Claim, *, now: datetime) -> bool:
     """Whether the step after this one may be taken at once; the last before users move is asked as a first one is."""
-    if claimed.step.name not in flow.BEFORE_USERS:
+    rollout = claimed.upgrade.wave.rollout
+    if claimed.step.name != flow.LAST_BEFORE_USERS[plans.config_way(rollout)]:
         return True
-    return not approval.hold_if_unusable(claimed.upgrade.wave.rollout, now=now)
+    return not approval.hold_if_unusable(rollout, now=now)
 
 
 def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, Done | NotYet | None]:

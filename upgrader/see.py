@@ -49,7 +49,7 @@ def look(rollout_id: int, *, now: datetime, whole: bool = True) -> Looked:
 
     Not `whole`: in full only what is at work or needs something; of the rest how many are in which state.
     """
-    rollout = Rollout.objects.select_related("release", "pool", "request").get(pk=rollout_id)
+    rollout = Rollout.objects.select_related("release", "pool", "request").defer("plan").get(pk=rollout_id)
     spec = plans.spec_of(rollout)
     waves = {wave.pk: wave for wave in rollout.waves.all()}
     at_work = [wave.pk for wave in waves.values() if wave.state in WAVE_AT_WORK]

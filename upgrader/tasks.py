@@ -64,10 +64,9 @@ def look() -> None:
     also for what is on them."""
     busy = engine.busy()
     spoken_to = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).exclude(pk__in=busy)
-    for gateway_id in spoken_to.order_by("facts_at").values_list("pk", flat=True)[:LOOKS_MOST]:
-        hint.send("upgrader.tasks.look_at", gateway_id, hint.home(gateway_id))
-    for gateway_id in stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy):
-        hint.send("upgrader.tasks.take_stock", gateway_id, hint.home(gateway_id))
+    hint.send_home("upgrader.tasks.look_at", spoken_to.order_by("facts_at").values_list("pk", flat=True)[:LOOKS_MOST])
+    due = stock.due(timezone.now(), every=settings.INVENTORY_SECONDS, busy=busy)
+    hint.send_home("upgrader.tasks.take_stock", due)
 
 
 @shared_task(ignore_result=True)
@@ -82,8 +81,9 @@ def do_look_at_balancer(balancer_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
-def look_at(gateway_id: int) -> None:
-    DESK.beside(("look", gateway_id), lambda: do_look(gateway_id))
+def look_at(gateway_ids: int | list[int]) -> None:
+    for gateway_id in [gateway_ids] if isinstance(gateway_ids, int) else gateway_ids:
+        DESK.beside(("look", gateway_id), partial(do_look, gateway_id))
 
 
 def do_look(gateway_id: int) -> None:
@@ -91,8 +91,9 @@ def do_look(gateway_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
-def take_stock(gateway_id: int) -> None:
-    DESK.beside(("stock", gateway_id), partial(do_stock, gateway_id))
+def take_stock(gateway_ids: int | list[int]) -> None:
+    for gateway_id in [gateway_ids] if isinstance(gateway_ids, int) else gateway_ids:
+        DESK.beside(("stock", gateway_id), partial(do_stock, gateway_id))
 
 
 def do_stock(gateway_id: int) -> None:

@@ -12,9 +12,9 @@ from upgrader import hint, tasks
 def test_only_those_that_may_be_spoken_to_are_asked(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def note(task: str, row_id: int, *_: str) -> None:
+    def note(task: str, row_ids: list[int], *_: str) -> None:
         if task == "upgrader.tasks.look_at":
-            names.append(Gateway.objects.get(pk=row_id).state)
+            names.extend(Gateway.objects.filter(pk__in=row_ids).values_list("state", flat=True))
 
     monkeypatch.setattr(hint, "send", note)
     for state in Gateway.State:
