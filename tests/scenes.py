@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from approvals.models import User
+from approvals.models import Actor, User
 from releases.models import Release
 from tests import factories as f
-from upgrader.models import Rollout, Upgrade, Wave
+from upgrader import services
+from upgrader.models import Budget, Rollout, Upgrade, Wave
 from upgrader.states import Outcome, R, S, U, W
 
 FAILS = (
@@ -25,6 +26,9 @@ class Scene:
     rollout: Rollout
     people: dict[str, User]
     now: datetime
+
+    def actor(self, name: str) -> Actor:
+        return Actor(kind="person", name=name, user_id=self.people[name].pk)
 
     @property
     def waves(self) -> list[Wave]:
@@ -175,11 +179,51 @@ def rejected(scene: Scene) -> None:
     f.put(scene.rollout, R.REJECTED, "Not on a Friday.", at=scene.now, by=scene.people["oncall"])
 
 
+def late(scene: Scene) -> None:
+    """The time of two drains is over, with users on their old slots."""
+    draining(scene)
+    for upgrade, users in zip(scene.upgrades(2)[:2], (5, 2), strict=True):
+        f.put_upgrade(upgrade, U.DRAINING, at=scene.now, drain_until=scene.now - timedelta(minutes=12))
+        names = [{"user": f"user{number}", "idle_seconds": 3600 - 600 * number} for number in range(users)]
+        counted = {"sessions": users, "oldest_seconds": 41_000, "idle": users - 1, "users": names}
+        f.step(upgrade, "drain", S.DUE, at=scene.now, args={"slot": 1}, result=counted)
+
+
+def cut_asked(scene: Scene) -> None:
+    """The operator asked to cut them."""
+    late(scene)
+    who, seen = scene.actor("operator"), scene.rollout.version
+    services.ask_cut(scene.rollout, actor=who, seen_version=seen, reason="The site loses power at noon.", now=scene.now)
+
+
+def back_asked(scene: Scene) -> None:
+    """The operator asked to roll back more gateways than one person may."""
+    draining(scene)
+    Budget.objects.filter(pool=None).update(rollback_gateways=2)
+    who, seen, why = scene.actor("operator"), scene.rollout.version, "Logins hang on the new release."
+    services.roll_back(scene.rollout, actor=who, seen_version=seen, reason=why, now=scene.now)
+    scene.rollout.refresh_from_db()
+    Budget.objects.filter(pool=None).update(rollback_gateways=None)
+
+
+def ready(scene: Scene) -> None:
+    """Blue-green: of the second wave one is left out, one is filled and one is being filled."""
+    carried(scene)
+    left_out, filled, going = scene.upgrades(2)
+    f.put_wave(scene.waves[1], W.UPGRADING, at=scene.now, reason="Wave 2 starts.")
+    f.put_upgrade(left_out, U.SKIPPED, at=scene.now, reason="Its disk is being changed.", from_slot=None, to_slot=None)
+    f.put_upgrade(filled, U.READY, at=scene.now)
+    f.put_upgrade(going, U.UPGRADING, at=scene.now)
+    f.two_slots(filled, old=12, new=0, weight=0, now=scene.now)
+    f.step(going, "start", S.CLAIMED, at=scene.now, attempts=1)
+
+
 SCENES: dict[str, Callable[[Scene], None]] = {
     make.__name__: make
     for make in (
         *(planned, waiting_approval, upgrading, observing, waiting_promotion, held, stuck),
         *(draining, done, rolling_back, rolled_back, failed, rejected),
+        *(late, cut_asked, back_asked, ready),
     )
 }
 

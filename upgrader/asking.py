@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import NoReturn
 
 from django.db import IntegrityError, transaction
@@ -71,7 +70,7 @@ def too_late(rollout_id: int) -> NoReturn:
 
 def hint_all(opened: Sequence[StepRun], rollout_id: int) -> None:
     """Tell the workers what to do, once it can be read: at the end of the transaction, or now."""
-    transaction.on_commit(partial(_hint, list(opened), rollout_id), robust=True)
+    transaction.on_commit(lambda: _hint(opened, rollout_id), robust=True)
 
 
 def _hint(opened: Sequence[StepRun], rollout_id: int) -> None:

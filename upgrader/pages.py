@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from approvals.models import User
 from approvals.story import tell
 from releases import downgrades
 from upgrader import bounds, drifted, selectors
-from upgrader.actions import Offer, offers
+from upgrader.actions import ANSWERS, Offer, offers
+from upgrader.facts import facts
 from upgrader.models import Rollout
 from upgrader.picture import Picture, WaveRow
 from upgrader.plan import config_say, downgrade_say
+from upgrader.row_actions import row_offers
 from upgrader.states import R, U, W
+from upgrader.until import MIGRATES, ends_say, rollback_until
 from upgrader.why import why
 
 SEGMENTS = 40  # gateways of a wave that are drawn one by one; more are drawn as shares
@@ -24,7 +28,7 @@ FINISHED = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
 
 def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 0) -> dict[str, Any]:
     """Everything that upgrader/_rollout_now.html reads. `wave`: the one to look at; 0 is the one at work."""
-    seen = selectors.picture(rollout, user, close_up=wave)
+    seen = selectors.picture(rollout, user, now=now, close_up=wave)
     looked_at = next((row for row in seen.waves if row.number == wave), None) or watched(seen)
     rows = seen.gateways if len(seen.gateways) <= 12 else (looked_at.gateways if looked_at else ())
     shown = [offer for offer in offers(seen, now) if offer.shown]
@@ -36,21 +40,32 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "offers": shown,
         "wave": looked_at,
         "asked_wave": wave,
-        "rows": [row for row in rows if row.close],
+        "rows": [{"row": row, "offers": row_offers(seen, row, now)} for row in rows if row.close],
+        "until": rollback_until(seen, now),
+        "late": late(seen, now),
         "rows_left": len(rows) - sum(row.close for row in rows),
         "all_rows": rows is seen.gateways,
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
         "bound": bounds.warnings(rollout, now=now),
-        "warnings": [] if seen.state in FINISHED else warnings(rollout.plan),
+        "warnings": [] if seen.state in FINISHED else warnings(rollout.plan, seen, now),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
     }
 
 
-def warnings(plan: Mapping[str, Any]) -> list[str]:
+def warnings(plan: Mapping[str, Any], seen: Picture, now: datetime) -> list[str]:
     """What must not be overlooked about a plan."""
-    return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan)) if say]
+    undecided = seen.state in (R.PLANNED, R.WAITING_APPROVAL)
+    migrates = MIGRATES if undecided and seen.state_migration else ""
+    ends = ends_say(seen, now) if undecided else ""
+    return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan), migrates, ends) if say]
+
+
+def late(seen: Picture, now: datetime) -> dict[str, Any]:
+    """The drains whose time is over, in numbers; empty when there is none."""
+    rows = seen.overdue(now)
+    return {"rows": rows, "users": sum(row.drain_left or 0 for row in rows)} if rows else {}
 
 
 def names(seen: Picture) -> dict[str, str]:
@@ -66,19 +81,34 @@ def watched(seen: Picture) -> WaveRow | None:
     return next(iter(at_work or begun[::-1] or seen.waves), None)
 
 
-def decision_context(rollout: Rollout, user: User, *, action: str, now: datetime) -> dict[str, Any]:
-    """Everything that the decision page reads: the rollout's, and the offers that are to be decided between."""
+def decision_context(rollout: Rollout, user: User, *, action: str, now: datetime, gateway: int = 0) -> dict[str, Any]:
+    """Everything that the decision page reads: the rollout's, and the offers that are to be decided between.
+
+    `gateway`: the upgrade that is meant, where the action is about one.
+    """
     context = rollout_context(rollout, user, now=now)
-    every = {offer.action: offer for offer in offers(context["seen"], now)}
-    asked = decided(context["seen"], every, action)
-    other = every["reject"] if asked and asked.action == "approve" else None
-    missing = downgrades.missing(rollout.release, now=now) if context["seen"].downgrade else ""
-    return context | {"asked": asked, "other": other, "word_missing": missing}
+    seen: Picture = context["seen"]
+    every = {offer.action: offer for offer in offers(seen, now)}
+    row = next((row for row in seen.gateways if row.id == gateway), None)
+    if row is not None:
+        every |= {offer.action: offer for offer in row_offers(seen, row, now)}
+    asked = decided(seen, every, action)
+    other = every[ANSWERS[asked.action]] if asked and asked.action in ANSWERS else None
+    missing = downgrades.missing(rollout.release, now=now) if seen.downgrade else ""
+    about = {"facts": facts(seen, asked, now, row), "query": query_of(asked), "word_missing": missing}
+    return context | {"asked": asked, "other": other, **about}
+
+
+def query_of(asked: Offer | None) -> str:
+    """The query that asks for this decision again."""
+    return f"?{urlencode([('do', asked.path), *asked.fields])}" if asked else ""
 
 
 def decided(seen: Picture, every: dict[str, Offer], action: str) -> Offer | None:
     """The offer that this page is about: the one that was asked for, else the one that the state calls for."""
     if action in every and every[action].shown:
         return every[action]
-    order = ["approve", "promote", "roll_back"] if seen.state is not R.FAILED else ["roll_back"]
+    order = ["approve", "agree_back", "agree_cut", "promote", "extend", "roll_back"]
+    if seen.state is R.FAILED:
+        order = ["agree_back", "roll_back"]
     return next((every[name] for name in order if every[name].shown and not every[name].reason), None)

@@ -2,180 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
+from typing import Any
 
-from fleet.phrases import count
 from fleet.words import Word
 from upgrader import words
-from upgrader.states import Outcome, R, S, U, W
-
-CARRIES = frozenset({U.DRAINING, U.DONE})
-TOUCHED = frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK})
-TONES: dict[U, str] = {
-    U.PLANNED: "planned",
-    U.UPGRADING: "running",
-    U.READY: "running",
-    U.OBSERVING: "running",
-    U.COMMITTING: "running",
-    U.DRAINING: "done",
-    U.DONE: "done",
-    U.FAILED: "failed",
-    U.ROLLING_BACK: "rolled",
-    U.ROLLED_BACK: "rolled",
-    U.SKIPPED: "planned",
-}
-AT_WORK = frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.FAILED, U.ROLLING_BACK})
+from upgrader.back import STAYS, because
+from upgrader.rows import AT_WORK as AT_WORK
+from upgrader.rows import CARRIES as CARRIES
+from upgrader.rows import TOUCHED as TOUCHED
+from upgrader.rows import GatewayRow as GatewayRow
+from upgrader.rows import Judged as Judged
+from upgrader.rows import Step as Step
+from upgrader.rows import WaveRow as WaveRow
+from upgrader.states import R, U, W
+from upgrader.strategy import Drain
 
 
 @dataclass(frozen=True)
-class Step:
-    """The last step of an upgrade."""
+class Asked:
+    """A question to people beside the approval: to roll back, or to cut users."""
 
-    name: str
-    state: S
-    say: str = ""  # its own progress line
-    done: int = 0
-    total: int = 0
-    attempts: int = 0
-    error: str = ""
-    due_at: datetime | None = None
-
-    @property
-    def line(self) -> str:
-        """One line: what it does, how far, how often it was tried."""
-        what = self.say or words.STEP_SAYS.get(self.name, self.name)
-        share = f", {100 * self.done // self.total} %" if self.total and self.state is S.CLAIMED else ""
-        return what + share
-
-
-@dataclass(frozen=True)
-class GatewayRow:
-    """One gateway's upgrade."""
-
-    id: int
-    gateway_id: int
-    name: str
-    state: U
-    since: datetime
-    sessions: int  # on the gateway now
-    reason: str = ""
-    from_release: str = ""
-    to_release: str = ""
-    from_slot: int | None = None
-    to_slot: int | None = None
-    before: int = 0  # sessions before the first shift, less those that left
-    left: int = 0  # of them, signed out by themselves
-    kept: int | None = None
-    cut: int = 0
-    old_sessions: int = 0
-    new_sessions: int = 0
-    new_weight: int = 0  # share of new clients in percent
-    step: Step | None = None
-    snapshot: bool = False
-    close: bool = False  # read in full: its slots, its last step
-
-    @property
-    def word(self) -> Word:
-        return words.UPGRADE[self.state]
-
-    @property
-    def tone(self) -> str:
-        """The colour of its segment."""
-        return TONES[self.state]
-
-    @property
-    def label(self) -> str:
-        """Its bar in words."""
-        if self.to_slot is None:
-            return f"{count(self.old_sessions, 'session')} on {self.from_release}"
-        old = f"{count(self.old_sessions, 'session')} on {self.from_release} in slot {self.from_slot or '?'}"
-        return f"{old}, {self.new_sessions} on {self.to_release} in slot {self.to_slot}"
-
-    @property
-    def line(self) -> str:
-        """Where its new users go, and how many of the old ones were kept."""
-        kept = f" · kept {self.kept} of {self.before}" if self.kept is not None else ""
-        cut = (f" · {self.left} signed out" if self.left else "") + (f" · {self.cut} cut" if self.cut else "")
-        if self.to_slot is None or not self.new_weight or self.state is U.ROLLED_BACK:
-            return f"new users → {self.from_release}{kept}{cut}"
-        share = f" · {self.new_weight} % of them" if self.new_weight < 100 else ""
-        return f"new users → {self.to_release}{share}{kept}{cut}"
-
-    @property
-    def failure(self) -> str:
-        """What went wrong, in the words of the gateway or the step; "" when nothing did."""
-        if self.state is U.FAILED:
-            return self.reason or (self.step.error if self.step else "")
-        return self.step.error if self.step and self.step.state in (S.DUE, S.CLAIMED, S.FAILED) else ""
-
-    @property
-    def step_line(self) -> str:
-        """What it does just now; "" when it rests."""
-        if self.step is None or self.step.state not in (S.DUE, S.CLAIMED):
-            return ""
-        return self.step.line
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The newest verdict on a wave."""
-
-    outcome: Outcome
-    sentence: str
+    state: str  # open, approved, rejected, void, expired
+    digest: str
+    by: str
+    own: bool  # the one who looks asked it
     at: datetime
-    final: bool
+    expires_at: datetime
+    why: str
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    said_by: str = ""  # who answered last
+    said: str = ""  # his reason
 
-    @property
-    def word(self) -> Word:
-        word = words.OUTCOME[self.outcome]
-        return (
-            word
-            if self.final or self.outcome is Outcome.NO_EVIDENCE
-            else Word(f"{word.say} so far", word.tone, word.icon)
-        )
+    def is_open(self, now: datetime) -> bool:
+        return self.state == "open" and now < self.expires_at
 
-
-@dataclass(frozen=True)
-class WaveRow:
-    id: int
-    number: int
-    title: str
-    state: W
-    since: datetime
-    weights: tuple[int, ...]
-    stage: int
-    gateways: tuple[GatewayRow, ...]
-    planned_sessions: int  # on its gateways when the plan was drawn
-    observe_until: datetime | None = None
-    verdict: Judged | None = None
-    reason: str = ""
-
-    @property
-    def word(self) -> Word:
-        return words.WAVE[self.state]
-
-    @property
-    def weight(self) -> int:
-        """The share of new clients that the stage at work gives to the new release, in percent."""
-        return self.weights[min(self.stage, len(self.weights) - 1)]
-
-    @property
-    def sessions(self) -> int:
-        return sum(row.sessions for row in self.gateways)
-
-    @cached_property
-    def tones(self) -> Counter[str]:
-        """How many gateways there are of each colour."""
-        return Counter(row.tone for row in self.gateways)
-
-    @property
-    def progress(self) -> str:
-        """The segments in words."""
-        said = Counter(row.word.say.lower() for row in self.gateways)
-        return f"{count(len(self.gateways), 'gateway')}: {', '.join(f'{n} {word}' for word, n in said.items())}"
+    def expired(self, now: datetime) -> bool:
+        return self.state == "expired" or (self.state == "open" and now >= self.expires_at)
 
 
 @dataclass(frozen=True)
@@ -199,12 +65,21 @@ class Picture:
     waves: tuple[WaveRow, ...]
     promote: str = "hand"
     at_once: int = 1
-    drain_hours: float = 24.0
     state_migration: bool = False
     downgrade: str = ""  # plan.downgrade_say
     held_from: str = ""
     decide_until: datetime | None = None
     request_state: str = ""
+    kind: str = "canary"
+    shares: str = "machine"
+    failures_max: int = 0
+    waits: str = ""  # why nothing new begins now: a window, a freeze, a budget
+    promoted_to: int = 0
+    drain: Drain = Drain(deadline_hours=24.0)
+    reloads: bool = False  # only a configuration goes along and is read again: there is no old slot
+    back: Asked | None = None  # the newest question about rolling back
+    cut_asked: Asked | None = None  # the newest question about cutting users
+    most_alone: int | None = None  # gateways that one person may take back; None: any number
 
     @property
     def word(self) -> Word:
@@ -277,7 +152,20 @@ class Picture:
         return sum(row.state in AT_WORK for row in self.gateways)
 
     @cached_property
-    def rollback_until(self) -> datetime | None:
-        """When the time that was agreed for the first drain ends; None while none drains."""
-        draining = [row.since for row in self.gateways if row.state is U.DRAINING]
-        return min(draining) + timedelta(hours=self.drain_hours) if draining else None
+    def goes_back(self) -> tuple[GatewayRow, ...]:
+        """What an abort takes back: touched, and its old slot is still there."""
+        return tuple(row for row in self.touched if row.state not in STAYS)
+
+    def second_person(self, rows: tuple[GatewayRow, ...]) -> str:
+        """Why taking these back needs a second person; "" when it does not."""
+        return because(len(rows), sum(row.gone for row in rows), self.most_alone)
+
+    @cached_property
+    def reconnect(self) -> int:
+        """Users whose session ends when everything goes back: there is one slot only on their gateway."""
+        return sum(row.sessions for row in self.touched if row.way == "in_place")
+
+    def overdue(self, now: datetime) -> tuple[GatewayRow, ...]:
+        """Drains whose time is over and about which nothing was agreed that would end them."""
+        late = [row for row in self.gateways if row.state is U.DRAINING and row.drain_until and row.drain_until <= now]
+        return tuple(row for row in late if (row.drain_left or 0) > row.cut_at_most or row.drain_left is None)

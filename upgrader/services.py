@@ -17,17 +17,21 @@ from upgrader.asking import check_asked, hint_all, moved
 from upgrader.drafting import Also as Also
 from upgrader.drafting import draft as draft
 from upgrader.drafting import plan_for as plan_for
+from upgrader.drains import ask_cut as ask_cut
+from upgrader.drains import decide_cut as decide_cut
+from upgrader.drains import extend as extend
 from upgrader.journal import Change
-from upgrader.models import Rollout, Upgrade
+from upgrader.models import Rollout, Upgrade, Wave
 from upgrader.one_gateway import retry as retry
 from upgrader.one_gateway import skip as skip
 from upgrader.one_gateway import take_in as take_in
 from upgrader.see import look
-from upgrader.states import R, U, W
+from upgrader.states import Outcome, R, U, W
 from upgrader.taking_back import abort as abort
 from upgrader.taking_back import decide_back as decide_back
 from upgrader.taking_back import drop_question
 from upgrader.taking_back import roll_back as roll_back
+from upgrader.until import why_not_migration
 
 KIND = "rollout.start"
 
@@ -63,7 +67,8 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
         approval.check_release(rollout, now=now)
         approval.check_gateways(rollout)
         drifted.check(rollout)
-        if why := plan.why_not_downgrade(rollout.plan, reason):
+        migrates = bool(rollout.plan["release"].get("state_migration"))
+        if why := plan.why_not_downgrade(rollout.plan, reason) or why_not_migration(migrates, reason):
             raise Refused(why)
         bounds.check_pass(person, rollout)
     with transaction.atomic():
@@ -75,25 +80,33 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
     hint_all(engine.advance(rollout.pk, now=now), rollout.pk)
 
 
-def promote(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:
-    """Let the next wave start, or a wave without a pass go on; the second needs a reason."""
+def promote(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime, through: int = 0) -> None:
+    """Let the next wave start, or a wave without a pass go on; the second needs a reason.
+
+    `through`: the last wave that starts without another word; 0 is the one that waits.
+    """
     check_asked(rollout, "promote", actor=actor, seen_version=seen_version)
     approval.check_use(rollout, now=now)
     wave = rollout.waves.exclude(state__in=[W.PASSED, W.ROLLED_BACK]).first()
     if wave is None:
         raise Refused("Every wave has passed; there is nothing to promote.")
-    go = Change(rollout, R.UPGRADING, reason or f"Wave {wave.number} was promoted.")
-    if wave.state == W.PLANNED:
-        moved([go, Change(wave, W.UPGRADING, go.reason)], actor=actor, now=now)
-        return
-    if not reason:
-        raise Refused(f"Wave {wave.number} has no pass. Say why it may go on all the same.")
+    planned = wave.state == W.PLANNED
+    most = max(through, rollout.promoted_to, wave.number if planned else 0)
+    said = reason or (f"Wave {wave.number} was promoted." if most <= wave.number else f"Waves to {most} were promoted.")
+    go = Change(rollout, R.UPGRADING, said, columns={"promoted_to": most})
+    moved([go] if planned else [go, *onwards(rollout, wave, reason, now=now)], actor=actor, now=now)
+
+
+def onwards(rollout: Rollout, wave: Wave, reason: str, *, now: datetime) -> list[Change]:
+    """The next share of a wave that is observed, or its commit. Without a pass somebody has to say why."""
     looked = look(rollout.pk, now=now)
+    judged = looked.judgements.get(wave.pk)
+    if not reason and (judged is None or judged.outcome is not Outcome.PASS):
+        raise Refused(f"Wave {wave.number} has no pass. Say why it may go on all the same.")
+    said = reason or (judged.sentence if judged else "")
     if wave.stage + 1 < len(wave.weights):
-        step = engine.next_share(looked, wave.pk, reason)
-    else:
-        step = [Change(looked.waves[wave.pk], W.COMMITTING, reason)]
-    moved([go, *step], actor=actor, now=now)
+        return engine.next_share(looked, wave.pk, said)
+    return [Change(looked.waves[wave.pk], W.COMMITTING, said)]
 
 
 def hold(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:

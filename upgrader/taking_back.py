@@ -9,6 +9,7 @@ from typing import Any, Literal, Unpack
 
 from django.db import transaction
 
+from approvals import audit
 from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
@@ -180,6 +181,10 @@ def ask(looked: Looked, action: Action, *, by: User, actor: Actor, reason: str, 
             decide_within=DECIDE_WITHIN,
         )
         note(rollout, request, why, actor=actor, now=now)
+        about = {"rollout": rollout.pk, "request": request.pk, "action": action}
+        audit.append(
+            "rollback.asked", subject=f"rollout:{rollout.pk}", actor=actor, at=now, reason=reason, details=about
+        )
     asking.hint_all([], rollout.pk)
 
 

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/", rollouts.rollout_page, name="rollout"),
     path("rollouts/<int:rollout_id>/chart/", rollouts.rollout_chart, name="rollout-chart"),
     path("rollouts/<int:rollout_id>/numbers/", rollouts.rollout_numbers, name="rollout-numbers"),
+    path("rollouts/<int:rollout_id>/left/", rollouts.rollout_left, name="rollout-left"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("strategies/add/", strategies.strategy_add, name="strategy-add"),
@@ -99,6 +100,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/releases/", intake.release_api, name="api-releases"),
     path("api/bounds/", bounds.bounds_json, name="api-bounds"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
+    path("api/rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move_json, name="api-rollout-move"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from fleet.phrases import clock, count, duration, listed, sentence
-from upgrader.picture import CARRIES, Picture, WaveRow
-from upgrader.states import Outcome, R, S, U, W
+from upgrader.picture import CARRIES, GatewayRow, Picture, WaveRow
+from upgrader.states import ACTION_STATES, Outcome, R, S, U, W
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Why:
 
 def why(seen: Picture, now: datetime) -> Why:
     """Return what is going on and why it waits."""
+    if question := asked(seen, now):
+        return question
     match seen.state:
         case R.UPGRADING:
             return at_work(seen, now)
@@ -63,11 +66,15 @@ def at_rest(seen: Picture, now: datetime) -> str:
         case R.WAITING_PROMOTION:
             return f"{sentence(seen.reason)} {promoter(seen)}"
         case R.HELD:
-            return f"On hold since {at}. {sentence(seen.reason)} Users stay where they are until somebody resumes."
+            return (
+                f"On hold since {at}. {sentence(seen.reason)} {answered(seen, now)}Users stay where they are until "
+                "somebody resumes."
+            )
         case R.DRAINING:
             return draining(seen, now)
         case R.DONE:
-            return f"Done at {at}. {seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}."
+            serve = f"{seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}"
+            return f"Done at {at}. {serve}.{out(seen)}"
         case R.ROLLED_BACK:
             failed = cause(seen)
             # The rollout's own reason ends with why; the failed verdict says the same with the wave's number.
@@ -106,17 +113,81 @@ def promoter(seen: Picture) -> str:
     return f"Somebody who may promote on {seen.pool} decides: go on, or roll back."
 
 
+def out(seen: Picture) -> str:
+    """Who was left out of it, and who failed."""
+    skipped = [row.name for row in seen.gateways if row.state is U.SKIPPED]
+    left = f" Left out: {listed(skipped)}." if skipped else ""
+    may = f", {seen.failures_max} may" if seen.failures_max else ""
+    failed = f" Failed{may}: {listed([row.name for row in seen.failed])}." if seen.failed else ""
+    return left + failed
+
+
+def asked(seen: Picture, now: datetime) -> Why | None:
+    """A question beside the approval that waits for a second person."""
+    back, cut = seen.back, seen.cut_asked
+    if back and back.is_open(now) and seen.state in ACTION_STATES["agree_back"]:
+        held = "the rollout stays on hold" if seen.state is R.HELD else "nothing changes"
+        start = f"{back.summary.get('because', '')} {back.by} asked at {clock(back.at, now)}{quoted(back.why)}"
+        who = f"Somebody else who may approve on {seen.pool} decides. The question ends in "
+        return Why(f"{start}. {who}", now, back.expires_at, f"; until then {held}.")
+    if cut and cut.is_open(now) and seen.state in ACTION_STATES["agree_cut"]:
+        users, slots = int(cut.summary.get("users", 0)), len(cut.summary.get("cuts", ()))
+        start = f"Asked by {cut.by}: cut {count(users, 'user')} on {count(slots, 'old slot')} whose time is over"
+        who = f"Somebody else who may approve on {seen.pool} decides. The question ends in "
+        return Why(f"{start}{quoted(cut.why)}. {who}", now, cut.expires_at, "; nobody is cut before.")
+    return None
+
+
+def quoted(reason: str) -> str:
+    return f": “{reason}”" if reason else ""
+
+
+def answered(seen: Picture, now: datetime) -> str:
+    """What came of the question about rolling back, with a space behind; "" when none was asked since."""
+    back = seen.back
+    if back is None or back.at < seen.since:
+        return ""
+    if back.expired(now):
+        return f"Nobody decided on the rollback until {clock(back.expires_at, now)}: ask again. "
+    return f"{back.said_by} said no to the rollback{quoted(back.said)}. " if back.state == "rejected" else ""
+
+
 def draining(seen: Picture, now: datetime) -> str:
     left = [row for row in seen.gateways if row.state is U.DRAINING]
     users = sum(row.old_sessions for row in left)
-    late = seen.rollback_until is not None and now > seen.rollback_until
-    passed = (
-        f" The time agreed for it ended at {clock(seen.rollback_until, now)}." if late and seen.rollback_until else ""
-    )
-    return (
-        f"All {len(seen.gateways)} gateways serve {seen.release} to new users. {count(users, 'user')} on "
-        f"{count(len(left), 'old slot')}: each slot retires when it is empty, nobody is cut.{passed}"
-    )
+    number = count(len(seen.gateways), "gateway")
+    who = f"All {number} serve" if seen.carrying == len(seen.gateways) else f"Of {number} {seen.carrying} serve"
+    serve = f"{who} {seen.release} to new users.{out(seen)}"
+    slots = f"{count(users, 'user')} on {count(len(left), 'old slot')}"
+    return f"{serve} {slots}: each slot retires when it is empty{end_of_drain(seen, left, now)}"
+
+
+def end_of_drain(seen: Picture, left: Sequence[GatewayRow], now: datetime) -> str:
+    """What becomes of users who stay on, as the end of a sentence."""
+    late = seen.overdue(now)
+    if late:
+        ended = clock(min(row.drain_until for row in late if row.drain_until), now)
+        users = count(sum(row.drain_left or 0 for row in late), "user")
+        before = (
+            "Nobody answered the question about cutting them. "
+            if seen.cut_asked and seen.cut_asked.expired(now)
+            else ""
+        )
+        return (
+            f". The time of {count(len(late), 'slot')} with {users} ended at {ended}. {before}Somebody who may hold on "
+            f"{seen.pool} gives it more hours or asks to cut them; until then nobody is cut."
+        )
+    due = [row.drain_until for row in left if row.drain_until and row.drain_until > now]
+    if not due:
+        return ", nobody is cut."
+    match seen.drain.at_deadline:
+        case "cut":
+            what = f"up to {count(seen.drain.cut_at_most, 'user')} a gateway are cut, with more on-call is asked"
+        case "extend":
+            what = f"it goes on for {duration(3600 * seen.drain.extend_hours)}, then on-call is asked"
+        case _:
+            what = "on-call is asked, nobody is cut without that"
+    return f"; at {clock(min(due), now)} {what}."
 
 
 def at_work(seen: Picture, now: datetime) -> Why:
@@ -125,8 +196,12 @@ def at_work(seen: Picture, now: datetime) -> Why:
     if wave is None:
         return Why(f"Every wave passed; the old slots of {count(len(seen.gateways), 'gateway')} begin to drain.", now)
     match wave.state:
+        case W.PLANNED if seen.waits:
+            users = count(wave.sessions, "user")
+            whom = f"{count(len(wave.gateways), 'gateway')}, {users}"
+            return Why(f"Wave {wave.number} waits: {whom}. {sentence(seen.waits)}", now)
         case W.UPGRADING:
-            return Why(spreading(wave), now)
+            return Why(" ".join(filter(None, [spreading(wave), sentence(seen.waits)])) + out(seen), now)
         case W.OBSERVING if wave.observe_until and wave.observe_until > now:
             start = f"Wave {wave.number} is being observed at {wave.weight} % of new users: "
             return Why(start, now, wave.observe_until, f" left. {afterwards(seen, wave)}")
@@ -151,6 +226,10 @@ def spreading(wave: WaveRow) -> str:
     if hindered and (step := hindered[0].step):
         tries = f", tried {step.attempts} times" if step.attempts > 1 else ""
         return f"{far} to the new release. {hindered[0].name} has trouble{tries}: {sentence(step.error)}"
+    ready = sum(row.state is U.READY for row in wave.gateways)
+    if ready:
+        done = f"Wave {wave.number}: {ready} of {count(len(wave.gateways), 'gateway')}"
+        return f"{done} have the new release ready beside the old one; all shift at the same moment when the last has."
     busy = [f"{row.name} {row.step.line}" for row in wave.gateways if row.step and row.state is U.UPGRADING]
     return f"{far} to the new release{'; ' + listed(busy, 2) if busy else ''}."
 

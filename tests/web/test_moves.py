@@ -11,7 +11,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from approvals.models import AuditEvent
+from approvals.models import AuditEvent, Request
 from tests.scenes import Scene, scene
 from tests.web.conftest import assert_clean
 
@@ -39,13 +39,38 @@ CASES = [
     Case("hold", "operator", "observing", "held", "auditor", "done"),
     Case("resume", "oncall", "held", "upgrading", "auditor", "observing"),
     Case("roll-back", "oncall", "observing", "rolling_back", "auditor", "planned"),
+    Case("abort", "operator", "observing", "rolling_back", "auditor", "done"),
+    Case("agree-back", "oncall", "back_asked", "rolling_back", "operator", "observing"),
+    Case("refuse-back", "oncall", "back_asked", "held", "operator", "observing"),
+    Case("extend", "operator", "late", "draining", "auditor", "planned"),
+    Case("ask-cut", "operator", "late", "draining", "auditor", "planned"),
+    Case("agree-cut", "oncall", "cut_asked", "draining", "operator", "observing"),
+    Case("refuse-cut", "oncall", "cut_asked", "draining", "operator", "observing"),
+    Case("retry", "oncall", "stuck", "upgrading", "auditor", "planned"),
+    Case("skip", "oncall", "stuck", "held", "auditor", "planned"),
+    Case("take-in", "oncall", "ready", "upgrading", "auditor", "planned"),
 ]
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.path)
 
 
+def shown(made: Scene, case: Case) -> str:
+    """The digest that the page shows for it."""
+    kind = {"back": "rollout.rollback", "cut": "drain.cut"}.get(case.path.partition("-")[2])
+    asked = Request.objects.filter(kind=kind, subject=f"rollout:{made.rollout.pk}").first() if kind else None
+    return asked.digest if asked else made.rollout.digest
+
+
+def meant(made: Scene, case: Case) -> int:
+    """The gateway that it is about."""
+    state = {"retry": "failed", "skip": "failed", "take-in": "skipped"}.get(case.path, "")
+    found = [upgrade.pk for wave in made.waves for upgrade in made.upgrades(wave.number) if upgrade.state == state]
+    return found[0] if found else 0
+
+
 def press(client: Client, made: Scene, case: Case, **fields: Any) -> HttpResponse:
     made.rollout.refresh_from_db()
-    said = {"version": made.rollout.version, "digest": made.rollout.digest, "reason": case.reason} | fields
+    said = {"version": made.rollout.version, "digest": shown(made, case), "reason": case.reason, "hours": 4}
+    said |= {"gateway": meant(made, case)} | fields
     headers = {"HX-Request": "true", "HX-Target": "rollout"} if fields.pop("htmx", False) else {}
     path = f"/rollouts/{made.rollout.pk}/{case.path}/"
     return client.post(path, said, headers=headers)  # type: ignore[return-value]  # the test client's subclass
@@ -114,13 +139,13 @@ def test_second_time_changes_nothing(browse: Browse, case: Case) -> None:
     assert AuditEvent.objects.filter(verb="rollout.moved").count() == events
 
 
-@pytest.mark.parametrize("path", ["reject", "roll-back"])
+@pytest.mark.parametrize("path", ["reject", "roll-back", "abort", "skip", "ask-cut", "refuse-back", "refuse-cut"])
 def test_reason_is_asked_for(browse: Browse, path: str) -> None:
     case = next(case for case in CASES if case.path == path)
     made = scene(case.scene)
     page = press(browse(case.who), made, case, reason="  ")
     assert page.status_code == 422
-    assert b"Say why you" in page.content
+    assert b"Say why" in page.content
 
 
 def test_old_page_is_told_what_happened_meanwhile(browse: Browse) -> None:

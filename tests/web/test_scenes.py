@@ -34,7 +34,8 @@ def test_json_of_a_rollout(browse: Browse, name: str) -> None:
     assert said["why"].endswith((".", ". "))
     assert len(said["upgrades"]) == 4
     assert {offer["action"] for offer in said["offers"] if offer["enabled"]} <= {
-        *("approve", "reject", "promote", "hold", "resume", "roll_back")
+        *("approve", "reject", "promote", "hold", "resume", "roll_back", "abort"),
+        *("agree_back", "refuse_back", "agree_cut", "refuse_cut", "extend", "ask_cut"),
     }
 
 

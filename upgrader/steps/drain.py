@@ -20,7 +20,8 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     here = [session.id for session in gateway.sessions() if session.slot == slot and session.id in job.before]
     if (was_here := job.earlier.get("here")) and not runs(facts, slot):
         return ended(job, facts, slot=slot, lost=len(was_here))
-    drain = gateway.drain(slot)
+    late = overdue(job)  # who is left is a person's to know then
+    drain = gateway.drain(slot, names=late)
     if say := enough(job, drain):
         return Done(say, facts=facts.raw)
     columns, over = deadline(job, drain)
@@ -30,6 +31,8 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         columns=columns,
         result={
             "sessions": drain.sessions,
+            "idle": drain.idle,
+            "users": [{"user": left.user, "idle_seconds": left.idle_seconds} for left in drain.users],
             "oldest_seconds": drain.oldest_seconds,
             "cookies": drain.cookies,
             "here": here,

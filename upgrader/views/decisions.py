@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from approvals.people import person
 from upgrader import pages, selectors
+from upgrader.views.asks import whole
 
 
 @require_safe
@@ -16,6 +17,7 @@ def decision(request: HttpRequest, rollout_id: int) -> HttpResponse:
     """What is to be decided about one rollout. ?do=roll-back asks for that; else what its state calls for."""
     rollout = selectors.rollout_for(person(request), rollout_id)
     action = str(request.GET.get("do", "")).replace("-", "_")
-    context = pages.decision_context(rollout, person(request), action=action, now=timezone.now())
+    meant = whole(request.GET.get("gateway"))
+    context = pages.decision_context(rollout, person(request), action=action, now=timezone.now(), gateway=meant)
     part = request.headers.get("HX-Target") == "decision"
     return render(request, "upgrader/_decision_now.html" if part else "upgrader/decision_page.html", context)

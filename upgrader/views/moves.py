@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,94 +11,76 @@ from django.views.decorators.http import require_POST
 from approvals.errors import Refused
 from approvals.people import actor, person
 from approvals.story import tell
-from upgrader import pages, selectors, services
+from upgrader import pages, selectors
+from upgrader.api import as_json
 from upgrader.models import Rollout
-from upgrader.views.rollouts import number
-
-NEEDS_REASON = {
-    "reject": "Say why you reject it: who asked needs the reason.",
-    "roll_back": "Say why you roll back: it goes on the record.",
-}
-
-
-def _reason(request: HttpRequest) -> str:
-    return str(request.POST.get("reason", "")).strip()[:2000]
-
-
-def _decide(rollout: Rollout, request: HttpRequest, *, yes: bool) -> None:
-    services.decide(
-        rollout,
-        yes=yes,
-        reason=_reason(request),
-        digest=str(request.POST.get("digest", "")),
-        actor=actor(request),
-        now=timezone.now(),
-    )
-
-
-def _submit(rollout: Rollout, request: HttpRequest) -> None:
-    services.submit(rollout, actor=actor(request), seen_version=number(request, "version"), now=timezone.now())
-
-
-def _with_reason(service: Callable[..., None]) -> Callable[[Rollout, HttpRequest], None]:
-    def ask(rollout: Rollout, request: HttpRequest) -> None:
-        version, reason = number(request, "version"), _reason(request)
-        service(rollout, actor=actor(request), seen_version=version, reason=reason, now=timezone.now())
-
-    return ask
-
-
-ASK: dict[str, Callable[[Rollout, HttpRequest], None]] = {
-    "submit": _submit,
-    "approve": lambda rollout, request: _decide(rollout, request, yes=True),
-    "reject": lambda rollout, request: _decide(rollout, request, yes=False),
-    "promote": _with_reason(services.promote),
-    "hold": _with_reason(services.hold),
-    "resume": _with_reason(services.resume),
-    "roll_back": _with_reason(services.roll_back),
-}
+from upgrader.views.asks import ASK, NEEDS_REASON, Said, said_by
 
 
 @require_POST
 def rollout_move(request: HttpRequest, rollout_id: int, path: str) -> HttpResponse:
     """Ask for one action; answer with the page it leads to, or with the sentence why not (409; 422: reason missing)."""
+    action, said = _action(path), said_by(request)
+    rollout = selectors.rollout_for(person(request), rollout_id)
+    status, refusal = _asked(rollout, action, said, request)
+    return _answer(request, rollout_id, action, refusal=refusal, status=status)
+
+
+@require_POST
+def rollout_move_json(request: HttpRequest, rollout_id: int, path: str) -> HttpResponse:
+    """The same for programs: the rollout as it is then, or {"say": why not} (409; 422; 404)."""
+    try:
+        action, said = _action(path), said_by(request)
+        rollout = selectors.rollout_for(person(request), rollout_id)
+    except Http404 as unknown:
+        return JsonResponse({"say": str(unknown)}, status=404)
+    status, refusal = _asked(rollout, action, said, request)
+    if refusal:
+        return JsonResponse({"say": refusal}, status=status)
+    user, now = person(request), timezone.now()
+    return JsonResponse(as_json(selectors.picture(selectors.rollout_for(user, rollout_id), user, now=now), now))
+
+
+def _action(path: str) -> str:
     action = path.replace("-", "_")
     if action not in ASK or "_" in path:
         raise Http404(f"There is no action {path}.")
-    rollout = selectors.rollout_for(person(request), rollout_id)
-    if action in NEEDS_REASON and not _reason(request):
-        return _answer(request, rollout_id, action, refusal=NEEDS_REASON[action], status=422)
+    return action
+
+
+def _asked(rollout: Rollout, action: str, said: Said, request: HttpRequest) -> tuple[int, str]:
+    """Ask; return the status and the sentence why not, "" when it was done."""
+    if action in NEEDS_REASON and not said.reason:
+        return 422, NEEDS_REASON[action]
     try:
-        ASK[action](rollout, request)
+        ASK[action](rollout, said, actor(request), timezone.now())
     except Refused as refusal:
-        return _answer(request, rollout_id, action, refusal=refusal.say, status=409)
-    return _answer(request, rollout_id, action)
+        return 409, refusal.say
+    return 200, ""
 
 
-def _answer(
-    request: HttpRequest, rollout_id: int, action: str, *, refusal: str = "", status: int = 200
-) -> HttpResponse:
+def _answer(request: HttpRequest, rollout_id: int, action: str, *, refusal: str, status: int) -> HttpResponse:
     """The part or the page that the form was on; after success the rollout's page."""
     target = request.headers.get("HX-Target", "")
     if not refusal and target != "rollout":
         page = reverse("rollout", args=[rollout_id])
         return HttpResponse(status=204, headers={"HX-Redirect": page}) if target else redirect(page)
-    user, now = person(request), timezone.now()
+    user, now, said = person(request), timezone.now(), said_by(request)
     rollout = selectors.rollout_for(user, rollout_id)  # as it is now
     deciding = target == "decision" or (not target and "decision" in request.POST)
     if deciding:
-        context = pages.decision_context(rollout, user, action=action, now=now)
+        context = pages.decision_context(rollout, user, action=action, now=now, gateway=said.gateway)
         template = "upgrader/_decision_now.html" if target else "upgrader/decision_page.html"
     else:
         context = pages.rollout_context(rollout, user, now=now)
         template = "upgrader/_rollout_now.html" if target else "upgrader/rollout_page.html"
-    context |= {"refusal": refusal, "typed": _reason(request), "meanwhile": _meanwhile(request, rollout)}
+    context |= {"refusal": refusal, "typed": said.reason, "meanwhile": _meanwhile(request, rollout, said)}
     return render(request, template, context, status=status)
 
 
-def _meanwhile(request: HttpRequest, rollout: Rollout) -> str:
+def _meanwhile(request: HttpRequest, rollout: Rollout, said: Said) -> str:
     """Who did what since the page was drawn; "" when the page was not old."""
-    if "version" not in request.POST or number(request, "version") == rollout.version:
+    if "version" not in request.POST or said.version == rollout.version:
         return ""
     event = selectors.last_move(rollout)
     if event is None:

@@ -27,7 +27,7 @@ CARDS = 20
 def overview(request: HttpRequest) -> HttpResponse:
     """Open decisions first; htmx asks for the part alone."""
     user = person(request)
-    mine = list(selectors.needs_me(user)[:CARDS])
+    mine = list(selectors.needs_me(user, now=timezone.now())[:CARDS])
     others = selectors.running(user).exclude(pk__in=[rollout.pk for rollout in mine])[:CARDS]
     context = {
         "needs": [card(rollout, user) for rollout in mine],
@@ -46,7 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def card(rollout: Rollout, user: User) -> dict[str, Any]:
     """One rollout on the first page: its sentence, and the one thing that this person may do about it."""
     now = timezone.now()
-    seen = selectors.picture(rollout, user)
+    seen = selectors.picture(rollout, user, now=now)
     enabled = [offer for offer in offers(seen, now) if offer.shown and offer.enabled and offer.tone == "go"]
     return {"seen": seen, "why": why(seen, now), "offer": enabled[-1] if enabled else None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +13,7 @@ from approvals.errors import Refused
 from approvals.people import person
 from fleet.models import Pool
 from releases.models import ConfigRevision, Release
-from upgrader import chart_data, charts, drafts, pages, selectors, services
+from upgrader import chart_data, charts, drafts, pages, questions, rights, selectors, services
 from upgrader.api import as_json
 from upgrader.models import Rollout, Strategy
 from upgrader.states import R
@@ -109,6 +110,20 @@ def rollout_numbers(request: HttpRequest, rollout_id: int) -> HttpResponse:
 
 
 @require_safe
+def rollout_left(request: HttpRequest, rollout_id: int) -> HttpResponse:
+    """Who is left on old slots whose time is over, by name: for those who may decide on it."""
+    user = person(request)
+    rollout = selectors.rollout_for(user, rollout_id)
+    if not rights.may(user, "extend", rollout.pool):
+        raise PermissionDenied(f"You may not read users' names on {rollout.pool.name}.")
+    context = {"rollout": rollout, "left": questions.who_is_left(rollout, timezone.now())}
+    part = request.headers.get("HX-Request")
+    response = render(request, "upgrader/_left_names.html" if part else "upgrader/left_page.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
 def rollout_json(request: HttpRequest, rollout_id: int) -> HttpResponse:
     """The rollout for programs: the same facts, sentence and offers that the page shows."""
     now = timezone.now()
@@ -116,4 +131,5 @@ def rollout_json(request: HttpRequest, rollout_id: int) -> HttpResponse:
         rollout = selectors.rollout_for(person(request), rollout_id)
     except Http404 as unknown:
         return JsonResponse({"say": str(unknown)}, status=404)
-    return JsonResponse(as_json(selectors.picture(rollout, person(request), close_up=number(request, "wave")), now))
+    seen = selectors.picture(rollout, person(request), now=now, close_up=number(request, "wave"))
+    return JsonResponse(as_json(seen, now))

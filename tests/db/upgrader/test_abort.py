@@ -96,3 +96,13 @@ def test_after_the_last_old_slot_is_retired_there_is_nothing_to_abort(fleet: Fle
     fleet.until(rollout, "done")
     with pytest.raises(Refused, match="is done"):
         fleet.act("abort", rollout)
+
+
+def test_what_an_abort_left_can_be_rolled_back_later(fleet: Fleet) -> None:
+    rollout = draining(fleet)
+    sign_out(fleet, "gw-2")
+    fleet.turn(5)
+    fleet.act("abort", rollout)
+    fleet.until(rollout, "rolled_back")
+    fleet.act("roll_back", rollout)
+    assert rollout.back_request is not None

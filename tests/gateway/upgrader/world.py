@@ -150,7 +150,7 @@ class RealFleet(Fleet):
 
     def page(self, rollout: Rollout) -> str:
         """The sentence on the rollout's page."""
-        seen = selectors.picture(self.fresh(rollout), self.ola)
+        seen = selectors.picture(self.fresh(rollout), self.ola, now=timezone.now())
         return why(seen, self.now()).text
 
 

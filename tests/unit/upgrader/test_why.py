@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.unit.upgrader.pictures import NOW, observing, picture, row, wave
-from upgrader.picture import Judged, Step
+from upgrader.picture import Asked, Judged, Picture, Step
 from upgrader.states import Outcome, R, S, U, W
+from upgrader.strategy import Drain
 from upgrader.why import why
 
 
@@ -73,9 +75,81 @@ def test_rolled_back_says_why() -> None:
         assert said == "Rolled back at 14:08. Wave 1 failed: 14 of 126 failed. Rolled back and verified."
 
 
-def test_draining_says_how_many_and_when_it_takes_too_long() -> None:
-    seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, old_sessions=3), row(2, U.DONE)))
-    said = why(seen, NOW).text
-    assert "3 users on 1 old slot" in said
-    assert said.endswith("nobody is cut.")
-    assert why(seen, NOW + timedelta(hours=25)).text.endswith("The time agreed for it ended at 14:08.")
+def test_draining_says_how_many_and_what_comes_at_the_end_of_its_time() -> None:
+    until = NOW + timedelta(hours=8)
+    seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, old_sessions=3, drain_until=until), row(2, U.DONE)))
+    assert why(seen, NOW).text == (
+        "All 2 gateways serve 1.3.0-2 to new users. 3 users on 1 old slot: each slot retires when it is empty; "
+        "at 22:08 on-call is asked, nobody is cut without that."
+    )
+    cuts = replace(seen, drain=Drain(deadline_hours=8, at_deadline="cut", cut_at_most=5))
+    assert why(cuts, NOW).text.endswith("up to 5 users a gateway are cut, with more on-call is asked.")
+
+
+def overdue(**columns: Any) -> Picture:
+    late = row(1, U.DRAINING, old_sessions=3, drain_left=3, drain_until=NOW - timedelta(minutes=8))
+    return picture(R.DRAINING, wave(1, W.PASSED, late), **columns)
+
+
+def test_a_drain_over_its_time_says_who_decides_and_that_nobody_is_cut() -> None:
+    assert why(overdue(), NOW).text.endswith(
+        "The time of 1 slot with 3 users ended at 14:00. Somebody who may hold on eu-west gives it more hours or asks "
+        "to cut them; until then nobody is cut."
+    )
+
+
+def asked(**columns: Any) -> Asked:
+    said: dict[str, Any] = {"state": "open", "digest": "0" * 64, "by": "operator", "own": False, "why": "logins hang"}
+    return Asked(**(said | {"at": NOW, "expires_at": NOW + timedelta(hours=2)} | columns))
+
+
+def test_a_question_about_cutting_counts_down() -> None:
+    cut = asked(why="it must reboot", summary={"users": 3, "cuts": [{"id": 1}]})
+    assert why(overdue(cut_asked=cut), NOW).text == (
+        "Asked by operator: cut 3 users on 1 old slot whose time is over: “it must reboot”. Somebody else who may "
+        "approve on eu-west decides. The question ends in 2 h; nobody is cut before."
+    )
+
+
+BECAUSE = "Rolling back needs a second person: it takes back 3 gateways, and one person alone may take back 2."
+
+
+def test_a_question_about_rolling_back_says_why_a_second_person_is_needed() -> None:
+    seen = picture(R.HELD, back=asked(summary={"because": BECAUSE}))
+    assert why(seen, NOW).text == (
+        f"{BECAUSE} operator asked at 14:08: “logins hang”. Somebody else who may approve on eu-west decides. "
+        "The question ends in 2 h; until then the rollout stays on hold."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        ({"state": "rejected", "said_by": "cal", "said": "not us"}, "cal said no to the rollback: “not us”. "),
+        ({"state": "expired"}, "Nobody decided on the rollback until 16:08: ask again. "),
+        ({"state": "void"}, "Because. "),
+    ],
+)
+def test_what_came_of_the_question_is_said(said: dict[str, Any], end: str) -> None:
+    text = why(picture(R.HELD, back=asked(**said)), NOW).text
+    assert f"{end}Users stay where they are" in text
+
+
+def test_waits_by_a_window_or_a_budget_are_said_where_something_would_begin() -> None:
+    first, second = wave(1, W.PASSED, row(1, U.DRAINING)), wave(2, W.PLANNED, row(2), row(3))
+    said = why(picture(R.UPGRADING, first, second, waits="Outside of the window of eu-west, until 22:00."), NOW).text
+    assert said == "Wave 2 waits: 2 gateways, 20 users. Outside of the window of eu-west, until 22:00."
+
+
+def test_blue_green_says_how_many_are_ready() -> None:
+    first = wave(1, W.UPGRADING, row(1, U.READY), row(2, U.UPGRADING))
+    assert why(picture(R.UPGRADING, first), NOW).text == (
+        "Wave 1: 1 of 2 gateways have the new release ready beside the old one; all shift at the same moment when the "
+        "last has."
+    )
+
+
+def test_who_failed_and_who_was_left_out_is_said() -> None:
+    first = wave(1, W.UPGRADING, row(1, U.OBSERVING), row(2, U.FAILED), row(3, U.SKIPPED))
+    said = why(picture(R.UPGRADING, first, failures_max=2), NOW).text
+    assert said.endswith("Left out: gw-3. Failed, 2 may: gw-2.")
