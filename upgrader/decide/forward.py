@@ -101,6 +101,8 @@ def over(seen: RolloutSeen, wave: WaveSeen, reason: str) -> Move:
         return rollout(R.HELD, f"Wave {wave.number} has no gateway, so nothing speaks for going on. Draft it anew.")
     if wave.count(*CARRIES):
         more = f" Except {names(failed)}, which failed." if failed else ""
+        if behind := wave.of(U.UPGRADING, U.READY, U.OBSERVING):
+            more += f" Except {names(behind)}, which is tried again and comes behind it."
         return say.wave(wave, W.PASSED, f"{reason}{more}")
     if failed:
         more = f" {complaint(failed[0])}" if len(failed) == 1 else f" {refusal(failed, seen.failures_max)}"
