@@ -184,3 +184,41 @@ def test_a_batch_costs_as_many_queries_as_one(
     Budget.objects.create(pool=Pool.objects.get(), gateways_percent=99, made_at=NOON)
     with django_assert_max_num_queries(8), transaction.atomic(savepoint=False):
         budgets.demand(upgrades, now=NOON)
+
+
+def planned(*waves: list[dict[str, Any]], **spec: Any) -> dict[str, Any]:
+    """A plan of eu-west with these gateways in its waves."""
+    found = [{"number": number, "gateways": wave} for number, wave in enumerate(waves, start=1)]
+    return {"pool": factories.pool().name, "spec": factories.SPEC | spec, "waves": found}
+
+
+def target(number: int, sessions: int = 8, group: str = "") -> dict[str, Any]:
+    return {"id": number, "name": f"gw-{number:02}", "sessions": sessions, "group": group}
+
+
+def test_a_plan_whose_waves_fit_one_after_the_other_fits(twelve: list[Gateway]) -> None:
+    Budget.objects.update(gateways_percent=1, sessions=16)
+    assert budgets.would_never_fit(planned([target(1), target(2)], [target(3), target(4)])) == ""
+
+
+def test_a_wave_with_too_many_sessions_would_wait_for_ever(twelve: list[Gateway]) -> None:
+    Budget.objects.update(sessions=16)
+    assert budgets.would_never_fit(planned([target(1)], [target(2), target(3), target(4)])) == (
+        "Wave 2 would put 24 sessions at risk together, and 16 sessions of the fleet may be at risk."
+        " Make its waves smaller, or ask for a larger budget."
+    )
+    own = budgets.would_never_fit(planned([target(1), target(2)], max_out={"sessions": 15}))
+    assert "16 sessions at risk together, and 15 sessions of one rollout may be at risk" in own
+
+
+def test_two_of_a_group_never_shift_together(twelve: list[Gateway]) -> None:
+    pair = [target(1, group="a"), target(2, group="a")]
+    assert budgets.would_never_fit(planned(pair)) == ""
+    say = budgets.would_never_fit(planned(pair, kind="blue_green"))
+    assert say.startswith("gw-01 and gw-02 are of the group a and would shift together.")
+
+
+def test_without_a_budget_no_plan_fits(twelve: list[Gateway]) -> None:
+    plan = planned([target(1)])
+    Budget.objects.all().delete()
+    assert budgets.would_never_fit(plan) == budgets.NONE
