@@ -21,11 +21,12 @@ from tests.chaos.people import People
 from tests.chaos.planted import PLANTS
 from tests.chaos.town import SimulatedLane, Town
 from tests.chaos.truth import Broken, Truth
+from tests.chaos.yesterday import Yesterday
 from upgrader import alive, desk, hint, live
 from upgrader.models import Rollout, StepRun
 from upgrader.states import ROLLOUT_OVER, R, S
 
-FAIR = 100  # seeds below it have good weather: nobody is killed and nothing breaks but what is planted
+FAIR = 100  # seeds below it have good weather and patient people: nothing breaks but what is planted
 ROUNDS = 60  # of patient people at the end
 
 
@@ -96,45 +97,51 @@ def run(seed: int, *, database: Path, plant: str = "") -> Report:
     town.budget(dice.choice((100, 100, 50, 34, 25)))
     weather, people, truth = Weather(town), People(town), Truth(town, database)
     if seed < FAIR:
-        weather.rate, town.lossy, town.processes.calm = 0.0, 0.0, True
+        weather.rate, people.rate, town.lossy, town.processes.calm = 0.0, 0.0, 0.0, True
     town.allowed = people.allowed
     town.processes.committed = truth.after_commit
     with in_town(town), PLANTS[plant](town), suppress(Broken):
-        bad_days(town, weather, people, truth)
-        calm(town, weather, people, truth)
+        yesterday = bad_days(town, weather, people, truth)
+        weather.counts["yesterday's database"] += yesterday.restored
+        calm(town, weather, people, yesterday)
     fill(report, town, weather, truth)
     return report
 
 
-def bad_days(town: Town, weather: Weather, people: People, truth: Truth) -> None:
+def bad_days(town: Town, weather: Weather, people: People, truth: Truth) -> Yesterday:
     """Rollouts are drafted and carried out while everything goes wrong that the dice want."""
+    yesterday = Yesterday(town, truth, truth.database)
     for _ in range(town.dice.choice((1, 2, 2, 3, 4))):
         people.draft(by=town.dice.choice(("ola", "olga")))
-    busy = town.dice.choice((0.05, 0.1, 0.25))  # whims a moment
 
     def meanwhile() -> None:
         weather.blow()
-        if town.dice.random() < busy:
+        if town.dice.random() < people.rate:
             people.whim()
         truth.always()
 
     town.every_second = meanwhile
     people.start_all()
-    for _ in range(town.dice.choice((40, 70, 110))):
+    for number in range(town.dice.choice((40, 70, 110))):
         town.turn()
+        yesterday.turn(number)
         town.seconds += town.dice.choice((1.0, 2.0, 3.0, 5.0, 8.0))
         if not Rollout.objects.exclude(state__in=ROLLOUT_OVER).exists():
-            return
+            break
+    return yesterday
 
 
-def calm(town: Town, weather: Weather, people: People, truth: Truth) -> None:
+def calm(town: Town, weather: Weather, people: People, yesterday: Yesterday) -> None:
     """The weather clears, all clocks are right, and somebody patient brings every rollout to its end."""
+    truth = yesterday.truth
     weather.clear()
     town.told("calm")
     town.processes.calm, town.lossy, town.every_second = True, 0.0, truth.always
     for process in (*town.beats, *town.workers, *town.browsers):
         process.offset = 0.0
     town.budget(100)
+    go_on(town, 30.0)
+    yesterday.believe()
     said: list[str] = []
     for number in range(ROUNDS):
         go_on(town, 60.0)

@@ -33,12 +33,12 @@ GATEWAYS, USERS = 3, 6
 STRATEGY = "Bad days"
 SPEC: dict[str, Any] = {
     "waves": [{"title": "first", "count": 1}, {"title": "rest", "rest": True}],
-    "observe_seconds": 3,
+    "observe_seconds": 8,
     "poll_seconds": 1,
     "trial_seconds": 60,
     "at_once": 3,
     "promote": "machine",
-    "limits": {"login_success_min": 0.98, "min_logins": 2, "restarts_max": 0},
+    "limits": {"login_success_min": 0.98, "min_logins": 6, "restarts_max": 0},
     "drain": {"deadline_hours": 24},
 }
 PROGRAMS = {"web": "uvicorn", "worker": "worker", "clock": "upgrader.serving.beat"}

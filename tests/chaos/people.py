@@ -28,6 +28,7 @@ class People:
         self.town, self.dice = town, town.dice
         self.seen: dict[int, list[int]] = {}  # rollout → versions that were on somebody's screen
         self.count = 0
+        self.rate = town.dice.choice((0.05, 0.1, 0.25))  # whims a moment
 
     def draft(self, by: str = "ola") -> None:
         """Somebody plans a rollout for a pool; a strategy that contradicts itself is written anew."""

@@ -17,6 +17,8 @@ from upgrader.serving.child import die_with
 from upgrader.serving.programs import answers_ping
 
 WITHIN = 30.0  # seconds for a server to answer again
+# What is committed must outlive the process, though not the machine: servers.FAST would lose the last transactions.
+KEPT = ("fsync=off", "full_page_writes=off", "listen_addresses=", "log_min_messages=warning")
 
 
 class Revived:
@@ -76,7 +78,7 @@ def both(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, Revived]]]:
         pass  # the cluster is made, its server has ended
     user = servers.unprivileged()
     data = ["-D", str(folder / "pg/data"), "-k", str(folder / "pg")]
-    options = [word for setting in servers.FAST for word in ("-c", setting)]
+    options = [word for setting in KEPT for word in ("-c", setting)]
     link = f"host={folder}/pg user=handover dbname=handover"
     postgres = [servers.program("postgres"), *data, *options]
     redis = [servers.program("redis-server"), "--port", "0", "--unixsocket", str(folder / "redis.sock")]

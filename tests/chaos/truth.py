@@ -32,15 +32,20 @@ class Truth:
 
     def __init__(self, town: Town, database: Path) -> None:
         self.town = town
-        self.base = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)
+        self.database = database
+        self.reopen()
+        self.broken: list[tuple[str, str]] = []
+        self.moves = 0
+        self.expected = dict.fromkeys(town.gateways, OLD)  # what each gateway serves by what our rows went through
+
+    def reopen(self) -> None:
+        """Look at the file anew; what was seen in another one says nothing about this one."""
+        self.base = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=20)
+        self.room = Room(self.base)
         self.known: dict[str, dict[int, tuple[str, int]]] = {name: {} for name in ROWS}
         self.open_steps: dict[int, tuple[str, int]] = {}
         self.ended_steps: set[int] = set()
         self.fences: dict[str, int] = {}
-        self.broken: list[tuple[str, str]] = []
-        self.moves = 0
-        self.room = Room(self.base)
-        self.expected = dict.fromkeys(town.gateways, OLD)  # what each gateway serves by what our rows went through
 
     def break_(self, what: str, say: str) -> None:
         self.town.told(f"BROKEN {what}: {say}")

@@ -35,6 +35,7 @@ class Truth:
 
     asked: list[Asked] = field(default_factory=list)
     fence: int = 0  # the highest that was let in
+    ahead: bool = False  # of a database that was restored, and nobody has said to believe it yet
     told: set[str] = field(default_factory=set)  # releases that it was asked to run
     broken: list[tuple[str, str]] = field(default_factory=list)
 
@@ -122,6 +123,8 @@ class Watched:
     def _admitted(self, name: str, fence: int) -> None:
         if fence < self.truth.fence:
             self._broken("fence", f"{name} with fence {fence} acted after fence {self.truth.fence}")
+        if self.truth.ahead:
+            self._broken("old plan", f"{name} with fence {fence} acted although the database is older than the gateway")
         self.truth.fence = max(self.truth.fence, fence)
 
     def _broken(self, what: str, say: str) -> None:
