@@ -117,7 +117,7 @@ def at_deadline(seen: Picture) -> str:
 MIGRATES = "This release migrates state: from its start on the old release can't take over what it wrote."
 
 
-def why_not_migration(migrates: bool, reason: str) -> str:
+def why_not_migration(migrates: object, reason: str) -> str:
     """Why this yes is not enough: a release that ends the way back is approved by that name."""
     if not migrates or "migrat" in reason.lower():
         return ""

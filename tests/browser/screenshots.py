@@ -14,6 +14,7 @@ from tests.browser.site import ARGS, BROWSER, PASSWORD, ROOT, Site, running
 OUT = ROOT / ".cache" / "screenshots"
 SCENES = ("observing", "waiting_promotion", "waiting_approval", "stuck", "draining", "done", "rolled_back", "failed")
 POOLS = ("eu-west", "eu-north", "us-east", "us-west", "asia", "brazil", "africa", "oceania")
+ASKED = {"late": "osaka", "cut_asked": "madrid", "back_asked": "lisbon", "ready": "milan"}
 WIDTHS = {"desktop": (1440, 900), "phone": (390, 844)}
 
 
@@ -84,18 +85,37 @@ def trusted(site: Site) -> dict[str, tuple[str, str]]:
     }
 
 
+def planned(site: Site) -> dict[str, tuple[str, str]]:
+    """Strategies, and plans before they are approved."""
+    strategy, changed = site.scene("strategy"), site.scene("changed")
+    return {
+        "strategies": ("operator", "/strategies/"),
+        "strategy": ("operator", f"/strategies/{strategy}/"),
+        "strategy-add": ("operator", f"/strategies/add/?from={strategy}"),
+        "plan-changed": ("oncall", f"/rollouts/{changed}/"),
+        "decision-plan-open": ("oncall", f"/decisions/{changed}/"),
+    }
+
+
 def pages(site: Site) -> dict[str, tuple[str, str]]:
     """Name → (who looks, path)."""
-    ids = {name: site.scene(name, on=pool) for name, pool in zip(SCENES, POOLS, strict=True)}
+    ids = {name: site.scene(name, on=pool) for name, pool in (*zip(SCENES, POOLS, strict=True), *ASKED.items())}
     made = {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()}
     return (
         made
         | drifted(site)
         | trusted(site)
         | desks(site)
+        | planned(site)
         | {
             "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
             "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
+            "decision-agree-back": ("oncall", f"/decisions/{ids['back_asked']}/"),
+            "decision-agree-cut": ("oncall", f"/decisions/{ids['cut_asked']}/"),
+            "decision-extend": ("oncall", f"/decisions/{ids['late']}/?do=extend"),
+            "decision-ask-cut": ("operator", f"/decisions/{ids['late']}/?do=ask-cut"),
+            "decision-abort": ("oncall", f"/decisions/{ids['observing']}/?do=abort"),
+            "rollout-late-open": ("oncall", f"/rollouts/{ids['late']}/"),
             "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
             "overview": ("oncall", "/"),
             "overview-stranger": ("stranger", "/"),
