@@ -239,3 +239,24 @@ def test_a_watch_brings_samples_on_its_own_channel(over_ssh: SshGateway, peer: P
     seen: list[int] = []
     over_ssh.watch(seconds=3, every=1, seen=lambda slots: seen.append(slots[0].slot))
     assert seen == [1, 1, 1]
+
+
+def test_a_peer_of_the_version_before_refuses_only_what_it_does_not_know(over_ssh: SshGateway, peer: Peer) -> None:
+    def version_2(channel: Channel, request: Json) -> bool:
+        new = set(request["args"]) & {"after_ms", "names"} or {request["verb"]} & {"replace", "message"}
+        if new:
+            say = f"The request was refused: the field {sorted(new)[0]!r} is unknown."
+            channel.no(request, kind="refused", code="bad_request", say=say)
+        return bool(new)
+
+    peer.trick = version_2
+    for ask in (
+        lambda: over_ssh.shift({1: 100}, seconds=60, fence=1, after_ms=50),
+        lambda: over_ssh.drain(1, names=True),
+        lambda: over_ssh.message(1, "x", fence=1),
+    ):
+        with pytest.raises(GiveUp, match="is unknown") as no:
+            ask()
+        assert no.value.code == "bad_request"
+    assert not over_ssh.shift({1: 100}, seconds=60, fence=1).already
+    assert over_ssh.drain(1).sessions == 0

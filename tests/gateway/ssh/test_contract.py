@@ -143,16 +143,6 @@ def test_a_commit_outlives_the_trial(site: Site) -> None:
     assert site.real.effects["commit"] == 1
 
 
-def test_a_commit_that_comes_too_late_is_refused(site: Site) -> None:
-    site.ready()
-    site.gateway.shift({2: 100}, seconds=60, fence=1)
-    site.clock.now += 61
-    with pytest.raises(GiveUp) as no:
-        site.gateway.commit(2, fence=1)
-    assert code(no) == "trial_over"
-    assert site.gateway.facts().weights == {1: 100}
-
-
 def test_restore_ends_the_trial_once(site: Site) -> None:
     site.ready()
     site.gateway.shift({2: 100}, seconds=600, fence=1)

@@ -52,6 +52,16 @@ def test_the_fence_is_checked_when_the_moment_comes(site: Site) -> None:
     assert site.gateway.facts().weights == {1: 100}
 
 
+def test_a_commit_that_comes_too_late_is_refused(site: Site) -> None:
+    site.ready()
+    site.gateway.shift({2: 100}, seconds=60, fence=1)
+    site.clock.now += 61
+    with pytest.raises(GiveUp) as no:
+        site.gateway.commit(2, fence=1)
+    assert code(no) == "trial_over"
+    assert site.gateway.facts().weights == {1: 100}
+
+
 def front(site: Site) -> None:
     """A gateway that can't steer, with one user on it and the new release staged."""
     site.real.faults.no_nft = True
