@@ -12,12 +12,14 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Gateway, Pool
+from fleet.phrases import listed
 from releases import services as releases
 from releases.models import ConfigRevision, Release
 from upgrader import bounds, budgets, drifted, going, paces, plan, rights
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
-from upgrader.strategy import SpecError, parse_spec
+from upgrader.plan_waves import Target
+from upgrader.strategy import Spec, SpecError, parse_spec
 
 BATCH = 2_000  # rows a statement
 
@@ -118,16 +120,28 @@ def plan_for(
     return planned
 
 
+def _refuse_together(spec: Spec, targets: Sequence[Target]) -> None:
+    """A common shift needs both releases side by side."""
+    names = [target.name for target in targets if target.way == "in_place"]
+    if spec.kind == "blue_green" and names:
+        raise Refused(
+            f"{listed(names, 8)} can't hold two releases at once, so they can't wait for a common shift. Choose a"
+            " rolling strategy for them, or a pool without them."
+        )
+
+
 def _built(release: Release, strategy: Strategy, gateways: Sequence[Gateway], beside: plan.Beside) -> dict[str, Any]:
     about = {name: getattr(release, name) for name in ("name", "version", "digest", "state_migration")}
     how = {name: getattr(strategy, name) for name in ("name", "version", "title", "spec")}
     try:
-        drain = parse_spec(strategy.spec).drain
+        spec = parse_spec(strategy.spec)
+        targets = [going.target(row, spec.drain) for row in gateways]
+        _refuse_together(spec, targets)
         return plan.build(
             release=about,
             pool=gateways[0].pool.name,
             strategy=how,
-            targets=[going.target(row, drain) for row in gateways],
+            targets=targets,
             beside=beside,
         )
     except SpecError as unreadable:

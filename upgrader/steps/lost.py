@@ -22,6 +22,11 @@ def lost(job: Job, facts: Facts, *, waited: float) -> str:
             f"{job.gateway} rebooted, and every session on it ended with that, {count(len(job.before), 'session')} from"
             f" before the rollout among them. It serves {job.from_release} again; its users sign in anew."
         )
+    if not runs and job.way == "in_place" and job.trial_until is not None and job.now >= job.trial_until:
+        return (
+            f"{job.gateway} heard nothing from us for {job.spec.trial_seconds} s and put {job.from_release} back by"
+            " itself, as agreed; who was on it then was cut and signs in anew."
+        )
     if not runs:
         return f"{job.release} ended by itself in slot {job.to_slot} of {job.gateway}, and sessions there with it."
     if other and job.reloads and job.trial_until is not None and job.now >= job.trial_until:

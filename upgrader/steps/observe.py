@@ -39,15 +39,16 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
     columns |= presence(job, gateway)
     taken = samples(job, gateway)
+    at_front = front.watched(job, weights(job, share), renew="trial_until" in columns)
     return NotYet(
         job.spec.poll_seconds,
-        f"{job.gateway} is watched.",
+        f"{job.gateway} is watched. {at_front}".rstrip(),
         columns=columns,
         result={
             "misses": 0,
             "lost": "",
             "weight": share,
-            "front": front.watched(job, weights(job, share), renew="trial_until" in columns),
+            "front": at_front,
             "boot_id": facts.boot_id,
             "tally": added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot),
             **trouble(job, facts, taken),

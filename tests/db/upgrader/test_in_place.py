@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from approvals.errors import Refused
 from tests.db.upgrader.fronts import Front, strategy, without_nft
 from tests.db.upgrader.world import NEW, OLD, Fleet
 from upgrader import services
@@ -120,6 +121,13 @@ def test_a_silent_balancer_stops_it_before_anybody_is_cut(fleet: Fleet, front: F
     tried = StepRun.objects.filter(upgrade__wave__rollout=rollout, name="preflight").exclude(error="")
     assert {step.error for step in tried} == {"lb-2 does not answer."}
     assert [len(machine.sessions()) for machine in fleet.machines.values()] == [4, 4, 4]
+
+
+def test_a_common_shift_is_nothing_for_gateways_that_hold_one_release(fleet: Fleet) -> None:
+    without_nft(fleet)
+    strategy(fleet, kind="blue_green")
+    with pytest.raises(Refused, match="gw-1, gw-2 and gw-3 can't hold two releases at once"):
+        fleet.draft()
 
 
 def failed_step(rollout: Rollout) -> StepRun:

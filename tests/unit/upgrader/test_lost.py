@@ -24,6 +24,7 @@ def job(renewed: float, *, boot: str = "") -> Any:
         "to_slot": 2,
         "before": ("a",),
         "conf": "",
+        "way": "handover",
     }
     return SimpleNamespace(
         **here, now=NOW, trial_until=until, spec=SimpleNamespace(trial_seconds=60), earlier={"boot_id": boot}
@@ -67,6 +68,18 @@ CASES += [
     (reload(10), with_conf("f" * 64), ""),
     (reload(60), with_conf("0" * 64), "gw-1 heard nothing from us for 60 s, and slot 2 went back"),
     (reload(59), with_conf("0" * 64), "Slot 2 of gw-1 no longer runs with the new configuration"),
+]
+
+
+def in_place(renewed: float) -> Any:
+    made = job(renewed, boot="b")
+    made.way = "in_place"
+    return made
+
+
+CASES += [
+    (in_place(60), facts("idle"), "gw-1 heard nothing from us for 60 s and put 1.1.6-3 back by itself"),
+    (in_place(59), facts("idle"), "1.3.0-2 ended by itself in slot 2"),
 ]
 
 
