@@ -27,7 +27,7 @@ from upgrader.models import Rollout, StepRun
 from upgrader.states import ROLLOUT_OVER, R, S
 
 FAIR = 100  # seeds below it have good weather and patient people: nothing breaks but what is planted
-ROUNDS = 60  # of patient people at the end
+ROUNDS = 24  # of patient people at the end
 
 
 @dataclass

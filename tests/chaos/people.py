@@ -16,7 +16,7 @@ from upgrader import services
 from upgrader.models import Rollout, Strategy, Upgrade
 from upgrader.states import ACTION_STATES, R, U
 
-ACTIONS = ("submit", "promote", "hold", "resume", "retry", "skip", "abort", "roll_back")
+ACTIONS = ("submit", "promote", "hold", "resume", "retry", "skip", "abort", "roll_back", "extend", "ask_cut")
 OF_ONE_GATEWAY = frozenset({"retry", "skip"})
 STALE = 0.2  # of what is pressed, on a page that is old
 
@@ -75,6 +75,8 @@ class People:
         more: dict[str, Any] = {"actor": self.town.actor(by), "seen_version": version, "now": self.town.now()}
         if action != "submit":
             more["reason"] = reason
+        if action == "extend":
+            more["hours"] = 1
         if action in OF_ONE_GATEWAY:
             upgrade = self.one_gateway(action, fresh)
             if upgrade is None:
@@ -101,6 +103,8 @@ class People:
         rollouts = list(Rollout.objects.exclude(state__in=[R.REJECTED]))
         if not rollouts:
             return
+        if self.dice.random() < 0.3:
+            self.answer_requests(self.dice.randrange(3))
         rollout = self.dice.choice(rollouts)
         by = self.dice.choice(("ola", "ola", "olga", "cal", "cal", "ada"))
         if rollout.state == R.PLANNED:
@@ -131,9 +135,9 @@ class People:
             case R.WAITING_APPROVAL:
                 asker = rollout.request.requested_by.username if rollout.request else ""
                 return [self.decide(rollout, yes=round % 4 != 3, by="cal" if asker != "cal" else "olga")]
-            case R.WAITING_PROMOTION if round < 12:
+            case R.WAITING_PROMOTION if round < 7:
                 return self.first(rollout, ("promote", "roll_back"))
-            case R.HELD if round < 12:
+            case R.HELD if round < 7:
                 return self.first(rollout, ("resume", "roll_back", "abort"))
             case R.HELD | R.WAITING_PROMOTION | R.FAILED:
                 return self.first(rollout, ("roll_back", "abort", "resume"))
@@ -158,7 +162,13 @@ class People:
             self.answer(request, yes=round % 3 != 2)
 
     def answer(self, request: Request, *, yes: bool) -> None:
-        """Replaced as kinds land."""
+        """The second person's word on a rollback or on users to be cut."""
+        rollout = Rollout.objects.get(pk=int(request.subject.partition(":")[2]))
+        by = "olga" if request.requested_by.username == "cal" else "cal"
+        decide = {"rollout.rollback": services.decide_back, "drain.cut": services.decide_cut}[request.kind]
+        said: dict[str, Any] = {"yes": yes, "reason": "looked at", "digest": request.digest}
+        what = f"{by} says {'yes' if yes else 'no'} to {request.kind} of rollout {rollout.pk}"
+        self.press(what, lambda: decide(rollout, **said, actor=self.town.actor(by), now=self.town.now()))
 
     def start_all(self) -> None:
         """The usual way: one asks, another says yes. Whoever is killed on the way is asked again later."""
@@ -174,6 +184,7 @@ class People:
             most = max(most, int(drain.get("sessions_max") or 0))
             if drain.get("at_deadline") == "cut":
                 most = max(most, int(drain.get("cut_at_most") or 0))
-            asked = Request.objects.filter(kind="drain.cut", subject=f"upgrade:{upgrade.pk}", state="approved")
-            most = max([most, *(int(request.summary.get("cut") or 0) for request in asked)])
+            subject = f"rollout:{upgrade.wave.rollout_id}"
+            for request in Request.objects.filter(kind="drain.cut", subject=subject, state="approved"):
+                most = max([most, *(cut["users"] for cut in request.summary["cuts"] if cut["id"] == upgrade.pk)])
         return most

@@ -25,7 +25,7 @@ PLANTED = {
     "slow_transaction": "outside",
     "sleeps": "way on",
 }
-SEED = 4  # five gateways in good weather: nothing else goes wrong
+SEED = 8  # two gateways in good weather: nothing else goes wrong
 
 
 def played(folder: Path, *words: str) -> dict[str, Any]:
