@@ -124,24 +124,24 @@ def move(
             if change.step and isinstance(change.row, Upgrade):
                 opened.append(open_step(change.row, change.step, change.args, now))
         for change in changes:
-            audit.append(
-                f"{type(change.row).__name__.lower()}.moved",
-                subject=subject(change.row),
-                actor=actor,
-                at=now,
-                reason=change.reason,
-                details={
-                    "rollout": rollout_of(change.row),
-                    "before": str(change.row.state),
-                    "after": str(change.to),
-                    **({"gateway": change.row.gateway.name} if isinstance(change.row, Upgrade) else {}),
-                    **({"evidence": evidence} if evidence else {}),
-                },
-            )
+            verb = f"{type(change.row).__name__.lower()}.moved"
+            about = details(change, evidence)
+            audit.append(verb, subject=subject(change.row), actor=actor, at=now, reason=change.reason, details=about)
         for rollout_id in {rollout_of(change.row) for change in changes}:
             live.publish(f"rollout:{rollout_id}")
         live.publish("inbox")
     return opened
+
+
+def details(change: Change, evidence: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the record says of one move besides who, when and why."""
+    return {
+        "rollout": rollout_of(change.row),
+        "before": str(change.row.state),
+        "after": str(change.to),
+        **({"gateway": change.row.gateway.name} if isinstance(change.row, Upgrade) else {}),
+        **({"evidence": evidence} if evidence else {}),
+    }
 
 
 def note_waits(rollout: Rollout, say: str) -> None:
