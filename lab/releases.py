@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,6 +60,21 @@ class Builder:
             badness.spoil(made.tree, kind)
             log = f"# ocserv {name}\n\nA rebuild of {good.release} with a seat limiter for workers.\n"
             self._publish(made, f"lab variant of ocserv {good.release}", log)
+            (made.folder / "recipe").write_text(key)
+        return made
+
+    def padded(self, good: Release, *, size: int) -> Release:
+        """A signed variant of `good` whose bundle has about `size` bytes: with noise that nothing makes smaller."""
+        name = f"{good.release}+{size // 1_000_000}mb"
+        key = hashlib.sha256(f"{RECIPE} {self._key(good)} {size}".encode()).hexdigest()
+        made = self._made(name, good.version, good.package)
+        if self._key(made) != key:
+            self.say(f"building release {name}")
+            _emptied(made.tree)
+            _assemble(good.package, made.tree, name)
+            missing = size - (good.folder / "bundle.tar.zst").stat().st_size
+            (made.tree / "lib/noise").write_bytes(random.Random(name).randbytes(max(0, missing)))  # nosec B311 # noqa: S311
+            self._publish(made, f"lab variant of ocserv {good.release}", f"# ocserv {name}\n\nPadded for a bench.\n")
             (made.folder / "recipe").write_text(key)
         return made
 

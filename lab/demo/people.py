@@ -23,6 +23,12 @@ class People:
 
     def start(self, release: str, strategy: str) -> int:
         """The operator plans and submits, on-call approves; the rollout's number."""
+        number, approve = self.asked(release, strategy)
+        approve()
+        return number
+
+    def asked(self, release: str, strategy: str) -> tuple[int, Callable[[], object]]:
+        """The operator plans and submits, on-call has the page before him; the rollout's number, and his yes."""
         form = self.operator.get("/rollouts/new/").form("/rollouts/new/")
         form.choose("release", release)
         form.choose("strategy", strategy)
@@ -30,8 +36,8 @@ class People:
         number = int(planned.path.strip("/").split("/")[-1])
         expect(self.operator.send(planned.form("/submit/")), f"/rollouts/{number}/")
         decision = self.oncall.get(f"/decisions/{number}/")
-        expect(self.oncall.send(decision.form("/approve/"), reason="As planned"), f"/rollouts/{number}/")
-        return number
+        form = decision.form("/approve/")
+        return number, lambda: expect(self.oncall.send(form, reason="As planned"), f"/rollouts/{number}/")
 
     def look(self, number: int) -> dict[str, Any]:
         """The rollout as the dashboard tells programs."""

@@ -1,0 +1,147 @@
+"""`script/bench rollback`: from FAIL to the old slot, while other gateways are being sent 10 MB each on slow lines.
+
+FAIL is made on the gateway: the new release's ocserv is killed, and the strategy allows no restart. The clock begins
+with the verdict's row and ends with the first new connection that the gateway's connection tracking shows on the old
+slot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sqlite3
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from bench.handover import silent_clock
+from bench.knocks import Knocks
+from bench.waiting import wait_until, weights
+from lab.commands import LabError
+from lab.demo import stage
+from lab.demo.dashboard import ROOT, Dashboard, DemoError
+from lab.demo.door import alone, stoppable
+from lab.demo.pages import PageError
+from lab.demo.people import People
+from lab.fleet import Lab
+from lab.gateway import Gateway
+
+STATE = ROOT / "var/bench-rollback"
+ONE, TWELVE, SIZE, PORT = "Bench one", "Bench twelve", 10_000_000, 8014
+RATE = "1mbit"  # of a line under load: 80 s for a bundle
+PACES = {"poll_seconds": 1, "trial_seconds": 300, "at_once": 24, "promote": "hand", "observe_seconds": 900}
+REST = {"limits": {"login_success_min": 0.0, "min_logins": 1, "restarts_max": 0}, "drain": {"deadline_hours": 24}}
+
+
+def spec(*waves: dict[str, Any]) -> dict[str, Any]:
+    return {"waves": list(waves), **PACES, **REST}
+
+
+def one_turn(lab: Lab, people: People, gateways: list[Gateway], strategy: str) -> float:
+    """Milliseconds until the last of these gateways served new clients from its old slot."""
+    number = people.start(next(name for name in lab.releases if name.endswith("mb")), strategy)
+    names = {gateway.name for gateway in gateways}
+    wait_until(lambda: observed(people, number) == names, seconds=120, what=f"{names} are not observed alone")
+    with contextlib.ExitStack() as stack:
+        knocks = [stack.enter_context(Knocks(lab, gateway)) for gateway in gateways]
+        for knock in knocks:
+            knock.wait_for(2, after=time.time(), seconds=20)
+        gateways[0].run(["sh", "-c", CRASH])
+        failed = wait_failed(number)
+        back = [knock.wait_for(1, after=failed, seconds=30) for knock in knocks]
+        time.sleep(0.5)
+    seen = people.carry(number, until=("rolled_back",), seconds=120)
+    if seen["state"] != "rolled_back":
+        raise DemoError(f"Rollout {number} is {seen['state']}: {seen['why']}")
+    for gateway in lab.gateways:
+        wait_until(partial(is_free, gateway), seconds=60, what=f"{gateway.name} is not free again")
+    return round(1000 * (max(back) - failed), 1)
+
+
+CRASH = 'kill -9 "$(cat /run/ocgate/2/ocserv.pid)"'
+
+
+def observed(people: People, number: int) -> set[str]:
+    upgrades = people.look(number)["upgrades"]
+    return {upgrade["gateway"] for upgrade in upgrades if upgrade["state"] == "observing"}
+
+
+def is_free(gateway: Gateway) -> bool:
+    """Whether it serves from its first slot alone; what was sent of the bundle is thrown away."""
+    gateway.run(["sh", "-c", "rm -rf /var/lib/ocgate/incoming/*"])
+    return weights(gateway) == {"1": 100} and not gateway.run(["sh", "-c", "cat /run/ocgate/2/ocserv.pid || true"])
+
+
+def wait_failed(number: int) -> float:
+    """When the verdict that took the wave back was written, epoch seconds."""
+    query = (
+        "SELECT v.at FROM upgrader_verdict v JOIN upgrader_wave w ON w.id = v.wave_id"
+        " WHERE w.rollout_id = ? AND v.final AND v.outcome = 'fail'"
+    )
+    deadline = time.monotonic() + 60
+    with contextlib.closing(sqlite3.connect(f"file:{STATE}/handover.sqlite3?mode=ro", uri=True, timeout=20)) as base:
+        while time.monotonic() < deadline:
+            if row := base.execute(query, [number]).fetchone():
+                return datetime.fromisoformat(row[0]).replace(tzinfo=UTC).timestamp()
+            time.sleep(0.05)
+    raise TimeoutError("No verdict failed within 60 s.")
+
+
+def slow_down(gateways: list[Gateway]) -> None:
+    """Let what is sent to these gateways come in slowly."""
+    for gateway in gateways:
+        shape = ["police", "rate", RATE, "burst", "64k", "drop", "flowid", ":1"]
+        gateway.run(["tc", "qdisc", "add", "dev", "mgmt0", "handle", "ffff:", "ingress"])
+        match = ["protocol", "ip", "parent", "ffff:", "u32", "match", "u32", "0", "0"]
+        gateway.run(["tc", "filter", "add", "dev", "mgmt0", *match, *shape])
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    say = silent_clock()
+    with Lab(gateways=12 + options.load, users=0, say=say) as lab:
+        fast, slow = lab.gateways[:12], lab.gateways[12:]
+        good = lab.builder.padded(lab.builder.debian()[1], size=SIZE)
+        lab.releases[good.release] = good.folder
+        rest = {"title": "rest", "rest": True}
+        first = {"title": "one", "names": [gateway.name for gateway in (fast[0], *slow)]}
+        strategies = {
+            "bench-one": {"title": ONE, "spec": spec(first, rest)},
+            "bench-all": {"title": TWELVE, "spec": spec(rest)},
+        }
+        dashboard = Dashboard(STATE, port=PORT, simulated=False, say=say)
+        dashboard.env |= {"HANDOVER_INVENTORY_SECONDS": "86400"}
+        dashboard.prepare()
+        more = {"strategies": strategies, "budget": {"gateways_percent": 100}}
+        running = stage.opened(dashboard, {**lab.inventory(), **more}, lab)
+        try:
+            slow_down(slow)
+            people = People(dashboard.address, running.passwords, say=say)
+            one = sorted(one_turn(lab, people, fast[:1], ONE) for _ in range(options.rounds))
+            twelve = sorted(one_turn(lab, people, fast, TWELVE) for _ in range(max(1, options.rounds // 4)))
+        finally:
+            dashboard.stop()
+    p95 = one[min(len(one) - 1, round(0.95 * len(one)))]
+    median = {"one_p50_ms": one[len(one) // 2], "twelve_ms": twelve[len(twelve) // 2]}
+    return {"one_p95_ms": p95, **median, "one_times_ms": one, "twelve_times_ms": twelve, "under_load": len(slow)}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="script/bench rollback", description="From FAIL to the old slot, under load.")
+    parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
+    parser.add_argument("--rounds", type=int, default=8, help="rollbacks of one gateway; a quarter as many of twelve")
+    parser.add_argument("--load", type=int, default=4, help="gateways that are being sent 10 MB each meanwhile")
+    options = parser.parse_args(argv)
+    stoppable()
+    try:
+        with alone(STATE, "bench"):
+            found = measured(options)
+    except (DemoError, LabError, PageError, TimeoutError) as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(json.dumps(found) if options.json else "\n".join(f"{name:18} {value}" for name, value in found.items()))
+    return 0
