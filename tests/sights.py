@@ -13,7 +13,7 @@ from approvals.models import Actor, ApproverKey
 from fleet import alerts, drift
 from fleet.inventory import Login
 from fleet.models import Alert, Errand
-from tests import factories, sights_bounds, sights_conf, sights_desk, sights_trust
+from tests import factories, sights_bounds, sights_conf, sights_desk, sights_plan, sights_trust
 
 OPERATORS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqIa3bA5rLXXlGWlLaFoA3Y0TpqFLNCFCt8mwbQBGwN"
 ONCALLS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ4gMkDyYB3vV6cXw0Yj9s4Eo6vJrmQJd2bWqv1kQ7a"
@@ -80,6 +80,8 @@ SIGHTS: dict[str, Callable[[], int]] = {
             alert,
             drifted,
             drifted_pool,
+            sights_plan.strategy,
+            sights_plan.changed,
             sights_trust.trust,
             sights_trust.sent,
             sights_conf.config,

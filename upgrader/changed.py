@@ -55,8 +55,9 @@ class Changed:
     @property
     def others_say(self) -> str:
         served = [f"{name} ({release})" for name, release in self.others]
+        serve = "serves" if len(served) == 1 else "serve"
         return (
-            f"{listed(served, NAMES)} serve something else than the plan saw and will be refused."
+            f"{listed(served, NAMES)} {serve} something else than the plan saw and will be refused."
             " Skip them, or draft anew."
         )
 

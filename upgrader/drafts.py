@@ -51,11 +51,18 @@ class Choice:
             go = f"{count(len(gateways), 'gateway')} stay on {self.release.name}, in {count(len(waves), 'wave')}."
             return f"{go} {count(users, 'user')} are on them now; their sessions stay. {plan.config_say(self.plan)}"
         stay = f"{count(users, 'user')} are on them now; they stay on the old slots until they leave."
+        if cut := self.plan["cut"]:
+            stay = f"{count(users, 'user')} are on them now; up to {cut} will be cut, the others stay until they leave."
         return f"{go} {stay} {plan.config_say(self.plan)}".rstrip()
 
     @property
     def warning(self) -> str:
         return plan.downgrade_say(self.plan) if self.plan else ""
+
+    @property
+    def passes(self) -> str:
+        """Which freezes the plan would go through; "" for none."""
+        return bounds.passes_say(self.plan) if self.plan else ""
 
     @property
     def drift(self) -> str:

@@ -16,7 +16,7 @@ from upgrader.strategy import Spec, WaveSpec, parse_spec
 from upgrader.strategy_check import observed
 
 BASE, TALL, LOW = 44.0, 40.0, 6.0  # px: the ground line, the height of 100 %, the least height
-LABELLED = 5  # shares of a row that have room for their words on a phone
+LABELLED, TIMED = 6, 3  # shares of a row that have room for their percent, and for their time too, on a phone
 ROWS = 6  # waves that are drawn; a rolling plan has hundreds
 
 HAND = Word("a person lets it on", "waiting", "hand")
@@ -47,6 +47,7 @@ class Row:
     which: str  # which gateways
     steps: tuple[Step, ...]
     say: str  # the same in words
+    each: str  # how long each share is watched, where the steps have no room to say it
     then: Word | None  # who lets the next wave start
     shares: Word | None  # who lets the next share start; None for one share
 
@@ -97,7 +98,7 @@ def which(rule: WaveSpec) -> str:
 
 def _gateways(wave: Mapping[str, Any]) -> str:
     users = sum(gateway["sessions"] for gateway in wave["gateways"])
-    return f"{count(len(wave['gateways']), 'gateway')} · {count(users, 'user')} on them now"
+    return f"{count(len(wave['gateways']), 'gateway')} · {count(users, 'user')} now"
 
 
 Rule = tuple[str, str, Sequence[int], int]
@@ -113,6 +114,7 @@ def _drawing(spec: Spec, rules: Sequence[Rule], *, more: str, last_is_drawn: boo
             which=gateways,
             steps=_steps(weights, seconds),
             say=_say(weights, seconds),
+            each=f"each watched for {duration(seconds)}" if seconds and len(weights) > TIMED else "",
             then=next_wave if number < len(rules) or not last_is_drawn or spec.kind == "rolling" else None,
             shares=next_share if len(weights) > 1 else None,
         )
@@ -141,7 +143,7 @@ def _steps(weights: Sequence[int], seconds: int) -> tuple[Step, ...]:
                 gap_end=round(x + wide, 2),
                 gap_middle=round(x + (block + wide) / 2, 2),
                 label=f"{weight} %" if ends or not tight else "",
-                gap=duration(seconds) if seconds and not tight else "",
+                gap=duration(seconds) if seconds and len(weights) <= TIMED else "",
             )
         )
     return tuple(made)

@@ -76,7 +76,7 @@ def test_who_left_is_named(rollout: Rollout, columns: dict[str, str]) -> None:
 
 def test_who_serves_something_else_is_named_with_it(rollout: Rollout) -> None:
     Gateway.objects.filter(name="fra-gw-02").update(release="1.2.0-1")
-    assert found(rollout).others_say.startswith("fra-gw-02 (1.2.0-1) serve something else than the plan saw")
+    assert found(rollout).others_say.startswith("fra-gw-02 (1.2.0-1) serves something else than the plan saw")
 
 
 def test_many_more_users_are_told(rollout: Rollout) -> None:

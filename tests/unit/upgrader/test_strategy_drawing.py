@@ -44,6 +44,7 @@ def test_many_shares_leave_their_words_out_where_there_is_no_room() -> None:
     steps = drawn({"waves": [{"rest": True, "weights": [*range(10, 101, 10)]}]}).rows[0].steps
     assert [step.label for step in steps if step.label] == ["10 %", "100 %"]
     assert not any(step.gap for step in steps)
+    assert drawn(CANARY).rows[0].each == "each watched for 15 min"
 
 
 def test_unwatched_has_no_gap() -> None:
@@ -60,7 +61,7 @@ def test_blue_green_shifts_together_and_a_batch_repeats() -> None:
 
 def test_a_plan_shows_its_gateways_and_users() -> None:
     found = strategy_drawing.of_plan(planned(CANARY, 4))
-    assert [row.which for row in found.rows] == ["1 gateway · 0 users on them now", "3 gateways · 6 users on them now"]
+    assert [row.which for row in found.rows] == ["1 gateway · 0 users now", "3 gateways · 6 users now"]
 
 
 def test_a_plan_of_thousands_is_shown_in_bounds() -> None:
