@@ -57,7 +57,7 @@ def while_draining(seen: Picture, now: datetime) -> Until | None:
     slots = count(len(rows), "old slot")
     if seen.drain.at_deadline == "cut" and deadlines:
         return Until(clock(max(deadlines), now), f"at the latest: {slots} retire when empty, {THEN}", now)
-    return Until("users stay", f"that long: {slots} retire when empty, {THEN}", now)
+    return Until("while users stay", f"on {slots}: each retires when empty, {THEN}", now)
 
 
 def before_the_first(seen: Picture, now: datetime) -> Until:
@@ -117,7 +117,7 @@ def at_deadline(seen: Picture) -> str:
 MIGRATES = "This release migrates state: from its start on the old release can't take over what it wrote."
 
 
-def why_not_migration(migrates: object, reason: str) -> str:
+def why_not_migration(migrates: bool, reason: str) -> str:
     """Why this yes is not enough: a release that ends the way back is approved by that name."""
     if not migrates or "migrat" in reason.lower():
         return ""

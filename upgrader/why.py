@@ -139,7 +139,7 @@ def asked(seen: Picture, now: datetime) -> Why | None:
 
 
 def quoted(reason: str) -> str:
-    return f": “{reason}”" if reason else ""
+    return f": “{reason.rstrip('.')}”" if reason else ""
 
 
 def answered(seen: Picture, now: datetime) -> str:

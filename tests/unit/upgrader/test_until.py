@@ -29,7 +29,7 @@ def test_while_a_share_is_observed_the_next_ones_are_counted() -> None:
 
 def test_a_drain_ends_it_as_soon_as_a_slot_is_empty() -> None:
     seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, drain_until=NOW + timedelta(hours=8))))
-    assert (rollback_until(seen, NOW).big, rollback_until(seen, NOW).at) == ("users stay", NOW)
+    assert (rollback_until(seen, NOW).big, rollback_until(seen, NOW).at) == ("while users stay", NOW)
     cuts = replace(seen, drain=Drain(deadline_hours=8, at_deadline="cut"))
     assert rollback_until(cuts, NOW).big == "22:08"
 
