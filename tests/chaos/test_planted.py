@@ -33,7 +33,7 @@ def played(folder: Path, *words: str) -> dict[str, Any]:
     env = {**os.environ, "HANDOVER_STATE": str(folder), "PYTHONHASHSEED": "0", "HANDOVER_LOG": "ERROR"}
     env.pop("DATABASE_URL", None)
     argv = [sys.executable, "-m", "tests.chaos.player", *words]
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(zip(words, map(json.loads, done.stdout.splitlines()), strict=True))
 
