@@ -159,6 +159,8 @@ class Balancer:
             "PasswordAuthentication=no",
             "PermitRootLogin=forced-commands-only",
             f"PidFile={self.folder}/sshd.pid",
+            # Bash reads ~/.bashrc for whom sshd starts: what a developer keeps there is none of a balancer's.
+            f"SetEnv=HOME={self.folder}",
         ]
         Path("/run/sshd").mkdir(exist_ok=True)
         sshd = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin") or "sshd"

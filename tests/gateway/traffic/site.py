@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from fleet import sealed
 from fleet.models import Balancer, BalancerPeer, Gateway
 from fleet.traffic.rows import BALANCER_KEY
-from lab.commands import wait_until
+from lab.commands import LabError, wait_until
 from lab.fleet import Lab
 from lab.haproxy import BACKEND
 from tests.gateway.upgrader.world import SPEC, RealFleet
-from upgrader.models import StepRun, Strategy
+from upgrader.models import Rollout, StepRun, Strategy
 
 
 class FrontedFleet(RealFleet):
@@ -31,6 +31,15 @@ class FrontedFleet(RealFleet):
         self.row.refresh_from_db()
         assert self.look(), self.row.state_reason
         self.strategy = Strategy.objects.create(name="front", title="Front", spec={**SPEC, **spec})
+
+    def work_until(self, done: Any, *, what: str, seconds: float = 120) -> None:
+        """As ever; a failure tells how far it came."""
+        try:
+            super().work_until(done, what=what, seconds=seconds)
+        except LabError as late:
+            rollouts = [f"{one.state}: {one.reason} {one.waits}" for one in Rollout.objects.all()]
+            steps = [f"{one.name} {one.state} {one.error}{one.result.get('say', '')}" for one in StepRun.objects.all()]
+            raise LabError("\n  ".join([str(late), *rollouts, *steps])) from late
 
     def steps(self, name: str) -> QuerySet[StepRun]:
         return StepRun.objects.filter(name=name).order_by("-ordinal")
