@@ -48,18 +48,22 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
         "bound": bounds.warnings(rollout, now=now),
-        "warnings": [] if seen.state in FINISHED else warnings(rollout.plan, seen, now),
+        "warnings": [] if seen.state in FINISHED else [*warnings(rollout.plan), *ending(seen, now)],
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
     }
 
 
-def warnings(plan: Mapping[str, Any], seen: Picture, now: datetime) -> list[str]:
+def warnings(plan: Mapping[str, Any]) -> list[str]:
     """What must not be overlooked about a plan."""
-    undecided = seen.state in (R.PLANNED, R.WAITING_APPROVAL)
-    migrates = MIGRATES if undecided and seen.state_migration else ""
-    ends = ends_say(seen, now) if undecided else ""
-    return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan), migrates, ends) if say]
+    return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan)) if say]
+
+
+def ending(seen: Picture, now: datetime) -> list[str]:
+    """When the quick way back ends: said as long as a person may still say no to it."""
+    if seen.state not in (R.PLANNED, R.WAITING_APPROVAL):
+        return []
+    return [say for say in (MIGRATES if seen.state_migration else "", ends_say(seen, now)) if say]
 
 
 def late(seen: Picture, now: datetime) -> dict[str, Any]:
