@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import ability, counter, derive, drain, locks, reload, restore, slots, start, steer, turns
+from . import ability, counter, derive, drain, locks, reload, restore, slots, start, steer, supervise, turns
 from . import state as states
 from .call import Call, Result
 from .config import Config
@@ -211,7 +211,7 @@ def _turn_back(config: Config, paths: Paths, target: Place, *, conf: str = "") -
     stopped: List[Place] = []
     for slot in slots.every(config, state, paths):
         if Place(slot.number, slot.release) == target and slot.running and not slot.adopted:
-            reload.again(config, paths, slot)  # it never stopped; it may have been told to let nobody in
+            _reopen(config, paths, slot)
         elif slot.running or slot.process.returning:
             stopped.append(Place(slot.number, slot.release))
             gone += drain.cut(paths, slot, EVERYBODY) if slot.running else []
@@ -223,6 +223,14 @@ def _turn_back(config: Config, paths: Paths, target: Place, *, conf: str = "") -
             _launch(config, paths, place)
         raise
     return gone
+
+
+def _reopen(config: Config, paths: Paths, slot: slots.Slot) -> None:
+    """It never stopped, and may have been told to let nobody in. Or it was just being stopped: then let that end."""
+    try:
+        reload.again(config, paths, slot)
+    except (Answered, OSError):
+        supervise.stop(paths, slot.number)
 
 
 def look(config: Config, paths: Paths) -> str:

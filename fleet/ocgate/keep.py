@@ -42,6 +42,8 @@ LOOK_SECONDS = 2.0
 REFRESH_SECONDS = 10.0
 # What was refused is seldom taken a moment later.
 AGAIN_SECONDS = 60.0
+# Where one slot serves, nobody else takes the users meanwhile.
+FRONT_AGAIN_SECONDS = 10.0
 # An event seldom comes alone (one per table, chain and set): read what is there, then look once.
 SETTLE_SECONDS = 0.02
 
@@ -193,7 +195,7 @@ class Keeper:
 
     def _keep_front(self) -> None:
         """Without nft: one slot serves on the operator's port, on trial or committed."""
-        if self._failed_start and time.monotonic() - self._failed_start < AGAIN_SECONDS:
+        if self._failed_start and time.monotonic() - self._failed_start < FRONT_AGAIN_SECONDS:
             return
         try:
             say = front.look(self._config, self._paths)
