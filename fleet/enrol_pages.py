@@ -7,9 +7,12 @@ from typing import Any
 
 from approvals import changes, rights
 from approvals.models import Request, User
-from fleet import enrolment, guests
+from fleet import enrolment, guests, services
 from fleet.gateways.dial import fingerprint_of
 from fleet.models import Gateway
+
+ABOUT_GATEWAYS = [enrolment.ENROL, enrolment.LEAVE, enrolment.HOST_KEY]
+"""Kinds of changes that the page of their gateway shows while they wait. The apps above add theirs."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,13 @@ class Acts:
     pinned: tuple[tuple[str, str], ...]  # (kind, fingerprint)
     seen: tuple[tuple[str, str], ...]
     was_here: bool  # it was enrolled once: there is something to take off the machine
+    ahead: int = 0  # it has seen orders up to here that this database does not know
     uninstall: str = f"sudo {guests.UNINSTALL}"
 
 
 def acts(person: User, gateway: Gateway) -> Acts:
     """Return the acts of one gateway's page."""
-    asked = Request.objects.filter(
-        state=Request.State.OPEN, kind__in=(enrolment.ENROL, enrolment.LEAVE, enrolment.HOST_KEY)
-    ).select_related("requested_by")
+    asked = Request.objects.filter(state=Request.State.OPEN, kind__in=ABOUT_GATEWAYS).select_related("requested_by")
     waiting = [one for one in asked[:200] if _about(one, gateway) and changes.may_see(person, one)]
     return Acts(
         enrol=rights.may(person, "fleet.enrol_gateway", f"pool:{gateway.pool_id}"),
@@ -38,6 +40,7 @@ def acts(person: User, gateway: Gateway) -> Acts:
         pinned=_prints(gateway.host_keys.values_list("kind", "key")),
         seen=_prints((str(kind), str(key)) for kind, key in gateway.seen_keys),
         was_here=gateway.facts_at is not None,
+        ahead=services.orders_ahead(gateway),
     )
 
 

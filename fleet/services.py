@@ -116,8 +116,21 @@ def ahead_say(gateway: Gateway, fence: int) -> str:
         return ""
     return (
         f"{gateway.name} has seen orders up to {fence}, and this database knows {known}: was it restored from a backup?"
-        f" Nothing is done there on old plans. Look at it, then: manage.py believe {gateway.name}."
+        " Nothing is done there on old plans. Look at it, then ask on its page to believe it."
     )
+
+
+def orders_ahead(gateway: Gateway) -> int:
+    """The number up to which a quarantined gateway has seen orders that this database does not know; 0: none."""
+    seen = int((gateway.facts or {}).get("fence", 0))
+    return seen if gateway.state == Gateway.State.QUARANTINED and seen > gateway.fence else 0
+
+
+def believe_next(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> None:
+    """Its next answer is taken as the first one was, whatever we knew. Inside a transaction; nobody is asked here."""
+    journal.release(gateway, reason=why, actor=actor, now=now)
+    gateway.facts_at = None
+    Gateway.objects.filter(pk=gateway.pk).update(facts_at=None)
 
 
 def believe(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> bool:

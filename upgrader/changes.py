@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from approvals.changes import KINDS, Change
-from fleet import errands
+from fleet import enrol_pages, errands
 from fleet.enrolment import BUSY
 from fleet.models import Gateway
-from upgrader import bound_changes, restage
+from upgrader import believing, bound_changes, restage
 from upgrader.models import Upgrade
 
 
@@ -24,3 +24,6 @@ KINDS[bound_changes.WINDOW_SET] = Change(ASK, CONFIRM, apply=bound_changes.windo
 KINDS[bound_changes.WINDOW_END] = Change(ASK, CONFIRM, apply=bound_changes.window_ended)
 KINDS[bound_changes.FREEZE_LIFT] = Change(ASK, CONFIRM, apply=bound_changes.lifted)
 KINDS[bound_changes.BUDGET_SET] = Change(ASK, CONFIRM, apply=bound_changes.budget_set)
+
+KINDS[believing.BELIEVE] = Change("fleet.enrol_gateway", "fleet.approve_gateway", apply=believing.believed)
+enrol_pages.ABOUT_GATEWAYS.append(believing.BELIEVE)

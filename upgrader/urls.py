@@ -18,7 +18,7 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
-from upgrader.views import bounds, decisions, health, moves, overview, rollouts, strategies
+from upgrader.views import believing, bounds, decisions, health, moves, overview, rollouts, strategies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -77,6 +77,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
     path("gateways/<int:gateway_id>/leave/", enrol.gateway_leave, name="gateway-leave"),
     path("gateways/<int:gateway_id>/host-key/", enrol.gateway_host_key, name="gateway-host-key"),
+    path("gateways/<int:gateway_id>/believe/", believing.gateway_believe, name="gateway-believe"),
     path("gateways/<int:gateway_id>/install/", install.gateway_install, name="gateway-install"),
     path("gateways/<int:gateway_id>/install/run/", install.gateway_install_run, name="gateway-install-run"),
     path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
