@@ -56,7 +56,7 @@ def carried(rollout: Rollout) -> None:
     waiting = list(StepRun.objects.filter(pk__in=engine.tick(now=timezone.now())))
     while waiting:
         step = waiting.pop(0)
-        chain = desk.CHAINS[desk.lane_of(step.name)]
+        chain = desk.CHAINS[desk.lane_of(step.name, step.args)]
         ended = run.run_chain(step.pk, opener=gateways.open, clock=timezone.now, steps=chain)
         waiting += ended.opened
         if ended.ask_engine:

@@ -7,14 +7,15 @@ thread. What a rollback needs has threads of its own: a bundle that is on its wa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from django.db import connections
 from django.utils import timezone
 
 from fleet import gateways
-from upgrader import engine, hint, run
+from upgrader import engine, hint, run, together
 from upgrader.lanes import Lane
 from upgrader.models import StepRun
 
@@ -23,18 +24,24 @@ WATCH = frozenset({"observe", "drain"})
 WORK = frozenset(
     {"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit", "drain", "retire"}
 )
-THREADS = {"urgent": 12, "watch": 8, "work": 24, "look": 8, "engine": 2}
+THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "engine": 2}
 """Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
 PAUSE_MOST = 0.1  # seconds between two decisions on one rollout while many of its steps end
 STOP_SECONDS = 2.5  # the supervisor gives 4
 
 
-def lane_of(step: str) -> str:
-    """Where a chain begins that starts with this step."""
+def lane_of(step: str, args: Mapping[str, Any]) -> str:
+    """Where a chain begins that starts with this step.
+
+    Who waits for blue-green's common moment waits in a lane of his own: in a full one the next gateway would be asked
+    when the moment is over, and a rollback would stand behind it.
+    """
+    if "at" in args:
+        return "together"
     return "urgent" if step in URGENT else "watch" if step in WATCH else "work"
 
 
-CHAINS = {"urgent": URGENT, "watch": WATCH, "work": WORK}
+CHAINS = {"urgent": URGENT, "together": URGENT, "watch": WATCH, "work": WORK}
 """Lane → the steps with which a chain goes on there."""
 
 
@@ -51,9 +58,9 @@ class Desk:
 
     def take(self, step_ids: Sequence[int]) -> None:
         """Let these steps be run, if they are still due then."""
-        columns = ("pk", "name", "upgrade__wave__rollout_id")
-        for step_id, name, rollout_id in StepRun.objects.filter(pk__in=step_ids).values_list(*columns):
-            self._put(step_id, name, rollout_id)
+        columns = ("pk", "name", "args", "upgrade__wave__rollout_id")
+        for step_id, name, args, rollout_id in StepRun.objects.filter(pk__in=step_ids).values_list(*columns):
+            self._put(step_id, lane_of(name, args), rollout_id)
 
     def advance(self, rollout_id: int) -> None:
         """Ask the engine soon; once for all who asked while it was at work."""
@@ -76,7 +83,7 @@ class Desk:
         """Steps that were just opened: this process's own go to a lane, others' are told to them."""
         mine = [step for step in steps if hint.is_mine(step.upgrade.gateway_id)]
         for step in mine:
-            self._put(step.pk, step.name, step.upgrade.wave.rollout_id)
+            self._put(step.pk, lane_of(step.name, step.args), step.upgrade.wave.rollout_id)
         hint.run_steps(step for step in steps if step not in mine)
 
     def ask_engine(self, rollout_id: int) -> None:
@@ -86,8 +93,7 @@ class Desk:
         else:
             hint.advance(rollout_id)
 
-    def _put(self, step_id: int, name: str, rollout_id: int) -> None:
-        lane = lane_of(name)
+    def _put(self, step_id: int, lane: str, rollout_id: int) -> None:
         job = partial(with_database, partial(self._run, step_id, rollout_id, lane))
         self.lanes[lane].put(step_id, job, group=rollout_id)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
+from django.conf import settings
 from django.db import transaction
 
 from approvals import audit
@@ -15,7 +16,7 @@ from fleet.models import Gateway, Pool
 from fleet.phrases import listed
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import bounds, budgets, drifted, going, paces, plan, rights
+from upgrader import bounds, budgets, drifted, going, paces, plan, rights, together
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
 from upgrader.plan_waves import Target
@@ -128,6 +129,8 @@ def _refuse_together(spec: Spec, targets: Sequence[Target]) -> None:
             f"{listed(names, 8)} can't hold two releases at once, so they can't wait for a common shift. Choose a"
             " rolling strategy for them, or a pool without them."
         )
+    if spec.kind == "blue_green" and (why := together.too_many([it.id for it in targets], workers=settings.WORKERS)):
+        raise Refused(why)
 
 
 def _built(release: Release, strategy: Strategy, gateways: Sequence[Gateway], beside: plan.Beside) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, budgets, evidence, journal
+from upgrader import alive, approval, budgets, evidence, journal, together
 from upgrader.bounds import Bounds, passes_of
 from upgrader.bounds import read as read_bounds
 from upgrader.budgets import NoRoom
@@ -32,7 +32,6 @@ LIVE = (R.WAITING_APPROVAL, R.UPGRADING, R.WAITING_PROMOTION, R.HELD, R.DRAINING
 GOES_ON = frozenset({R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING})  # by itself or by a word
 MOVES_A_CALL = 200  # a bound, so that a fault in decide can't spin
 BEGINS_SOMETHING = (R.UPGRADING, W.UPGRADING, U.UPGRADING, U.READY)
-TOGETHER_SECONDS, TOGETHER_EACH = 2.0, 0.02  # until a common shift: every gateway must have been asked by then
 
 
 def tick(*, now: datetime) -> list[int]:
@@ -171,7 +170,7 @@ def upgrade_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change
     if step.to is not U.READY:
         first = BEGINS.get(U(step.to), "")
         return [Change(row, step.to, step.reason, drop_steps=True, step=first) for row in rows]
-    moment = now.timestamp() + (TOGETHER_SECONDS + TOGETHER_EACH * len(rows) if len(rows) > 1 else 0)
+    moment = now.timestamp() + together.lead(len(rows))
     return [
         Change(row, U.READY, step.reason, step="shift", args={"weight": row.wave.weights[row.wave.stage], "at": moment})
         for row in rows

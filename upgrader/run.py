@@ -68,6 +68,7 @@ def run_chain(step_id: int, *, opener: Opener, clock: Clock, steps: frozenset[st
 def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | None) -> tuple[Ended, Claim | None]:
     """Do one step that is ours and settle it; with the claim of the next one where we go on with it."""
     settled, outcome = attempt(claimed, opened=opened, clock=clock)
+    before = claimed.upgrade.state
     if go_on is not None and not passes_on(claimed, now=clock()):
         go_on = None
     try:
@@ -79,14 +80,17 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
         return Ended(ask_engine=True), None
     if next_claim := claims.going_on(follows):
         return Ended(), next_claim
-    return Ended([follows] if follows else [], asks_engine(claimed, settled)), None
+    return Ended([follows] if follows else [], asks_engine(claimed, settled, before=before)), None
 
 
-def asks_engine(claimed: Claim, settled: Settled) -> bool:
-    """Whether the settled step can change what decide.py sees: a state moved, or there is new evidence."""
+def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> bool:
+    """Whether the settled step can change what decide.py sees: a state moved, or there is new evidence.
+
+    `before`: the upgrade's state. The last gateway of a blue-green wave that becomes ready lets all shift.
+    """
     if settled.to == S.DUE:
         return claimed.step.name == "observe"
-    return settled.to == S.FAILED or flow.moves(claimed.step.name)
+    return claimed.upgrade.state != before or settled.to == S.FAILED or flow.moves(claimed.step.name)
 
 
 class Opened:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Refused
 from fleet.models import Gateway, Pool
 from tests.db.upgrader.world import NEW, OLD, SPEC, Fleet
-from upgrader import hint, one_gateway
+from upgrader import desk, engine, hint, one_gateway, run, together
 from upgrader.models import Rollout, StepRun
 from upgrader.states import R, U
 
@@ -107,6 +108,27 @@ def test_a_pool_shifts_together_when_every_gateway_is_ready(by: Any) -> None:
     asked = [step.result["asked_at"] for step in shifts(rollout)]
     assert max(asked) < moments.pop(), "all were asked before the moment came"
     assert committed(fleet) == [NEW] * 3
+
+
+def test_the_last_that_becomes_ready_lets_all_shift_at_once(by: Any) -> None:
+    """A worker asks the engine then; else each of them would wait for the clock's next tick."""
+    fleet = by(**TOGETHER)
+    rollout = fleet.started()
+    asked = []
+    while not shifts(rollout):
+        for step_id in engine.tick(now=fleet.now())[:1]:
+            asked.append(run.run_chain(step_id, opener=fleet.opener, clock=fleet.now).ask_engine)
+            if asked[-1]:
+                engine.advance(rollout.pk, now=fleet.now())
+    assert asked.count(True) == 3, "one for each that came to be ready"
+    assert asked[-1]
+    assert {desk.lane_of(step.name, step.args) for step in shifts(rollout)} == {"together"}
+
+
+def test_more_than_can_wait_for_one_moment_are_refused(by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "THREADS", 2)
+    with pytest.raises(Refused, match="1 worker process waits for 2 at most; one would have 3. Choose a rolling"):
+        by(**TOGETHER).draft()
 
 
 def test_a_gateway_that_does_not_shift_takes_the_others_back(by: Any) -> None:
