@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from approvals import rights
 from approvals.models import Request, User
-from fleet import errands, remedies
+from fleet import call_pages, errands, remedies
 from fleet.diffs import counts
 from fleet.drift import KIND, PARTS
 from fleet.models import Alert, Errand, Gateway
@@ -54,9 +54,25 @@ class AlertView:
 
 
 def alerts_for(user: User) -> QuerySet[Alert]:
-    """Alerts on gateways that the user may look at."""
+    """Drift of gateways that the user may look at."""
     rows = Alert.objects.filter(kind=KIND, gateway__pool__in=visible_pools(user))
     return rows.select_related("gateway__pool")
+
+
+def over_for(user: User) -> QuerySet[Alert]:
+    """What ended, of every kind, the newest first."""
+    mine = Q(pk__in=alerts_for(user).values("pk")) | Q(pk__in=call_pages.calls_for(user).values("pk"))
+    return Alert.objects.filter(mine).exclude(ended_at=None).order_by("-ended_at")
+
+
+def call_for(user: User, alert_id: int) -> Alert | None:
+    """A call that the user may look at; None where this is none."""
+    return call_pages.calls_for(user).filter(pk=alert_id).first()
+
+
+def unanswered_number(user: User) -> int:
+    """How many alerts of every kind wait for this person."""
+    return unanswered(user).count() + call_pages.waiting_for(user).count()
 
 
 def alert_for(user: User, alert_id: int) -> Alert:
@@ -109,7 +125,7 @@ def rows(alerts: Iterable[Alert], user: User) -> list[AlertView]:
     may = set(pools_with(user, remedies.RIGHT.partition(".")[2]).values_list("pk", flat=True))
     everywhere = rights.may(user, remedies.RIGHT, rights.EVERYTHING)
     return [
-        _view(alert, asked.get(subject), sent.get(subject), may_act=everywhere or alert.gateway.pool_id in may)
+        _view(alert, asked.get(subject), sent.get(subject), may_act=everywhere or alert.host.pool_id in may)
         for alert, subject in zip(shown, subjects, strict=True)
     ]
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import rights
 from approvals.errors import Refused
 from approvals.people import actor, person
-from fleet import alert_pages, errands, remedies, selectors
+from fleet import alert_pages, call_pages, errands, remedies, selectors
 from fleet.models import Alert, Errand
 
 ENDED_MOST = 50
@@ -22,9 +22,11 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     user = person(request)
     mine = alert_pages.alerts_for(user)
     standing = mine.filter(ended_at=None)
+    called = call_pages.calls_for(user).filter(ended_at=None).order_by("since")
     context = {
+        "calls": call_pages.views(called[: alert_pages.MOST], user),
         "standing": alert_pages.rows(standing.order_by("since")[: alert_pages.MOST], user),
-        "over": mine.exclude(ended_at=None).order_by("-ended_at")[:ENDED_MOST],
+        "over": alert_pages.over_for(user)[:ENDED_MOST],
         "total": standing.count(),
     }
     part = request.headers.get("HX-Target") == "alerts"
@@ -33,7 +35,9 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
-    """One alert: what differs, who was there, what may be done."""
+    """One alert: what differs, who was there, what may be done. A call leads to the page where it is decided."""
+    if call := alert_pages.call_for(person(request), alert_id):
+        return redirect(call.link)
     return _page(request, alert_pages.alert_for(person(request), alert_id))
 
 

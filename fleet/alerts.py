@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,11 @@ from approvals import audit
 from approvals.models import Actor
 from fleet.drift import KIND, Difference
 from fleet.inventory import Login
-from fleet.models import Alert, Gateway
+from fleet.models import Alert, Gateway, Pool
 
 WATCHER = Actor.machine("drift")
+CALLER = Actor.machine("controller")
+CALLS = ("rollback", "drain", "hold", "freeze", "budget")  # kinds that are not drift: upgrader/calls.py says when
 LOGINS = 10  # of one alert
 
 
@@ -45,7 +48,8 @@ def end(alert: Alert, *, why: str, actor: Actor, now: datetime) -> bool:
     """End one; False when it had ended already. Inside a transaction."""
     if not Alert.objects.filter(pk=alert.pk, ended_at=None).update(ended_at=now, ended_why=why[:200]):
         return False
-    _record("ended", alert, actor=actor, now=now, reason=why, code=alert.code)
+    about = {"kind": alert.kind} if alert.subject else {"code": alert.code}
+    _record("settled" if alert.subject else "ended", alert, actor=actor, now=now, reason=why, **about)
     return True
 
 
@@ -53,6 +57,59 @@ def end_all(gateway: Gateway, *, why: str, now: datetime) -> None:
     """The gateway is nobody's to look at any more. Inside a transaction."""
     for alert in _locked(gateway):
         end(alert, why=why, actor=WATCHER, now=now)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a person is called for now. `pool`: whose people; None: the fleet's."""
+
+    kind: str  # one of CALLS
+    subject: str  # "rollout:12", "budget:fleet"
+    about: str  # the same for people
+    say: str
+    link: str  # the page on which it is decided
+    pool: Pool | None = None
+    gateway: Gateway | None = None  # the first one concerned
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.kind, self.subject)
+
+
+def settle(calls: Iterable[Call], *, now: datetime) -> int:
+    """These are all calls that stand now: open, change and end alerts accordingly; return how many that were."""
+    standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(kind__in=CALLS, ended_at=None)}
+    written = sum(call_out(call, standing.pop(call.key, None), now=now) for call in calls)
+    for alert in standing.values():
+        with transaction.atomic():
+            written += end(alert, why="Nobody has to decide on it any more.", actor=CALLER, now=now)
+    return written
+
+
+def call_out(call: Call, known: Alert | None, *, now: datetime) -> bool:
+    """Call a person, or say anew what for; whether there was something to write."""
+    row = {"say": call.say, "link": call.link, "details": {"about": call.about}}
+    if known is not None and all(getattr(known, name) == value for name, value in row.items()):
+        return False
+    try:
+        with transaction.atomic():
+            if known is None:
+                made = {
+                    "kind": call.kind,
+                    "subject": call.subject,
+                    "pool": call.pool,
+                    "gateway": call.gateway,
+                    "code": call.subject[:40],
+                }
+                alert = Alert.objects.create(**made, **row, since=now)
+            elif Alert.objects.filter(pk=known.pk, ended_at=None).update(**row):
+                alert = known
+            else:
+                return False
+            _record("repeated" if known else "raised", alert, actor=CALLER, now=now, reason=call.say, kind=call.kind)
+            return True
+    except IntegrityError:
+        return False  # another worker called at the same moment
 
 
 def open_on(gateway_ids: Iterable[int]) -> list[Alert]:
@@ -110,6 +167,5 @@ def _joined(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[dict[s
 
 def _record(verb: str, alert: Alert, *, actor: Actor, now: datetime, reason: str, **details: str) -> None:
     about = {"alert": alert.pk, **details}
-    audit.append(
-        f"alert.{verb}", subject=f"gateway:{alert.gateway_id}", actor=actor, at=now, reason=reason, details=about
-    )
+    subject = alert.subject or f"gateway:{alert.gateway_id}"
+    audit.append(f"alert.{verb}", subject=subject, actor=actor, at=now, reason=reason, details=about)

@@ -152,11 +152,17 @@ class Sample(models.Model):
 
 
 class Alert(models.Model):
-    """Something that a person should look at, from when to when. Opened and ended by fleet/alerts.py alone."""
+    """Something that a person should look at, from when to when. Opened and ended by fleet/alerts.py alone.
 
-    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="alerts")
-    kind = models.CharField(max_length=20)  # "drift"
-    code = models.CharField(max_length=40)  # which part drifted: a name in fleet.drift.PARTS
+    Drift is about a part of one gateway; what calls a person for other reasons is about a subject.
+    """
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")  # of a call
+    kind = models.CharField(max_length=20)  # "drift", or a name in fleet.alerts.CALLS
+    code = models.CharField(max_length=40, blank=True)  # which part drifted: a name in fleet.drift.PARTS
+    subject = models.CharField(max_length=80, blank=True, db_default="")  # of a call: "rollout:12", "budget:fleet"
+    link = models.CharField(max_length=200, blank=True, db_default="")  # of a call: the page on which it is decided
     say = models.TextField()
     details = models.JSONField(default=dict)  # {"diff": text with secrets masked, "logins": […], "was", "is"}
     since = models.DateTimeField()
@@ -168,11 +174,21 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "kind", "code"], condition=Q(ended_at=None), name="one_open_alert_a_code"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(ended_at=None) & ~Q(subject=""), name="one_open_call_a_subject"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.code} of {self.gateway_id}"
+        return f"{self.kind} {self.code} of {self.subject or self.gateway_id}"
+
+    @property
+    def host(self) -> Gateway:
+        """The gateway that drifted. Raise LookupError for a call: that may be about none."""
+        if self.gateway is None:
+            raise LookupError(f"alert {self.pk} is about no gateway")
+        return self.gateway
 
 
 class Agreement(models.Model):

@@ -71,7 +71,7 @@ def subject(alert: Alert) -> str:
 
 
 def scope(alert: Alert) -> str:
-    return f"pool:{alert.gateway.pool_id}"
+    return f"pool:{alert.host.pool_id}"
 
 
 def adopting(alert: Alert) -> Way:
@@ -114,7 +114,7 @@ def adopt(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -> R
     _refuse_ended(alert)
     if reason := adopting(alert).reason:
         raise Refused(reason)
-    part, name = PARTS[alert.code], alert.gateway.name
+    part, name = PARTS[alert.code], alert.host.name
     payload = {"alert": alert.pk, "gateway": name, "code": alert.code, "sha256": alert.details["sha256"]}
     return changes.propose(
         ADOPT,
@@ -144,18 +144,18 @@ def apply_adopted(applied: Applied) -> None:
         # Only the gateway can take it: the text may hold secrets and never left the host.
         args = {"sha256": payload["sha256"]}
         errands.send(
-            [alert.gateway], "adopt_conf", subject=subject(alert), args=args, now=applied.now, actor=applied.actor
+            [alert.host], "adopt_conf", subject=subject(alert), args=args, now=applied.now, actor=applied.actor
         )
         return
     why = f"{applied.asked_by.username} asked to adopt it, {applied.decided_by.username} agreed."
-    agreements.note(alert.gateway, {_part(alert): _value(alert)}, why=why, actor=applied.actor, now=applied.now)
+    agreements.note(alert.host, {_part(alert): _value(alert)}, why=why, actor=applied.actor, now=applied.now)
     alerts.end(alert, why=f"It was adopted: {why}", actor=applied.actor, now=applied.now)
 
 
 def put_back(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -> None:
     """Send what was agreed to the gateway again."""
     if not rights.may(by, RIGHT, scope(alert)):
-        raise Refused(f"You may not put this back: you lack the right {RIGHT} on {alert.gateway.pool.name}.")
+        raise Refused(f"You may not put this back: you lack the right {RIGHT} on {alert.host.pool.name}.")
     with transaction.atomic():
         alert = Alert.objects.select_for_update().select_related("gateway__pool").get(pk=alert.pk)
         _refuse_ended(alert)
@@ -165,7 +165,7 @@ def put_back(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -
         if errand and errand.state in errands.OPEN:
             raise Refused(f"It is being put back already. {errand.say}".strip())
         kind, args = _errand(alert)
-        errands.send([alert.gateway], kind, subject=subject(alert), args=args, now=now, actor=actor)
+        errands.send([alert.host], kind, subject=subject(alert), args=args, now=now, actor=actor)
         about, details = f"gateway:{alert.gateway_id}", {"alert": alert.pk, "code": alert.code}
         audit.append("drift.put_back", subject=about, actor=actor, at=now, reason=why, details=details)
 
@@ -211,7 +211,7 @@ def _value(alert: Alert) -> tuple[str, str]:
     """What is agreed from now on, and the same for people."""
     if alert.code != "release":
         return alert.details["now"], ""
-    earlier = alert.gateway.agreements.filter(code="release.adopted").first()
+    earlier = alert.host.agreements.filter(code="release.adopted").first()
     trees = trees_of(earlier.shown if earlier else "") | trees_of(alert.details["now"])
     return alert.details["sha256"], "\n".join(f"{release} {tree}" for release, tree in sorted(trees.items()))
 

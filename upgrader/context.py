@@ -45,4 +45,4 @@ def _through(user: User) -> list[bounds.Through]:
 def _waiting(user: User) -> int:
     """Rollouts, changes and alerts that wait for this person."""
     waiting = selectors.needs_me(user, now=timezone.now()).count() + len(changes.waiting_for(user))
-    return waiting + alert_pages.unanswered(user).count()
+    return waiting + alert_pages.unanswered_number(user)

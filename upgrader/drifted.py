@@ -16,7 +16,7 @@ from upgrader.states import U
 def standing(gateway_ids: Iterable[int]) -> list[dict[str, Any]]:
     """The open drift of these gateways as a plan names it: which gateway, which part, and the hash of what is there."""
     return [
-        {"id": it.gateway_id, "gateway": it.gateway.name, "code": it.code, "sha256": str(it.details.get("sha256", ""))}
+        {"id": it.gateway_id, "gateway": it.host.name, "code": it.code, "sha256": str(it.details.get("sha256", ""))}
         for it in alerts.open_on(gateway_ids)
     ]
 

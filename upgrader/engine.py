@@ -14,7 +14,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, budgets, evidence, journal, together
+from upgrader import alive, approval, budgets, calls, evidence, journal, together
 from upgrader.bounds import Bounds, passes_of
 from upgrader.bounds import read as read_bounds
 from upgrader.budgets import NoRoom
@@ -43,7 +43,16 @@ def tick(*, now: datetime) -> list[int]:
             advance(rollout_id, now=now, bounds=bounds)
         except Exception:
             log.exception("rollout %s could not be advanced", rollout_id)
+    call_out(now=now)
     return due(now=now)
+
+
+def call_out(*, now: datetime) -> None:
+    """Call people; a fault there stops no rollout."""
+    try:
+        calls.note(now=now)
+    except Exception:
+        log.exception("people could not be called")
 
 
 def due(*, now: datetime) -> list[int]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from approvals import changes
 from approvals.models import User
 from approvals.people import person
-from fleet import alert_pages
+from fleet import alert_pages, call_pages
 from upgrader import drafts, selectors
 from upgrader.actions import offers
 from upgrader.models import Rollout
@@ -33,6 +33,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "needs": [card(rollout, user) for rollout in mine],
         "changes": changes.waiting_for(user)[:CARDS],
         "alerts": alert_pages.rows(alert_pages.unanswered(user).order_by("since")[:CARDS], user),
+        "calls": call_pages.views(call_pages.waiting_for(user)[:CARDS], user),
         "running": [card(rollout, user) for rollout in others],
         "fleet": selectors.fleet_summary(user),
         "recent": [{"rollout": row, "word": ROLLOUT[R(row.state)]} for row in selectors.recent(user)[:5]],

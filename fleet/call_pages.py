@@ -1,0 +1,72 @@
+"""Alerts that are not drift, as pages show them, and whom they call. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from approvals.models import User
+from fleet.alerts import CALLS
+from fleet.models import Alert
+from fleet.selectors import pools_with, visible_pools
+from fleet.words import Word
+
+WORDS = {
+    "rollback": Word("Rollback asked", "waiting", "undo-2"),
+    "drain": Word("Drain over its time", "waiting", "clock"),
+    "hold": Word("Needs a person", "held", "hand"),
+    "freeze": Word("Passes a freeze", "failed", "triangle-alert"),
+    "budget": Word("Over the budget", "failed", "unplug"),
+}
+RIGHT = {"rollback": "approve_rollout", "hold": "rollback_rollout"}  # who is called; by the others: who may hold
+DECIDED = frozenset({"rollback", "drain", "hold"})  # on a page of its own; the rollout itself is counted with these
+
+
+@dataclass(frozen=True)
+class CallView:
+    row: Alert
+    word: Word
+    mine: bool
+    decided: bool
+
+    @property
+    def about(self) -> str:
+        return str(self.row.details.get("about", ""))
+
+    @property
+    def where(self) -> str:
+        return self.row.pool.name if self.row.pool else "the whole fleet"
+
+
+def calls_for(user: User) -> QuerySet[Alert]:
+    """Calls about pools that the user may look at; those about the fleet are shown to whoever may look at any."""
+    mine = visible_pools(user)
+    seen = Q(pool__in=mine) | Q(pool=None) if mine.exists() else Q(pool__in=mine)
+    return Alert.objects.filter(seen, kind__in=CALLS).select_related("pool")
+
+
+def waiting_for(user: User) -> QuerySet[Alert]:
+    """Open calls for this person that no rollout of his list stands for already."""
+    pools = pools_with(user, "hold_rollout")
+    called = Q(pool__in=pools) | Q(pool=None) if pools.exists() else Q(pool__in=pools)
+    rest = [kind for kind in CALLS if kind not in DECIDED]
+    return Alert.objects.filter(called, kind__in=rest, ended_at=None).select_related("pool").order_by("since")
+
+
+def views(rows: Iterable[Alert], user: User) -> list[CallView]:
+    """Calls with whether this person is called."""
+    may = {codename: set(pools_with(user, codename).values_list("pk", flat=True)) for codename in CODENAMES}
+    return [
+        CallView(row, WORDS[row.kind], _is_mine(row, may[RIGHT.get(row.kind, HOLD)]), row.kind in DECIDED)
+        for row in rows
+    ]
+
+
+HOLD = "hold_rollout"
+CODENAMES = (HOLD, *RIGHT.values())
+
+
+def _is_mine(row: Alert, pools: set[int]) -> bool:
+    return row.pool_id in pools if row.pool_id else bool(pools)
