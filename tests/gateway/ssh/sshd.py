@@ -46,6 +46,8 @@ class Sshd:
             "PasswordAuthentication=no",
             "PermitRootLogin=forced-commands-only",
             f"PidFile={self.folder / 'pid'}",
+            # Bash reads ~/.bashrc for whom sshd starts: what a developer keeps there may take seconds.
+            f"SetEnv=HOME={self.folder}",
         ]
         Path("/run/sshd").mkdir(exist_ok=True)
         words = [word for option in options for word in ("-o", option)]
