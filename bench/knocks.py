@@ -36,6 +36,7 @@ class Knocks:
     lab: Lab
     gateway: Gateway
     seen: list[tuple[float, int]] = field(default_factory=list)
+    every: float = EVERY
     first: int = 0  # strangers of earlier knocks are known by now: go on after them
 
     def __enter__(self) -> Self:
@@ -87,7 +88,7 @@ class Knocks:
             if _libc.setns(there.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), f"setns {wan}")
         turn = self.first
-        while not self._ending.wait(EVERY):
+        while not self._ending.wait(self.every):
             turn += 1
             self.first = turn
             with contextlib.suppress(OSError):

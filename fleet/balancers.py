@@ -147,6 +147,17 @@ def look(balancer: Balancer, *, now: datetime) -> bool:
     return not seen["say"]
 
 
+def drained() -> list[str]:
+    """Names of the gateways to which no peer of their balancer sends new users, as the peers said last."""
+    found = []
+    for seen in Balancer.objects.order_by().values_list("seen", flat=True):
+        for name, state in seen.get("gateways", {}).items():
+            servers = [server for peer in state.get("peers", ()) for server in peer["servers"]]
+            if servers and not any(server["admin"] == "ready" and server["weight"] > 0 for server in servers):
+                found.append(str(name))
+    return found
+
+
 def _shown(state: Any) -> dict[str, Any]:
     peers = [
         {"name": peer.name, "version": peer.version, "servers": [asdict(server) for server in peer.servers]}

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
 from approvals.errors import Refused
+from fleet import balancers
 from fleet.models import Gateway, Pool
 from fleet.phrases import count, listed
 from upgrader.budget import Limit, Tally, Use, What, by_gateway, mates, room, sessions_say, share_of
@@ -125,7 +126,8 @@ def limit_of(row: Budget, totals: Mapping[int, int], names: Mapping[int, str]) -
 
 def uses(*, but: Collection[int] = ()) -> list[Use]:
     """Every gateway that is out or at risk now, without the upgrades `but`; one that is both is there twice."""
-    return [*_down(), *_at_work(but)]
+    at_work = list(_at_work(but))
+    return [*_down(), *_drained(known={use.gateway for use in at_work}), *at_work]
 
 
 def _down() -> Iterator[Use]:
@@ -133,6 +135,15 @@ def _down() -> Iterator[Use]:
     for state, pk, name, pool, sessions, group in down.values_list("state", *COLUMNS):
         what: What = "quarantined" if state == Gateway.State.QUARANTINED else "silent"
         yield Use(pk, name, pool, sessions, group, what=what)
+
+
+def _drained(known: Collection[int]) -> Iterator[Use]:
+    """Gateways that a balancer keeps new users away from, whoever told it so; without those that are in hand."""
+    if not (names := balancers.drained()):
+        return
+    rows = Gateway.objects.filter(name__in=names, front__isnull=False).exclude(pk__in=known).exclude(state__in=DOWN)
+    for pk, name, pool, sessions, group in rows.order_by().values_list(*COLUMNS):
+        yield Use(pk, name, pool, sessions, group, what="drained")
 
 
 def _at_work(but: Collection[int]) -> Iterator[Use]:

@@ -67,8 +67,8 @@ def at_rest(seen: Picture, now: datetime) -> str:
             return f"{sentence(seen.reason)} {promoter(seen)}"
         case R.HELD:
             return (
-                f"On hold since {at}. {sentence(seen.reason)} {answered(seen, now)}Users stay where they are until "
-                "somebody resumes."
+                f"On hold since {at}. {sentence(seen.reason)} {answered(seen, now)}{kept_slots(seen)}Users stay where "
+                "they are until somebody resumes."
             )
         case R.DRAINING:
             return draining(seen, now)
@@ -152,6 +152,18 @@ def answered(seen: Picture, now: datetime) -> str:
     return f"{back.said_by} said no to the rollback{quoted(back.said)}. " if back.state == "rejected" else ""
 
 
+def kept_slots(seen: Picture) -> str:
+    """Old slots that are empty and not retired on hold, with a space behind; "" when there are none.
+
+    Retiring one ends the quick way back. Who holds a rollout may be about to take it back.
+    """
+    empty = [row.name for row in seen.gateways if row.step and row.step.name == "retire" and row.state is U.DRAINING]
+    if not empty:
+        return ""
+    slots, are = ("slot", "is") if len(empty) == 1 else ("slots", "are")
+    return f"The empty old {slots} of {listed(empty)} {are} kept, so that the way back stays short. "
+
+
 def draining(seen: Picture, now: datetime) -> str:
     left = [row for row in seen.gateways if row.state is U.DRAINING]
     users = sum(row.old_sessions for row in left)
@@ -175,7 +187,7 @@ def end_of_drain(seen: Picture, left: Sequence[GatewayRow], now: datetime) -> st
         )
         return (
             f". The time of {count(len(late), 'slot')} with {users} ended at {ended}. {before}Somebody who may hold on "
-            f"{seen.pool} gives it more hours or asks to cut them; until then nobody is cut."
+            f"{seen.pool} gives them more hours, or asks to cut them; until then nobody is cut."
         )
     due = [row.drain_until for row in left if row.drain_until and row.drain_until > now]
     if not due:
@@ -221,15 +233,18 @@ def at_work(seen: Picture, now: datetime) -> Why:
 def spreading(wave: WaveRow) -> str:
     """How far the wave is, and what hinders it if something does."""
     carry = sum(row.state is U.OBSERVING for row in wave.gateways)
-    far = f"Wave {wave.number}: {carry} of {count(len(wave.gateways), 'gateway')} give {wave.weight} % of new users"
+    total = count(sum(row.state is not U.SKIPPED for row in wave.gateways), "gateway")
+    far = f"Wave {wave.number}: {carry} of {total} {'gives' if carry == 1 else 'give'} {wave.weight} % of new users"
     hindered = [row for row in wave.gateways if row.step and row.step.error and row.step.state in (S.DUE, S.CLAIMED)]
     if hindered and (step := hindered[0].step):
         tries = f", tried {step.attempts} times" if step.attempts > 1 else ""
         return f"{far} to the new release. {hindered[0].name} has trouble{tries}: {sentence(step.error)}"
     ready = sum(row.state is U.READY for row in wave.gateways)
     if ready:
-        done = f"Wave {wave.number}: {ready} of {count(len(wave.gateways), 'gateway')}"
-        return f"{done} have the new release ready beside the old one; all shift at the same moment when the last has."
+        done = (
+            f"Wave {wave.number}: {ready} of {total} {'has' if ready == 1 else 'have'} the new release ready beside the"
+        )
+        return f"{done} old one; all shift at the same moment when the last has."
     busy = [f"{row.name} {row.step.line}" for row in wave.gateways if row.step and row.state is U.UPGRADING]
     return f"{far} to the new release{'; ' + listed(busy, 2) if busy else ''}."
 

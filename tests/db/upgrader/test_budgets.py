@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from fleet.models import Gateway, Pool
+from fleet.models import Balancer, Gateway, Pool
 from tests import factories
 from tests.factories import NOON
 from upgrader import budgets
@@ -69,6 +69,36 @@ def test_as_many_as_the_budget_says_and_not_one_more(twelve: list[Gateway]) -> N
     upgrades = of(rollout(twelve))
     assert demand(upgrades[:3]) == ""
     assert demand(upgrades[:4]).startswith("Waits for room: 3 of 12 gateways of the fleet may be out (25 %); 3 are")
+
+
+def seen_at(balancer: Balancer, *names: str, admin: str, weight: int = 100) -> None:
+    """What both peers said of these gateways when they were looked at."""
+    server = {"slot": 0, "name": "gw", "admin": admin, "up": True, "weight": weight, "sessions": 3}
+    peers = [{"name": f"lb{number}", "version": "2.6", "servers": [server]} for number in (1, 2)]
+    Balancer.objects.filter(pk=balancer.pk).update(seen={"gateways": {name: {"peers": peers} for name in names}})
+
+
+@pytest.mark.parametrize(("admin", "weight"), [("drain", 100), ("maint", 100), ("ready", 0)])
+def test_who_is_drained_at_a_balancer_is_out(twelve: list[Gateway], admin: str, weight: int) -> None:
+    front = Balancer.objects.create(name="front", pool=factories.pool())
+    Gateway.objects.filter(name__in=["gw-11", "gw-12"]).update(front=front)
+    upgrades = of(rollout(twelve))
+    seen_at(front, "gw-11", "gw-12", admin=admin, weight=weight)
+    assert demand(upgrades[:1]) == ""
+    assert "gw-11 and gw-12 are drained at their balancers" in demand(upgrades[:2])
+    assert demand([*upgrades[:1], upgrades[10]]) == "", "who is out already takes no more room"
+    seen_at(front, "gw-11", "gw-12", admin="ready")
+    assert demand(upgrades[:3]) == ""
+
+
+def test_one_that_an_upgrade_drains_is_in_hand_and_counts_once(twelve: list[Gateway]) -> None:
+    front = Balancer.objects.create(name="front", pool=factories.pool())
+    Gateway.objects.filter(name="gw-01").update(front=front)
+    made = rollout(twelve)
+    put(of(made)[:1], U.UPGRADING)
+    seen_at(front, "gw-01", admin="drain")
+    assert demand(of(made)[1:3]) == ""
+    assert "3 are in hand by this rollout." in demand(of(made)[1:4])
 
 
 def test_others_in_hand_and_those_that_do_not_answer_are_named(twelve: list[Gateway]) -> None:
@@ -182,7 +212,7 @@ def test_a_batch_costs_as_many_queries_as_one(
     upgrades = of(rollout(twelve, max_out={"gateways": 12}))
     Budget.objects.update(gateways_percent=99, sessions=10_000)
     Budget.objects.create(pool=Pool.objects.get(), gateways_percent=99, made_at=NOON)
-    with django_assert_max_num_queries(8), transaction.atomic(savepoint=False):
+    with django_assert_max_num_queries(9), transaction.atomic(savepoint=False):
         budgets.demand(upgrades, now=NOON)
 
 

@@ -75,6 +75,15 @@ def test_rolled_back_says_why() -> None:
         assert said == "Rolled back at 14:08. Wave 1 failed: 14 of 126 failed. Rolled back and verified."
 
 
+@pytest.mark.parametrize(
+    ("rows", "say"), [(1, "The empty old slot of gw-1 is kept"), (2, "The empty old slots of gw-1 and gw-2 are kept")]
+)
+def test_on_hold_says_that_empty_slots_are_kept(rows: int, say: str) -> None:
+    step = Step("retire", S.DUE)
+    passed = wave(1, W.PASSED, *(row(number + 1, U.DRAINING, step=step) for number in range(rows)))
+    assert f"{say}, so that the way back stays short. Users stay" in why(picture(R.HELD, passed), NOW).text
+
+
 def test_draining_says_how_many_and_what_comes_at_the_end_of_its_time() -> None:
     until = NOW + timedelta(hours=8)
     seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, old_sessions=3, drain_until=until), row(2, U.DONE)))
@@ -144,7 +153,7 @@ def test_waits_by_a_window_or_a_budget_are_said_where_something_would_begin() ->
 def test_blue_green_says_how_many_are_ready() -> None:
     first = wave(1, W.UPGRADING, row(1, U.READY), row(2, U.UPGRADING))
     assert why(picture(R.UPGRADING, first), NOW).text == (
-        "Wave 1: 1 of 2 gateways have the new release ready beside the old one; all shift at the same moment when the "
+        "Wave 1: 1 of 2 gateways has the new release ready beside the old one; all shift at the same moment when the "
         "last has."
     )
 
