@@ -45,6 +45,9 @@ class Change:
     decide: str  # the right to say yes or no
     apply: Callable[[Applied], None]  # raise Refused where it can't be done now: then the yes is not given either
     rejected: Callable[[Applied], None] | None = None  # when somebody said no
+    # Locks the rows that `apply` needs, before the yes is on the record: whoever takes the record's tail first and then
+    # waits for a row stands in a circle with who has the row and waits for the tail (PostgreSQL then ends one of them).
+    lock: Callable[[Mapping[str, Any]], None] | None = None
 
 
 KINDS: dict[str, Change] = {}
@@ -90,6 +93,8 @@ def decide(request: Request, *, by: User, now: datetime, actor: Actor, **words: 
     """Give one person's answer; the yes that completes the quorum applies the change in the same transaction."""
     change = KINDS[request.kind]
     with transaction.atomic():
+        if change.lock is not None and words["yes"]:
+            change.lock(request.summary["payload"])
         has_right = rights.may(by, request.permission, request.scope)
         decided = services.decide(request, by=by, has_right=has_right, now=now, actor=actor, **words)
         applied = Applied(decided, decided.summary["payload"], decided.requested_by, by, actor, now)

@@ -5,8 +5,10 @@ What the old plans wanted there is closed, not done: their upgrades are left out
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -47,6 +49,14 @@ def ask(gateway: Gateway, *, by: User, actor: Actor, now: datetime, why: str) ->
         warning="Only after a restored backup. Else somebody else gives it orders: find out who first.",
         why=why,
     )
+
+
+def locked(payload: Mapping[str, Any]) -> None:
+    """The rows that change, in the order in which all take them."""
+    upgrades = open_on(Gateway.objects.get(name=payload["gateway"]))
+    rollouts = Rollout.objects.filter(pk__in=[upgrade.wave.rollout_id for upgrade in upgrades])
+    for rows in (rollouts, Upgrade.objects.filter(pk__in=[upgrade.pk for upgrade in upgrades])):
+        list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
 
 
 def believed(applied: Applied) -> None:

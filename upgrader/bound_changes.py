@@ -23,6 +23,7 @@ WINDOW_SET, WINDOW_END, FREEZE_LIFT, BUDGET_SET = "window.set", "window.end", "f
 ASK, CONFIRM = "fleet.set_bounds", "fleet.approve_bounds"
 REASON_MOST = 2_000
 TWICE_WITHIN = timedelta(minutes=1)
+YEARS = timedelta(days=3_652)  # near the end of all dates a zone's clock can't be read any more
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def begin_freeze(pool: Pool | None, who: Who, *, starts_at: datetime, ends_at: d
         raise Refused(f"You may not freeze {name_of(pool)}: you lack the right {rights.said(ASK)!r} on it.")
     if not who.why.strip():
         raise Refused("Say why: everybody who waits for it reads the reason.")
+    if max(starts_at, ends_at or starts_at) > who.now + YEARS:
+        raise Refused("A freeze begins and ends within ten years. Leave its end open instead.")
     if ends_at is not None and ends_at <= max(starts_at, who.now):
         raise Refused("The freeze would be over before it begins. Choose a later end, or none.")
     with transaction.atomic():
@@ -227,12 +230,15 @@ def budget_say(row: Budget) -> str:
     return f"{row.gateways_percent} % of the gateways may be out, {sessions} at risk; a rollback {alone} {one}."
 
 
+def budget_locked(_: Mapping[str, Any]) -> None:
+    """The fleet's row first, as budgets.demand takes it."""
+    list(Budget.objects.select_for_update().filter(pool=None))
+
+
 def budget_set(applied: Applied) -> None:
     asked = applied.payload
     values = {name: asked[name] for name in BUDGET_COLUMNS}
     pool = Pool.objects.get(pk=asked["pool"]) if asked["pool"] else None
-    # The fleet's row first, as budgets.demand takes it.
-    list(Budget.objects.select_for_update().filter(pool=None))
     Budget.objects.update_or_create(pool=pool, defaults={**values, "made_at": applied.now})
     _record("budget.set", pool, applied.actor, now=applied.now, **values)
 

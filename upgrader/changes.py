@@ -23,7 +23,9 @@ ASK, CONFIRM = bound_changes.ASK, bound_changes.CONFIRM
 KINDS[bound_changes.WINDOW_SET] = Change(ASK, CONFIRM, apply=bound_changes.window_set)
 KINDS[bound_changes.WINDOW_END] = Change(ASK, CONFIRM, apply=bound_changes.window_ended)
 KINDS[bound_changes.FREEZE_LIFT] = Change(ASK, CONFIRM, apply=bound_changes.lifted)
-KINDS[bound_changes.BUDGET_SET] = Change(ASK, CONFIRM, apply=bound_changes.budget_set)
+KINDS[bound_changes.BUDGET_SET] = Change(ASK, CONFIRM, apply=bound_changes.budget_set, lock=bound_changes.budget_locked)
 
-KINDS[believing.BELIEVE] = Change("fleet.enrol_gateway", "fleet.approve_gateway", apply=believing.believed)
+KINDS[believing.BELIEVE] = Change(
+    "fleet.enrol_gateway", "fleet.approve_gateway", apply=believing.believed, lock=believing.locked
+)
 enrol_pages.ABOUT_GATEWAYS.append(believing.BELIEVE)

@@ -218,6 +218,24 @@ def test_a_no_changes_nothing(browse: Browse, people: dict[str, User], eu: Pool)
     assert Budget.objects.get(pool=None).gateways_percent == 25
 
 
+@pytest.mark.parametrize("when", [{"starts_at": "9999-12-31T23:00"}, {"hours": "999999999"}, {"hours": "90000"}])
+def test_a_freeze_beyond_the_clocks_of_the_zones_is_refused(browse: Browse, eu: Pool, when: dict[str, str]) -> None:
+    page = browse("operator").post(f"/bounds/{eu.pk}/freeze/", {"why": "The fair."} | when)
+    assert (page.status_code, Freeze.objects.count()) == (409, 0)
+    assert "Leave its end open instead." in text(page)
+
+
+def test_the_budgets_row_is_taken_before_the_tail_of_the_record(
+    browse: Browse, people: dict[str, User], eu: Pool, django_assert_max_num_queries: Any
+) -> None:
+    browse("operator").post("/bounds/0/budget/", TIGHT)
+    with django_assert_max_num_queries(60) as asked:
+        answer(people, Request.objects.get())
+    said = [query["sql"] for query in asked.captured_queries]
+    rows, tail = (next(n for n, sql in enumerate(said) if name in sql) for name in ("upgrader_budget", "seq DESC"))
+    assert rows < tail
+
+
 @pytest.mark.parametrize("path", ["freeze", "window", "budget"])
 def test_without_the_right_nothing_is_done_or_asked(browse: Browse, eu: Pool, path: str) -> None:
     page = browse("auditor").post(f"/bounds/{eu.pk}/{path}/", NIGHTS | TIGHT)

@@ -158,4 +158,7 @@ def _moment(request: HttpRequest, name: str) -> datetime | None:
 def _end(request: HttpRequest, starts_at: datetime) -> datetime | None:
     """By the hours that were chosen; 0 is until somebody lifts it."""
     hours: Any = _number(request, "hours")
-    return starts_at + timedelta(hours=hours) if hours else None
+    try:
+        return starts_at + timedelta(hours=hours) if hours else None
+    except OverflowError as beyond:
+        raise Refused("This freeze would end after the last date there is. Leave its end open instead.") from beyond
