@@ -48,7 +48,8 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "segments": SEGMENTS,
         "finished": seen.state in FINISHED,
         "bound": bounds.warnings(rollout, now=now),
-        "warnings": [] if seen.state in FINISHED else [*warnings(rollout.plan), *ending(seen, now)],
+        "warnings": [] if seen.state in FINISHED else [*warnings(rollout.plan), *migrating(seen)],
+        "ends": ending(seen, now),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
     }
@@ -59,11 +60,15 @@ def warnings(plan: Mapping[str, Any]) -> list[str]:
     return [say for say in (downgrade_say(plan), drifted.plan_say(plan), config_say(plan)) if say]
 
 
+def migrating(seen: Picture) -> list[str]:
+    """That there is no quick way back at all: said as long as a person may still say no to it."""
+    return [MIGRATES] if seen.state_migration and seen.state in (R.PLANNED, R.WAITING_APPROVAL) else []
+
+
 def ending(seen: Picture, now: datetime) -> list[str]:
     """When the quick way back ends: said as long as a person may still say no to it."""
-    if seen.state not in (R.PLANNED, R.WAITING_APPROVAL):
-        return []
-    return [say for say in (MIGRATES if seen.state_migration else "", ends_say(seen, now)) if say]
+    say = ends_say(seen, now) if seen.state in (R.PLANNED, R.WAITING_APPROVAL) else ""
+    return [say] if say else []
 
 
 def late(seen: Picture, now: datetime) -> dict[str, Any]:

@@ -96,18 +96,19 @@ def room_say(spec: Spec) -> str:
 def drain_say(spec: Spec) -> str:
     """When an old slot ends, and what may happen to users who are left then."""
     drain = spec.drain
-    after = f"after {duration(3600 * drain.deadline_hours)}"
+    after = f"After {duration(3600 * drain.deadline_hours)}"
     if drain.sessions_max:
-        empty = f"End when at most {count(drain.sessions_max, 'user')} are left, who are cut then"
+        are = "is" if drain.sessions_max == 1 else "are"
+        empty = f"Each ends when at most {count(drain.sessions_max, 'user')} {are} left, who {are} cut then."
     else:
-        empty = "End when nobody is left"
+        empty = "Each ends when nobody is left."
     late = {
         "ask": "people are asked, and nobody is cut before",
-        "extend": f"they get {duration(3600 * drain.extend_hours)} more, once, then people are asked",
+        "extend": f"users get {duration(3600 * drain.extend_hours)} more, once, then people are asked",
         "cut": f"up to {count(drain.cut_at_most, 'user')} a gateway are cut; of more people are asked",
     }[drain.at_deadline]
     note = " Users who sign in meanwhile read a message." if drain.message else ""
-    return f"{empty}, or {after}: {late}.{note} Going back is possible until then."
+    return f"{empty} {after} {late}.{note} Until then going back is a matter of a moment."
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Drawing:
 
 def of_spec(spec: Spec) -> Drawing:
     """A strategy, before anybody knows which gateways it will meet."""
-    rules = [(rule.title, which(rule), rule.weights, observed(spec, rule)) for rule in spec.waves]
+    rules = [(rule.title, which(rule, spec.waves), rule.weights, observed(spec, rule)) for rule in spec.waves]
     more = "Then the next batch, until every gateway had its turn." if spec.kind == "rolling" else ""
     return _drawing(spec, rules, more=more)
 
@@ -82,7 +82,7 @@ def of_plan(plan: Mapping[str, Any]) -> Drawing:
     return _drawing(spec, rules, more=more, last_is_drawn=not rest)
 
 
-def which(rule: WaveSpec) -> str:
+def which(rule: WaveSpec, waves: Sequence[WaveSpec] = ()) -> str:
     """Which gateways a wave takes, in words."""
     match rule.take:
         case "count":
@@ -93,7 +93,7 @@ def which(rule: WaveSpec) -> str:
             return f"those with {listed([f'{name}={value}' for name, value in rule.labels.items()], 8)}"
         case "names":
             return listed(rule.names, 8)
-    return "all that are left"
+    return "all gateways" if len(waves) == 1 else "all that are left"
 
 
 def _gateways(wave: Mapping[str, Any]) -> str:

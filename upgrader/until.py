@@ -6,8 +6,10 @@ release again, and needs a second person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from fleet.phrases import clock, count, duration
 from upgrader.picture import Picture, WaveRow
@@ -32,9 +34,9 @@ def rollback_until(seen: Picture, now: datetime) -> Until:
     if seen.state_migration:
         return Until("now" if seen.touched else "the start", "this release migrates state")
     if seen.reloads:
-        return Until("any time", "the old configuration is read again")
+        return Until("no limit", "the old configuration is read again")
     if rows := [row for row in seen.gateways if row.way == "in_place"]:
-        return Until("any time", f"but users of {count(len(rows), 'gateway')} have to sign in again")
+        return Until("no limit", f"but users of {count(len(rows), 'gateway')} have to sign in again")
     return after_retiring(seen) or while_draining(seen, now) or before_the_first(seen, now)
 
 
@@ -43,9 +45,11 @@ def after_retiring(seen: Picture) -> Until | None:
     if not gone:
         return None
     if len(gone) == len(seen.touched):
-        return Until("with approval", f"{count(len(gone), 'old slot')} retired: the old release starts again first")
+        return Until(
+            "over", f"{count(len(gone), 'old slot')} retired: only with approval, the old release starts first"
+        )
     left = len(seen.touched) - len(gone)
-    return Until(f"{left} at once", f"{count(len(gone), 'gateway')} only with approval: their old slots are retired")
+    return Until(f"over on {len(gone)}", f"those only with approval, for their old slots are retired; {left} at once")
 
 
 def while_draining(seen: Picture, now: datetime) -> Until | None:
@@ -57,15 +61,34 @@ def while_draining(seen: Picture, now: datetime) -> Until | None:
     slots = count(len(rows), "old slot")
     if seen.drain.at_deadline == "cut" and deadlines:
         return Until(clock(max(deadlines), now), f"at the latest: {slots} retire when empty, {THEN}", now)
-    return Until("while users stay", f"on {slots}: each retires when empty, {THEN}", now)
+    return Until("slots are empty", f"{slots}: each retires when empty, {THEN}", now)
 
 
 def before_the_first(seen: Picture, now: datetime) -> Until:
-    left = timedelta(seconds=seconds_to_commit(seen, now))
+    left = seconds_to_commit(seen, now)
     if seen.state in (R.PLANNED, R.WAITING_APPROVAL):
-        lead = duration(left.total_seconds()) if left else "at once"
-        return Until(f"start + {lead}" if left else "the start", f"at the earliest: empty old slots retire, {THEN}")
-    return Until(clock(now + left, now), f"at the earliest: empty old slots retire, {THEN}", now + left)
+        return from_the_start(left)
+    at = now + timedelta(seconds=left)
+    return Until(clock(at, now), f"at the earliest: empty old slots retire, {THEN}", at)
+
+
+def from_the_start(seconds: float) -> Until:
+    lead = f"start + {duration(seconds)}" if seconds else "the start"
+    return Until(lead, f"at the earliest: empty old slots retire, {THEN}")
+
+
+def of_plan(plan: Mapping[str, Any]) -> Until:
+    """The same for a plan that nobody has stored yet."""
+    waves, observe = plan["waves"], int(plan["spec"].get("observe_seconds", 0))
+    in_place = sum(gateway.get("way") == "in_place" for wave in waves for gateway in wave["gateways"])
+    if plan["release"].get("state_migration"):
+        return Until("the start", "this release migrates state")
+    if (plan.get("config") or {}).get("way") == "reload":
+        return Until("no limit", "the old configuration is read again")
+    if in_place:
+        return Until("no limit", f"but users of {count(in_place, 'gateway')} have to sign in again")
+    each = [wave.get("observe_seconds", observe) * len(wave["weights"]) for wave in waves]
+    return from_the_start(min(each, default=0))
 
 
 def seconds_to_commit(seen: Picture, now: datetime) -> float:

@@ -73,7 +73,8 @@ def at_rest(seen: Picture, now: datetime) -> str:
         case R.DRAINING:
             return draining(seen, now)
         case R.DONE:
-            serve = f"{seen.carrying} of {count(len(seen.gateways), 'gateway')} serve {seen.release}"
+            do = "serves" if seen.carrying == 1 else "serve"
+            serve = f"{seen.carrying} of {count(len(seen.gateways), 'gateway')} {do} {seen.release}"
             return f"Done at {at}. {serve}.{out(seen)}"
         case R.ROLLED_BACK:
             failed = cause(seen)
@@ -168,7 +169,10 @@ def draining(seen: Picture, now: datetime) -> str:
     left = [row for row in seen.gateways if row.state is U.DRAINING]
     users = sum(row.old_sessions for row in left)
     number = count(len(seen.gateways), "gateway")
-    who = f"All {number} serve" if seen.carrying == len(seen.gateways) else f"Of {number} {seen.carrying} serve"
+    do = "serves" if seen.carrying == 1 else "serve"
+    who = f"Of {number} {seen.carrying} {do}"
+    if seen.carrying == len(seen.gateways):
+        who = f"All {number} {do}" if seen.carrying > 1 else f"{number} {do}"
     serve = f"{who} {seen.release} to new users.{out(seen)}"
     slots = f"{count(users, 'user')} on {count(len(left), 'old slot')}"
     return f"{serve} {slots}: each slot retires when it is empty{end_of_drain(seen, left, now)}"

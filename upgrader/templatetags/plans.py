@@ -10,6 +10,7 @@ from django import template
 from upgrader.changed import Changed, changed
 from upgrader.models import Rollout
 from upgrader.plan_shown import Shown, shown
+from upgrader.until import Until, of_plan
 
 register = template.Library()
 
@@ -22,3 +23,8 @@ def changed_since(rollout: Rollout) -> Changed | None:
 @register.simple_tag
 def shown_plan(plan: Mapping[str, Any]) -> Shown:
     return shown(plan)
+
+
+@register.simple_tag
+def rollback_until(plan: Mapping[str, Any]) -> Until:
+    return of_plan(plan)

@@ -39,11 +39,11 @@ def test_users_who_will_be_cut_are_named_with_their_gateways() -> None:
 
 def test_a_drain_says_who_is_cut_and_when() -> None:
     assert said({"waves": [{"rest": True}]})["Old slots"].startswith(
-        "End when nobody is left, or after 1 d: people are asked, and nobody is cut before."
+        "Each ends when nobody is left. After 1 d people are asked, and nobody is cut before."
     )
     cut = {"drain": {"at_deadline": "cut", "cut_at_most": 3, "sessions_max": 1, "deadline_hours": 2}}
     words = said({"waves": [{"rest": True}], **cut})["Old slots"]
-    assert "at most 1 user are left, who are cut then, or after 2 h: up to 3 users a gateway are cut" in words
+    assert "at most 1 user is left, who is cut then. After 2 h up to 3 users a gateway are cut" in words
 
 
 def test_a_fail_says_what_it_takes_back() -> None:

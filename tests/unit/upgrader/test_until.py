@@ -29,16 +29,19 @@ def test_while_a_share_is_observed_the_next_ones_are_counted() -> None:
 
 def test_a_drain_ends_it_as_soon_as_a_slot_is_empty() -> None:
     seen = picture(R.DRAINING, wave(1, W.PASSED, row(1, U.DRAINING, drain_until=NOW + timedelta(hours=8))))
-    assert (rollback_until(seen, NOW).big, rollback_until(seen, NOW).at) == ("while users stay", NOW)
+    assert (rollback_until(seen, NOW).big, rollback_until(seen, NOW).at) == ("slots are empty", NOW)
     cuts = replace(seen, drain=Drain(deadline_hours=8, at_deadline="cut"))
     assert rollback_until(cuts, NOW).big == "22:08"
 
 
 def test_after_old_slots_are_retired_it_needs_approval() -> None:
     gone, there = row(1, U.DONE, gone=True), row(2, U.DRAINING)
-    assert rollback_until(picture(R.DONE, wave(1, W.PASSED, gone)), NOW).big == "with approval"
+    assert rollback_until(picture(R.DONE, wave(1, W.PASSED, gone)), NOW).big == "over"
     mixed = rollback_until(picture(R.DRAINING, wave(1, W.PASSED, gone, there)), NOW)
-    assert (mixed.big, mixed.small) == ("1 at once", "1 gateway only with approval: their old slots are retired")
+    assert (mixed.big, mixed.small) == (
+        "over on 1",
+        "those only with approval, for their old slots are retired; 1 at once",
+    )
 
 
 def test_state_migration_and_restarts_in_place() -> None:

@@ -102,8 +102,8 @@ def overdue(**columns: Any) -> Picture:
 
 def test_a_drain_over_its_time_says_who_decides_and_that_nobody_is_cut() -> None:
     assert why(overdue(), NOW).text.endswith(
-        "The time of 1 slot with 3 users ended at 14:00. Somebody who may hold on eu-west gives it more hours or asks "
-        "to cut them; until then nobody is cut."
+        "The time of 1 slot with 3 users ended at 14:00. Somebody who may hold on eu-west gives them more hours, or "
+        "asks to cut them; until then nobody is cut."
     )
 
 
