@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
-from fleet import agreements, ports, services
+from fleet import agreements, orders, ports, services
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Errand, Gateway
@@ -83,6 +83,7 @@ class Claim:
 
     errand: Errand
     fence: int
+    ordered: bool = False  # the gateway is known not to be ahead of this database
 
 
 class LeaseLost(Exception):
@@ -166,10 +167,10 @@ def claim(errand_id: int, *, owner: str, now: datetime) -> Claim | None:
         if taken != 1:
             return None
         errand = Errand.objects.select_related("gateway").get(pk=errand_id)
-        Gateway.objects.filter(pk=errand.gateway_id).update(fence=F("fence") + 1)
-        fence = Gateway.objects.values_list("fence", flat=True).get(pk=errand.gateway_id)
+        ordered = orders.known(errand.gateway_id, now)
+        fence = orders.draw(errand.gateway_id, ordered=ordered)
         Errand.objects.filter(pk=errand_id).update(fence=fence)
-    return Claim(errand, fence)
+    return Claim(errand, fence, ordered)
 
 
 def again(errand: Errand, *, actor: Actor, now: datetime) -> None:
@@ -213,13 +214,14 @@ def _attempt(claimed: Claim, values: dict[str, tuple[str, str]], *, opener: Open
     try:
         gateway = opener(errand.gateway)
         try:
+            prove(claimed, gateway, now=clock())
             return State.DONE, kind(job, gateway)
         finally:
             gateway.close()
     except (RetryLater, HostKeyChanged) as later:  # in quarantine it waits for the person who looks at the host key
         return State.DUE, later.say
     except GiveUp as no:
-        if no.code != "fence_too_low":
+        if no.code not in ("fence_too_low", "ahead"):
             return State.FAILED, no.say
         # Somebody drew a later fence for this gateway: claim again with one of our own. Or this database is older than
         # what the gateway has seen: a look quarantines it then.
@@ -230,6 +232,12 @@ def _attempt(claimed: Claim, values: dict[str, tuple[str, str]], *, opener: Open
     except Exception as bug:
         log.exception("errand %s: %s for %s", errand.pk, errand.kind, errand.gateway.name)
         return State.FAILED, f"A fault of ours: {type(bug).__name__}: {bug}"[:300] + ". The log has the whole."
+
+
+def prove(claimed: Claim, gateway: ports.Gateway, *, now: datetime) -> None:
+    """GiveUp where the gateway is ahead of this database."""
+    if not claimed.ordered:
+        services.prove(claimed.errand.gateway, gateway, fence=claimed.fence, now=now)
 
 
 def _settle(claimed: Claim, to: State, say: str, *, values: Mapping[str, tuple[str, str]], now: datetime) -> Errand:

@@ -84,6 +84,7 @@ class Gateway(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.ENROLLED)
     state_reason = models.TextField(blank=True)
     fence = models.BigIntegerField(default=0)  # only grows; drawn anew at each claim of a step
+    ordered = models.BigIntegerField(default=0, db_default=0)  # the highest of them that the gateway can have seen
     facts = models.JSONField(default=dict, blank=True)  # the last answer of `facts`, as it came
     facts_at = models.DateTimeField(null=True, blank=True)
     release = models.CharField(max_length=64, blank=True)  # committed, as the gateway last said

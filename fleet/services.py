@@ -13,7 +13,7 @@ from django.db import transaction
 from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
-from fleet import gateways, journal
+from fleet import gateways, journal, orders, ports
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways import answers
 from fleet.gateways.answers import GatewayBug
@@ -83,8 +83,18 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
     return True
 
 
-def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> None:
-    """Store an answer of `facts` and what follows from it; a gateway that answers is not unreachable."""
+def prove(gateway: Gateway, reached: ports.Gateway, *, fence: int, now: datetime) -> None:
+    """Ask a gateway what it has seen before it is sent this fence. GiveUp "ahead": it is quarantined now."""
+    if ahead := note_facts(gateway, reached.facts().raw, now=now):
+        raise GiveUp(ahead, code="ahead")
+    orders.may_send(gateway.pk, fence)
+
+
+def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> str:
+    """Store an answer of `facts` and what follows from it; a gateway that answers is not unreachable.
+
+    Return why nothing is done there, "" while it is not ahead of this database.
+    """
     facts = answers.facts(raw)
     known_first = gateway.facts_at is None
     gateway.release = facts.committed.release if facts.committed else ""
@@ -98,20 +108,31 @@ def note_facts(gateway: Gateway, raw: Mapping[str, Any], *, now: datetime) -> No
         gateway.state_reason = sentence
         # Not a move: it says how an enrolled gateway is, and only while it is one.
         Gateway.objects.filter(pk=gateway.pk, state=Gateway.State.ENROLLED).update(state_reason=sentence)
+    ahead = "" if known_first else ahead_say(gateway, facts.fence)
     if known_first:
-        Gateway.objects.filter(pk=gateway.pk, fence__lt=facts.fence).update(fence=facts.fence)
-    elif ahead := ahead_say(gateway, facts.fence):
+        take_over(gateway, facts.fence)
+    if ahead:
+        orders.forget(gateway.pk)
         journal.quarantine(gateway, reason=ahead, actor=WATCHER, now=now)
+    else:
+        orders.seen(gateway.pk, now)
     journal.move(gateway, Gateway.State.ENROLLED, reason=f"{gateway.name} answers again.", actor=WATCHER, now=now)
+    return ahead
+
+
+def take_over(gateway: Gateway, fence: int) -> None:
+    """Our orders go on after those that it has seen."""
+    Gateway.objects.filter(pk=gateway.pk, fence__lt=fence).update(fence=fence)
+    Gateway.objects.filter(pk=gateway.pk, ordered__lt=fence).update(ordered=fence)
 
 
 def ahead_say(gateway: Gateway, fence: int) -> str:
     """Why a gateway that has seen this fence is not to be spoken to; "" while we know of it.
 
-    Each of our fences is in the row before the gateway sees it, so a higher one was given by somebody whom this
+    Each of our fences is in `ordered` before the gateway sees it, so a higher one was given by somebody whom this
     database has forgotten. Read after the gateway has answered.
     """
-    known = Gateway.objects.values_list("fence", flat=True).get(pk=gateway.pk)
+    known = Gateway.objects.values_list("ordered", flat=True).get(pk=gateway.pk)
     if fence <= known:
         return ""
     return (
@@ -123,7 +144,7 @@ def ahead_say(gateway: Gateway, fence: int) -> str:
 def orders_ahead(gateway: Gateway) -> int:
     """The number up to which a quarantined gateway has seen orders that this database does not know; 0: none."""
     seen = int((gateway.facts or {}).get("fence", 0))
-    return seen if gateway.state == Gateway.State.QUARANTINED and seen > gateway.fence else 0
+    return seen if gateway.state == Gateway.State.QUARANTINED and seen > gateway.ordered else 0
 
 
 def believe_next(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> None:

@@ -13,6 +13,7 @@ from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Coalesce
 
 from approvals import audit
+from fleet import orders
 from releases.models import Release
 from upgrader import flow, live
 from upgrader.journal import MACHINE, Change, IllegalMove, LostRace, legal, open_step, subject, write
@@ -37,6 +38,7 @@ class Claim:
     upgrade: Upgrade
     fence: int
     attempts: int
+    ordered: bool  # the gateway is known not to be ahead of this database
 
 
 def claim(step_id: int, *, owner: str, now: datetime) -> Claim | None:
@@ -54,9 +56,10 @@ def claim(step_id: int, *, owner: str, now: datetime) -> Claim | None:
             return None
         step = StepRun.objects.get(pk=step_id)
         upgrade = fresh(step.upgrade_id)
-        step.fence, step.lease_until = drawn_fence(upgrade.gateway_id), lease(step.name, now)
+        ordered = orders.known(upgrade.gateway_id, now)
+        step.fence, step.lease_until = orders.draw(upgrade.gateway_id, ordered=ordered), lease(step.name, now)
         StepRun.objects.filter(pk=step_id).update(fence=step.fence, lease_until=step.lease_until)
-    return Claim(step=step, upgrade=upgrade, fence=step.fence, attempts=step.attempts)
+    return Claim(step=step, upgrade=upgrade, fence=step.fence, attempts=step.attempts, ordered=ordered)
 
 
 def fresh(upgrade_id: int) -> Upgrade:
@@ -78,13 +81,6 @@ def locked(upgrade: Upgrade) -> None:
     for path, value in row.items():
         *way, name = path.split("__")
         setattr(reduce(getattr, way, upgrade), name, value)
-
-
-def drawn_fence(gateway_id: int) -> int:
-    """The gateway's next fence. Nobody else can draw the same: the row is ours until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE fleet_gateway SET fence = fence + 1 WHERE id = %s RETURNING fence", [gateway_id])
-        return int(cursor.fetchone()[0])
 
 
 def lease(step: str, now: datetime) -> datetime:
@@ -161,21 +157,22 @@ class GoOn:
         """The columns of a claim for a step that is about to be opened; none where it is left for a claim of its own.
 
         As for any claim: nothing begins on hold, nor with a release that was withdrawn, and the fence is drawn anew.
+        A gateway that must be asked first whether it is ahead of this database has a claim of its own.
         """
         rollout = upgrade.wave.rollout
         held = rollout.state == R.HELD and step not in flow.RUNS_WHILE_HELD
         withdrawn = rollout.release.state != Release.State.READY and step in flow.USES_RELEASE
-        if step not in self.steps or held or withdrawn:
+        if step not in self.steps or held or withdrawn or not orders.known(upgrade.gateway_id, now):
             return {}
         due = {"state": S.CLAIMED, "owner": self.owner, "attempts": 1, "started_at": now}
-        return {**due, "lease_until": lease(step, now), "fence": drawn_fence(upgrade.gateway_id)}
+        return {**due, "lease_until": lease(step, now), "fence": orders.draw(upgrade.gateway_id, ordered=True)}
 
 
 def going_on(step: StepRun | None) -> Claim | None:
     """The claim of the step that `settle` returned, if it took it."""
     if step is None or step.state != S.CLAIMED:
         return None
-    return Claim(step=step, upgrade=step.upgrade, fence=step.fence, attempts=step.attempts)
+    return Claim(step=step, upgrade=step.upgrade, fence=step.fence, attempts=step.attempts, ordered=True)
 
 
 def follow(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | None) -> StepRun | None:

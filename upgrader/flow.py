@@ -112,6 +112,9 @@ LOGS_IN = frozenset({"probe", "observe", "restore"})
 ASKS_COMMITTED = frozenset({"restore"})
 """Steps that must know whether a commit was asked for."""
 
+LOOKS_FIRST = frozenset({"preflight"})
+"""These read only, and their own answer says whether the gateway is ahead of a restored database."""
+
 NEVER_TIRES = frozenset({"observe", "drain", "drain_front", "restore", "snapshot"})
 """No answer is asked for again without end; the others give up after PATIENCE tries and hold the rollout."""
 

@@ -140,13 +140,17 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
     name = claimed.step.name
     try:
         with traffic.opened(claimed.upgrade.gateway) as front:
-            outcome = STEPS[name](job_of(claimed, clock=clock, front=front), opened.of(claimed.upgrade.gateway))
+            gateway = opened.of(claimed.upgrade.gateway)
+            if not claimed.ordered and name not in flow.LOOKS_FIRST:
+                fleet.prove(claimed.upgrade.gateway, gateway, fence=claimed.fence, now=clock())
+            outcome = STEPS[name](job_of(claimed, clock=clock, front=front), gateway)
     except RetryLater as later:
         return no_answer(claimed, later), None
     except GiveUp as no:
-        if no.code == "fence_too_low":
+        if no.code in ("fence_too_low", "ahead"):
             # Perhaps this database is older than what the gateway has seen: then it is quarantined, and asked no more.
-            look_ahead(claimed, opened=opened, now=clock())
+            if no.code == "fence_too_low":
+                look_ahead(claimed, opened=opened, now=clock())
             # Somebody drew a later fence for this gateway: claim again with one of our own.
             return Settled(S.DUE, error=no.say, wait=0.2, result=claimed.step.result), None
         say = advice.with_way_on(no.say, no.code, step=name)

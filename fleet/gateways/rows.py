@@ -37,7 +37,7 @@ def open(gateway: Gateway) -> ports.Gateway:
 
     GiveUp for a gateway that is not spoken to: in quarantine, not confirmed yet, or gone.
     """
-    _refuse_silent(gateway)
+    refuse_silent(gateway)
     if gateway.adapter == Gateway.Adapter.MEMORY:
         return _simulated(gateway)
 
@@ -49,7 +49,8 @@ def open(gateway: Gateway) -> ports.Gateway:
     return SshGateway(Loan(KEEPER, target_of(gateway), key=key, on_changed=on_changed))
 
 
-def _refuse_silent(gateway: Gateway) -> None:
+def refuse_silent(gateway: Gateway) -> None:
+    """GiveUp for a gateway that is not spoken to."""
     match gateway.state:
         case Gateway.State.QUARANTINED:
             raise HostKeyChanged(f"{gateway.name} is in quarantine. {gateway.state_reason}")

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from approvals import audit
 from approvals.chain import leaf
+from fleet import orders
 from fleet.gateways.machine import Machine
 from fleet.gateways.simulated import MemoryGateway
 from tests.chaos.town import Town
@@ -72,7 +73,7 @@ def any_fence(town: Town) -> Iterator[None]:
 
     with (
         mock.patch.object(Machine, "admit", admit),
-        mock.patch.object(claims, "drawn_fence", side_effect=falling),
+        mock.patch.object(orders, "draw", side_effect=lambda *_, **__: next(falling)),
     ):
         yield
 

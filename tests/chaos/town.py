@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from approvals.models import Actor, User
 from fleet import sealed
+from fleet.gateways import rows
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Machine, Place
 from fleet.gateways.simulated import MemoryGateway
@@ -108,6 +109,7 @@ class Town:
         return self.processes.current.name if self.processes.current else "nobody"
 
     def open(self, row: Gateway) -> Any:
+        rows.refuse_silent(row)
         return self.gateways[row.name]
 
     def owner(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import connection
 
+from fleet import orders
 from fleet.models import Gateway
 from tests.chaos.town import Town
 from tests.chaos.truth import Truth
@@ -48,12 +49,13 @@ class Yesterday:
             process.born += 1
         self.town.messages.clear()
         self.town.lines.clear()
+        orders.forget()
         self.truth.reopen()
         self.restored += 1
         ahead = []
         for row in Gateway.objects.all():
             truth = self.town.gateways[row.name].truth
-            truth.ahead = truth.fence > row.fence
+            truth.ahead = truth.fence > row.ordered
             ahead += [row.name] if truth.ahead else []
         self.town.told(f"fault: yesterday's database is back; ahead of it are {', '.join(ahead) or 'none'}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.management import CommandError, call_command
 
-from fleet import gateways, services
+from fleet import gateways, orders, services
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Gateway
 from fleet.ports import Gateway as Port
@@ -63,10 +63,54 @@ def test_in_the_middle_it_is_found_before_anything_is_done(strict: Fleet, second
     assert of(rollout).state in (U.FAILED, U.DRAINING)
 
 
+def restored(fleet: Fleet, by: int) -> dict[str, int]:
+    """Yesterday's database is back and everything runs anew; gw-1 has seen so many more orders. What it did so far."""
+    orders.forget()
+    machine = fleet.machines["gw-1"].machine
+    machine.fence = Gateway.objects.get(name="gw-1").ordered + by
+    return dict(machine.effects)
+
+
+@pytest.mark.parametrize("by", [1, 2, 5])
+@pytest.mark.parametrize("step", ["stage", "shift", "observe", "commit", "drain"])
+def test_a_claim_that_draws_what_it_has_seen_already_acts_on_nothing(strict: Fleet, step: str, by: int) -> None:
+    strict.started()
+    strict.due_step(step)
+    effects = restored(strict, by)
+    strict.sign_out_all()
+    strict.turn(90)
+    assert strict.machines["gw-1"].machine.effects == effects
+    row = Gateway.objects.get(name="gw-1")
+    assert row.state == Gateway.State.QUARANTINED
+    assert services.orders_ahead(row) == row.ordered + by, "a person can say to believe it"
+
+
+def test_claims_that_find_nobody_hide_nothing(strict: Fleet) -> None:
+    strict.started()
+    strict.due_step("observe")
+    effects = restored(strict, 4)
+    strict.machines["gw-1"].faults.unreachable = True
+    strict.turn(150)
+    assert Gateway.objects.get(name="gw-1").fence > strict.machines["gw-1"].machine.fence
+    strict.machines["gw-1"].faults.unreachable = False
+    strict.turn(60)
+    assert strict.machines["gw-1"].machine.effects == effects
+    assert Gateway.objects.get(name="gw-1").state == Gateway.State.QUARANTINED
+
+
+def test_a_person_who_takes_back_what_an_old_plan_did_is_told_first(strict: Fleet) -> None:
+    rollout = strict.until(strict.started(), "waiting_promotion", seconds=120)
+    effects = restored(strict, 1)
+    strict.act("roll_back", rollout)
+    strict.until(rollout, "failed", seconds=120)
+    assert strict.machines["gw-1"].machine.effects == effects
+    assert "has seen orders up to" in rollout.reason
+
+
 def test_a_later_fence_of_our_own_is_no_alarm(strict: Fleet) -> None:
     rollout = strict.started()
     strict.turn(5)
-    Gateway.objects.filter(name="gw-1").update(fence=500)
+    Gateway.objects.filter(name="gw-1").update(fence=500, ordered=500)
     strict.machines["gw-1"].machine.fence = 500
     strict.until(rollout, "waiting_promotion", seconds=90)
     assert Gateway.objects.get(name="gw-1").state == Gateway.State.ENROLLED
