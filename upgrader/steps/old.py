@@ -26,11 +26,27 @@ def gone(job: Job, facts: Facts) -> str:
 
 def still(job: Job, facts: Facts) -> str:
     """What is known of the old slot when the new one is not watched any more."""
+    if job.way == "in_place":
+        return str(off_disk(job, facts)["old"])
     return "" if alone(job) else gone(job, facts) or str(job.earlier.get("old", ""))
+
+
+def off_disk(job: Job, facts: Facts) -> dict[str, Any]:
+    """The same in place, where nothing of the old release runs: it must still lie there to be started again.
+
+    Only what was there counts as gone: a release that came with the host is in no list.
+    """
+    there = job.from_release in facts.releases
+    if there or not job.earlier.get("old_there"):
+        return {"old": "", "old_there": there}
+    say = f"{job.from_release} was taken off {job.gateway}, so nothing is there to be started again."
+    return {"old": say, "old_there": True}
 
 
 def trouble(job: Job, facts: Facts, taken: Iterable[SampleOf]) -> dict[str, Any]:
     """The result's fields about the old slot: `old`, a sentence or "", and what it is counted from."""
+    if job.way == "in_place":
+        return off_disk(job, facts)
     if alone(job):
         return {"old": ""}
     mine = [sample.values for sample in taken if sample.slot == job.from_slot]
