@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from approvals import services as approvals
 from approvals.errors import Refused
 from fleet.models import Gateway
+from fleet.phrases import listed
 from releases import configs
 from releases import services as releases
 from upgrader import bounds, drifted, journal, plans, rights
 from upgrader.downgrade import downgraded
 from upgrader.journal import Change
-from upgrader.models import Rollout
+from upgrader.models import Rollout, Upgrade
 from upgrader.plan import digest
-from upgrader.states import R
+from upgrader.states import R, U
 
 State = Gateway.State
+BEGINS = frozenset({U.UPGRADING, U.READY})
+ONWARD = BEGINS | {U.OBSERVING, U.COMMITTING}
+"""Where an upgrade brings the release further; the first two are a beginning."""
 
 
-def check_use(rollout: Rollout, *, now: datetime) -> None:
-    """Raise Refused, with the sentence, unless the yes that was given covers what would run now."""
+def check_use(rollout: Rollout, *, now: datetime, beginning: Collection[int] | None = None) -> None:
+    """Raise Refused, with the sentence, unless the yes that was given covers what would run now.
+
+    `beginning`: ids of the gateways that begin within a wave that began before. Only they are looked at then, and the
+    plan is what this process has read: each wave's beginning looks at all of them and at the stored plan.
+    """
     if rollout.request is None:
         raise Refused("Nobody was asked to approve this rollout.")
-    if digest(rollout.plan) != rollout.digest:
+    if beginning is None and digest(stored(rollout)) != rollout.digest:
         raise Refused("The stored plan is not the one that was approved. Draft the rollout anew.")
     approvals.check_use(
         rollout.request,
@@ -34,8 +44,28 @@ def check_use(rollout: Rollout, *, now: datetime) -> None:
     )
     check_release(rollout, now=now)
     check_config(rollout)
-    check_gateways(rollout)
-    drifted.check(rollout)
+    check_gateways(rollout, beginning)
+    drifted.check(rollout, beginning)
+
+
+def stored(rollout: Rollout) -> Mapping[str, Any]:
+    """The plan as the database has it now."""
+    plan: Mapping[str, Any] = Rollout.objects.values_list("plan", flat=True).get(pk=rollout.pk)
+    return plan
+
+
+def check_again(rollout: Rollout, again: Sequence[Change], *, now: datetime) -> None:
+    """Raise Refused unless these upgrades may be tried again. Going back may at any time; what goes on needs a yes that
+    still holds, and what begins also a time at which something may begin.
+    """
+    onward = [change for change in again if change.to in ONWARD]
+    names = listed([change.row.gateway.name for change in onward if isinstance(change.row, Upgrade)], 8)
+    if rollout.state == R.FAILED and any(change.to != U.ROLLING_BACK for change in again):
+        raise Refused("The rollout could not be rolled back, so only going back is tried again.")
+    if onward:
+        check_use(rollout, now=now)
+    if any(change.to in BEGINS for change in onward):
+        bounds.refuse_beginning(rollout, f"{names} may be tried again after that.", now=now)
 
 
 def hold_if_unusable(rollout: Rollout, *, now: datetime) -> bool:
@@ -76,14 +106,15 @@ def check_config(rollout: Rollout) -> None:
         raise Refused(why)
 
 
-def check_gateways(rollout: Rollout) -> None:
+def check_gateways(rollout: Rollout, beginning: Collection[int] | None = None) -> None:
     """Raise Refused when a planned gateway is not what was approved. Those that left are left out: less than was
     approved is allowed (upgrader/changed.py shows it); the engine skips them.
     """
-    planned = {gateway["id"] for wave in rollout.plan["waves"] for gateway in wave["gateways"]}
+    everyone = (gateway["id"] for wave in rollout.plan["waves"] for gateway in wave["gateways"])
+    planned = set(everyone if beginning is None else beginning)
     here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id).defer("inventory", "config", "labels")
     known = list(here.filter(state__in=[*Gateway.SPOKEN_TO, State.QUARANTINED]))
-    if not known:
+    if not known and beginning is None:
         raise Refused("Every gateway of this plan left the pool after it was drawn. Draft the rollout anew.")
     down = set(downgraded(rollout.release, known)) - set(rollout.plan.get("downgrade", []))
     if down:

@@ -18,7 +18,7 @@ from approvals import audit, rights
 from approvals.errors import Refused
 from approvals.models import Actor, Decision, User
 from fleet.models import Pool
-from fleet.phrases import clock, duration, listed
+from fleet.phrases import clock, duration, listed, sentence
 from upgrader import windows
 from upgrader.models import Freeze, Rollout, Window
 from upgrader.states import R
@@ -160,6 +160,13 @@ def passes_for(pool: Pool, spec: Mapping[str, Any], now: datetime) -> list[int]:
     if spec.get("emergency") is not True:
         return []
     return sorted(it.id for it in read(now).freezes if it.pool in (None, pool.pk) and it.holds(now))
+
+
+def refuse_beginning(rollout: Rollout, then: str, *, now: datetime) -> None:
+    """Raise Refused while nothing may begin on the rollout's pool. `then`: the sentence that says what may be done
+    after that."""
+    if blocked := read(now).why_not(rollout.pool_id, passes_of(rollout.plan)):
+        raise Refused(f"{sentence(blocked.say)} {then}")
 
 
 def may_pass(person: User, rollout: Rollout) -> bool:

@@ -108,7 +108,7 @@ def apply(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
     """Write one move. What was approved is looked at again before anything new begins."""
     if step.what != "rollout" and step.to in (W.UPGRADING, W.COMMITTING, U.UPGRADING, U.READY, U.COMMITTING):
         try:
-            approval.check_use(looked.rollout, now=now)
+            approval.check_use(looked.rollout, now=now, beginning=beginning(looked, step))
         except Refused as no:
             change = Change(looked.rollout, R.HELD, no.say, columns={"held_from": looked.rollout.state})
             return journal.move([change], actor=MACHINE, now=now)
@@ -118,6 +118,11 @@ def apply(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
     if step.to is R.ROLLING_BACK:
         looked = look(looked.rollout.pk, now=now)
     return journal.move(changes_of(looked, step, now=now), actor=MACHINE, now=now, evidence=numbers)
+
+
+def beginning(looked: Looked, step: Move) -> list[int] | None:
+    """The gateways of a move; None for a wave's, which is looked at in full."""
+    return [looked.upgrades[pk].gateway_id for pk in step.ids] if step.what == "upgrade" else None
 
 
 def begin(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
@@ -139,7 +144,9 @@ def begun(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
 def changes_of(looked: Looked, step: Move, *, now: datetime) -> list[Change]:
     match step.what:
         case "rollout" if step.to is R.ROLLING_BACK:
-            return rollback_changes(looked, step.waves, step.reason, leave=step.leave)
+            # Where the old slot is gone, going back starts the old release anew: a person says so, not a verdict.
+            gone = [pk for pk, upgrade in looked.upgrades.items() if upgrade.old_retired_at is not None]
+            return rollback_changes(looked, step.waves, step.reason, leave=(*step.leave, *gone))
         case "rollout":
             columns = {"held_from": looked.rollout.state} if step.to is R.HELD else {}
             return [Change(looked.rollout, step.to, step.reason, columns=columns)]

@@ -12,6 +12,7 @@ from upgrader import approval, asking, journal, words
 from upgrader.flow import BEGINS
 from upgrader.journal import Change
 from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.questions import most_alone
 from upgrader.states import R, S, U, W
 from upgrader.taking_back import refuse_later
 
@@ -32,6 +33,7 @@ def retry(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int,
         again = journal.retry(upgrade, now=now)
         if again is None:
             raise Refused(f"{upgrade.gateway.name} has no failed step any more. Look at it again.")
+        approval.check_again(rollout, [again], now=now)
         asking.moved([*back, again], actor=actor, now=now)
         asking.hint_all(list(StepRun.objects.filter(upgrade=upgrade, state=S.DUE)), rollout.pk)
 
@@ -62,14 +64,31 @@ def skip(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int, 
         change = Change(upgrade, U.SKIPPED, reason)
     elif U(upgrade.state) in CAN_SKIP:
         refuse_later(rollout, [upgrade])
-        columns = {"skip": True}
-        back = BEGINS[U.ROLLING_BACK]
+        columns, back = {"skip": True}, BEGINS[U.ROLLING_BACK]
         change = Change(upgrade, U.ROLLING_BACK, reason, columns=columns, drop_steps=True, step=back)
     elif upgrade.state == U.DONE:
         raise Refused(f"{upgrade.gateway.name} has retired its old slot. Roll the rollout back to take it back.")
     else:
         raise Refused(f"{standing(upgrade)} already, so there is nothing to leave out.")
-    asking.moved([change], actor=actor, now=now)
+    with transaction.atomic():
+        # Two people who leave out two gateways at the same moment are counted one after the other.
+        Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
+        refuse_one_by_one(rollout, upgrade)
+        asking.moved([change], actor=actor, now=now)
+
+
+def refuse_one_by_one(rollout: Rollout, upgrade: Upgrade) -> None:
+    """To take back gateways with users is a rollback, one by one too: one person alone may do that for so many only."""
+    most = most_alone(rollout)
+    if upgrade.kept is None or most is None:
+        return
+    before = Upgrade.objects.filter(wave__rollout=rollout, skip=True, kept__isnull=False).count()
+    if before + 1 > most:
+        back = f"{before} gateways of this rollout were" if before != 1 else "1 gateway of this rollout was"
+        raise Refused(
+            f"{back} taken back one by one, and {most} may be without a second person. Roll the rollout back, or abort"
+            " it: a second person is then asked."
+        )
 
 
 def take_in(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int, reason: str, now: datetime) -> None:

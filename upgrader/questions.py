@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from approvals.models import Request, User
 from upgrader.models import Budget, Rollout, StepRun, Upgrade
 from upgrader.picture import Asked
@@ -45,12 +47,11 @@ def asked(request: Request, user: User) -> Asked:
 
 
 def most_alone(rollout: Rollout) -> int | None:
-    """How many gateways one person may take back alone on this pool; None: any number."""
-    rows = dict(Budget.objects.filter(pool=rollout.pool_id).values_list("pool_id", "rollback_gateways"))
+    """How many gateways one person may take back alone on this pool; None: any number. Without a budget: none."""
+    budgets = Budget.objects.filter(Q(pool=None) | Q(pool=rollout.pool_id))
+    rows: dict[int | None, int | None] = dict(budgets.values_list("pool_id", "rollback_gateways"))
     own = rows.get(rollout.pool_id)
-    return (
-        own if own is not None else Budget.objects.filter(pool=None).values_list("rollback_gateways", flat=True).first()
-    )
+    return rows.get(None, 0) if own is None else own
 
 
 def read_drains(rows: dict[int, Row], now: datetime) -> None:

@@ -29,7 +29,7 @@ from upgrader.see import look
 from upgrader.states import Outcome, R, U, W
 from upgrader.taking_back import abort as abort
 from upgrader.taking_back import decide_back as decide_back
-from upgrader.taking_back import drop_question
+from upgrader.taking_back import drop_question, lock
 from upgrader.taking_back import roll_back as roll_back
 from upgrader.until import why_not_migration
 
@@ -105,6 +105,7 @@ def onwards(rollout: Rollout, wave: Wave, reason: str, *, now: datetime) -> list
         raise Refused(f"Wave {wave.number} has no pass. Say why it may go on all the same.")
     said = reason or (judged.sentence if judged else "")
     if wave.stage + 1 < len(wave.weights):
+        bounds.refuse_beginning(rollout, "The next share may be promoted after that.", now=now)
         return engine.next_share(looked, wave.pk, said)
     return [Change(looked.waves[wave.pk], W.COMMITTING, said)]
 
@@ -122,11 +123,12 @@ def resume(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, no
     approval.check_use(rollout, now=now)
     failed = Upgrade.objects.filter(wave__rollout=rollout, state=U.FAILED).select_related("wave", "gateway")
     with transaction.atomic():
-        # The rollout before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
-        Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
+        # Rows before steps before the record's tail, as all take them: the other way round is a deadlock on PostgreSQL.
+        lock(rollout)
         again = [change for upgrade in failed if (change := journal.retry(upgrade, now=now))]
+        approval.check_again(rollout, again, now=now)
         back = Change(
             rollout, R(rollout.held_from), reason or f"Resumed by {person.username}.", columns={"held_from": ""}
         )
-        moved([back, *again], actor=actor, now=now)
         drop_question(rollout, reason="The rollout was resumed.", actor=actor, now=now)
+        moved([back, *again], actor=actor, now=now)

@@ -103,7 +103,7 @@ UPGRADE_MOVES: dict[U, frozenset[U]] = {
     U.COMMITTING: frozenset({U.DRAINING, U.DONE, U.FAILED, U.ROLLING_BACK}),  # DONE: nothing drains after a reload
     U.DRAINING: frozenset({U.DONE, U.FAILED, U.ROLLING_BACK}),
     U.DONE: frozenset({U.ROLLING_BACK}),
-    U.FAILED: frozenset({U.UPGRADING, U.READY, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
+    U.FAILED: frozenset({U.UPGRADING, U.READY, U.OBSERVING, U.COMMITTING, U.DRAINING, U.ROLLING_BACK}),
     U.ROLLING_BACK: frozenset({U.ROLLED_BACK, U.SKIPPED, U.FAILED}),  # SKIPPED: it was taken back to be left out
     U.ROLLED_BACK: frozenset(),
     U.SKIPPED: frozenset({U.PLANNED}),  # a person takes it in again

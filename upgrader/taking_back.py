@@ -13,12 +13,13 @@ from approvals import audit
 from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet.phrases import count
+from fleet.phrases import count, listed
 from upgrader import asking, engine, journal, rights
 from upgrader.back import STAYS, GoesBack, because, digest_of, summary_of
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
-from upgrader.models import Budget, Rollout, Upgrade, Wave
+from upgrader.models import Rollout, Upgrade, Wave
+from upgrader.questions import most_alone
 from upgrader.see import Looked, look
 from upgrader.states import ACTION_STATES, ROLLOUT_MOVES, R, U
 
@@ -48,7 +49,9 @@ def abort(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now
     person = asking.check_asked(rollout, "abort", actor=actor, seen_version=seen_version)
     looked = look(rollout.pk, now=now)
     said = reason or f"Aborted by {person.username}."
-    if not any(U(upgrade.state) in NEEDS_ROLLBACK for upgrade in looked.upgrades.values()):
+    states = {U(upgrade.state) for upgrade in looked.upgrades.values()}
+    if not states & NEEDS_ROLLBACK:
+        refuse_under_way(looked)
         end(rollout, reason=said, actor=actor, now=now)
         return
     touched = reached(looked, "abort")
@@ -101,8 +104,10 @@ def go(rollout: Rollout, action: Action, *, reason: str, actor: Actor, now: date
     """Begin the way back. While steps settle, rows move under our hands: look again and try again."""
     for _ in range(TRIES):
         looked = look(rollout.pk, now=now)
-        if looked.rollout.version != rollout.version or not reached(looked, action):
+        if looked.rollout.version != rollout.version or not (touched := reached(looked, action)):
             break
+        if why := second_person(rollout, touched):
+            raise Refused(f"{why} That came just now. Ask again.")
         try:
             opened = asking.written(changes(looked, action, reason), actor=actor, now=now)
         except LostRace:
@@ -117,9 +122,10 @@ def end(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
     """Nothing has begun: the rollout is over and no gateway learns of it."""
     with transaction.atomic():
         Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
-        asking.moved([Change(rollout, R.REJECTED, reason)], actor=actor, now=now)
+        # The question before the record's tail, as who answers it takes them.
         if rollout.request is not None:
             approvals.void(rollout.request, reason="The rollout was aborted.", actor=actor, now=now)
+        asking.moved([Change(rollout, R.REJECTED, reason)], actor=actor, now=now)
 
 
 def reached(looked: Looked, action: Action) -> list[Upgrade]:
@@ -146,14 +152,6 @@ def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
         raise Refused(
             f"{first.gateway.name} was upgraded to {first.wave.rollout.release.name} since. Roll that one back first."
         )
-
-
-def most_alone(rollout: Rollout) -> int | None:
-    """How many gateways one person may take back alone on this pool; None: any number."""
-    budgets = {budget.pool_id: budget.rollback_gateways for budget in Budget.objects.filter(pool__in=[rollout.pool_id])}
-    fleet = Budget.objects.filter(pool=None).values_list("rollback_gateways", flat=True).first()
-    own = budgets.get(rollout.pool_id)
-    return fleet if own is None else own
 
 
 def second_person(rollout: Rollout, touched: Sequence[Upgrade]) -> str:
@@ -221,6 +219,14 @@ def stale(looked: Looked, request: Request, action: Action) -> str:
     if digest_of(looked.rollout.pk, action, going_back(looked, action)) != request.digest:
         return "Gateways of this rollout have changed since it was asked."
     return ""
+
+
+def refuse_under_way(looked: Looked) -> None:
+    """A rollout ends when nothing of it is under way: whether that gateway came back is still to be seen."""
+    names = [it.gateway.name for it in looked.upgrades.values() if it.state == U.ROLLING_BACK]
+    if names:
+        back = "is on its way" if len(names) == 1 else "are on their way"
+        raise Refused(f"{listed(names, 8)} {back} back. Abort when that is done.")
 
 
 def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:

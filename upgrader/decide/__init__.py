@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrader.decide.back import take_back
-from upgrader.decide.forward import drained, evidence_came, go_on, latecomers
+from upgrader.decide.forward import drained, evidence_came, go_on, ill_latecomers, latecomers
 from upgrader.decide.seen import (
     CARRIES,
     NEEDS_ROLLBACK,
@@ -42,7 +42,7 @@ def decide(seen: RolloutSeen) -> Move | None:
         case R.WAITING_PROMOTION:
             return failed_verdict(seen) or torn(seen) or stuck(seen) or latecomers(seen) or evidence_came(seen)
         case R.HELD:
-            return failed_verdict(seen) or torn(seen)
+            return failed_verdict(seen) or torn(seen) or ill_latecomers(seen)
         case R.DRAINING:
             return stuck(seen) or latecomers(seen) or drained(seen)
         case R.ROLLING_BACK:

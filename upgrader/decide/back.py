@@ -18,7 +18,11 @@ def take_back(seen: RolloutSeen) -> Move | None:
         if wave.state is W.ROLLING_BACK:
             return one_wave(wave)
     left = sum(wave.count(*CARRIES) for wave in seen.waves)
-    more = f" {count(left, 'gateway')} of earlier waves stay on {seen.release}." if left else ""
+    more = (
+        f" {count(left, 'gateway')} of earlier waves {'stays' if left == 1 else 'stay'} on {seen.release}."
+        if left
+        else ""
+    )
     return rollout(R.ROLLED_BACK, f"Rolled back and verified.{more} Why: {seen.reason}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from fleet.phrases import count
@@ -45,9 +46,13 @@ def go_on(seen: RolloutSeen) -> Move | None:
 
 def start(seen: RolloutSeen, wave: WaveSeen) -> Move | None:
     """The next wave, if a person need not say so first."""
-    if wave.number > max(1, seen.promoted_to) and seen.promote == "hand":
-        passed = f"Wave {wave.number - 1} passed. Wave {wave.number} waits for a person."
-        return rollout(R.WAITING_PROMOTION, passed)
+    if wave.number > max(1, seen.promoted_to):
+        if not any(one.count(*CARRIES) for one in seen.waves):
+            unproven = f"No gateway carries {seen.release} yet, so nothing speaks for it."
+            return rollout(R.WAITING_PROMOTION, f"{unproven} Wave {wave.number} waits for a person.")
+        if seen.promote == "hand":
+            passed = f"Wave {wave.number - 1} passed. Wave {wave.number} waits for a person."
+            return rollout(R.WAITING_PROMOTION, passed)
     if barred(seen):
         return stop(seen)
     return say.wave(wave, W.UPGRADING, f"Wave {wave.number} starts.")
@@ -165,13 +170,21 @@ def is_late(upgrade: UpgradeSeen, wave: WaveSeen) -> bool:
 
 def latecomers(seen: RolloutSeen) -> Move | None:
     """Gateways that were tried again behind their wave: each is shifted alone and has a window of its own."""
+    return next(late_moves(seen), None)
+
+
+def ill_latecomers(seen: RolloutSeen) -> Move | None:
+    """On hold none of them goes on; one that fails is taken back all the same."""
+    return next((move for move in late_moves(seen) if move.to is U.ROLLING_BACK), None)
+
+
+def late_moves(seen: RolloutSeen) -> Iterator[Move]:
     for wave in seen.waves:
         if wave.state is W.UPGRADING or wave.state in (W.PLANNED, W.ROLLING_BACK, W.ROLLED_BACK):
             continue
         for upgrade in wave.of(U.READY, U.OBSERVING):
             if move := late(seen, wave, upgrade):
-                return move
-    return None
+                yield move
 
 
 def late(seen: RolloutSeen, wave: WaveSeen, upgrade: UpgradeSeen) -> Move | None:

@@ -88,7 +88,7 @@ def test_a_restore_that_was_refused_needs_a_person() -> None:
 def test_a_partial_rollback_says_who_stays() -> None:
     move = decide(seen(R.ROLLING_BACK, wave(W.PASSED, U.DONE), wave(W.ROLLED_BACK, U.ROLLED_BACK, number=2)))
     assert move is not None
-    assert "1 gateway of earlier waves stay on 1.3.0-2" in move.reason
+    assert "1 gateway of earlier waves stays on 1.3.0-2" in move.reason
 
 
 def everything() -> list[RolloutSeen]:

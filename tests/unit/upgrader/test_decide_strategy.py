@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.upgrader.seen import LATER, NOW, seen, to, up, wave
+from tests.unit.upgrader.seen import BEFORE, LATER, NOW, seen, to, up, wave
 from upgrader.decide import RolloutSeen, decide, waits
 from upgrader.states import Outcome, R, U, W
 
@@ -33,6 +33,10 @@ CASES = [
     (seen(R.UPGRADING, passed, two), ("rollout", "waiting_promotion")),
     (seen(R.UPGRADING, passed, two, promoted_to=1), ("rollout", "waiting_promotion")),
     (seen(R.UPGRADING, passed, two, promoted_to=2), ("wave", "upgrading")),
+    # nothing carries the release, so nothing speaks for it: a person says so, whoever promotes by the strategy
+    (seen(R.UPGRADING, wave(W.PASSED, U.SKIPPED), two, promote="machine"), ("rollout", "waiting_promotion")),
+    (seen(R.UPGRADING, wave(W.PASSED, U.SKIPPED), two, promoted_to=2), ("wave", "upgrading")),
+    (seen(R.UPGRADING, wave(W.PASSED, U.SKIPPED, U.DRAINING), two, promote="machine"), ("wave", "upgrading")),
     # failures_max: equal is allowed, one more is not
     (seen(R.UPGRADING, wave(W.UPGRADING, U.FAILED, U.OBSERVING)), ("rollout", "held")),
     (seen(R.UPGRADING, wave(W.UPGRADING, U.FAILED, U.OBSERVING), failures_max=1), ("wave", "observing")),
@@ -145,3 +149,11 @@ def test_a_latecomer_has_a_window_of_its_own() -> None:
     failed = decide(seen(R.DRAINING, replace(given, verdict=FAIL)))
     assert failed is not None
     assert (failed.ids, failed.to) == ((1,), U.ROLLING_BACK)
+
+
+def test_on_hold_a_latecomer_that_fails_is_taken_back_and_one_that_passes_waits() -> None:
+    late = up(U.OBSERVING, 1, since=BEFORE)
+    given = wave(W.PASSED, late, U.DRAINING, observe_seconds=0, verdict=FAIL)
+    assert to(decide(seen(R.HELD, given))) == ("upgrade", "rolling_back")
+    assert decide(seen(R.HELD, replace(given, verdict=PASS))) is None
+    assert decide(seen(R.HELD, replace(given, upgrades=(replace(late, old_trouble="It is ill."),)))) is None
