@@ -71,7 +71,7 @@ def promote_say(spec: Spec) -> str:
 
 
 def fail_say(spec: Spec, *, migrates: bool = False) -> str:
-    what = "the wave in hand" if spec.on_fail == "wave" else "everything that this rollout changed"
+    what = "the wave in hand" if spec.on_fail == "wave" else "every gateway whose old slot is still there"
     held = f"More than {count(spec.failures_max, 'gateway')} that failed or don't answer" if spec.failures_max else ""
     held = f" {held or 'The first gateway that fails or does not answer'} holds it."
     never = " Not after the first start: this release migrates state." if migrates else ""

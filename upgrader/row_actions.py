@@ -48,8 +48,14 @@ def retry(seen: Picture, row: GatewayRow) -> Offer | None:
 def skip(row: GatewayRow) -> Offer | None:
     if row.state not in SKIPS:
         return None
-    stay = "nothing is done there" if row.state is U.PLANNED else f"goes back first; {count(row.sessions, 'user')} stay"
-    return plain("skip", f"Leave out {row.name}", stay, decision=True)
+    users = count(row.sessions, "user")
+    if row.state is U.PLANNED:
+        effect = "nothing is done there"
+    elif row.way == "in_place":
+        effect = f"goes back first; where the new release serves already, that cuts its {users}"
+    else:
+        effect = f"goes back first; {users} stay"
+    return plain("skip", f"Leave out {row.name}", effect, decision=True)
 
 
 def take_in(seen: Picture, row: GatewayRow) -> Offer | None:

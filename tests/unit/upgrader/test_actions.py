@@ -166,3 +166,10 @@ def test_what_can_be_done_about_one_gateway() -> None:
     assert set(on_row(R.UPGRADING, U.SKIPPED, to_slot=2, skip=True)) == set()
     assert set(on_row(R.DONE, U.DONE)) == set()
     assert on_row(R.HELD, U.FAILED)["skip"].fields == (("gateway", "1"),)
+
+
+def test_leaving_one_out_says_what_becomes_of_its_users() -> None:
+    assert on_row(R.HELD, U.OBSERVING)["skip"].effect == "goes back first; 10 users stay"
+    assert on_row(R.HELD, U.PLANNED)["skip"].effect == "nothing is done there"
+    cut = on_row(R.HELD, U.OBSERVING, way="in_place")["skip"].effect
+    assert cut == "goes back first; where the new release serves already, that cuts its 10 users"
