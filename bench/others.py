@@ -18,12 +18,12 @@ from pathlib import Path
 
 import paramiko
 
-from lab.gateway import Gateway
+from lab.gateway import Gateway, Probe
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT, FOLDER = 2222, "/root/bench"
 WITHIN = 240  # seconds
-STEPS = ("stage", "check", "start", "shift")
+STEPS = ("stage", "check", "start", "probe", "shift")
 ANSIBLE = "ansible-core==2.19.14"
 
 
@@ -37,8 +37,8 @@ class Goods:
     key: Path
 
 
-def requests(goods: Goods, fence: int) -> dict[str, str]:
-    """The lines for `ocgate serve`; slot 2 takes every new client at the end."""
+def requests(goods: Goods, fence: int, probe: Probe) -> dict[str, str]:
+    """The lines for `ocgate serve`: a login is tried, and slot 2 takes every new client at the end."""
     manifest = (goods.folder / "manifest.json").read_text()
     bundle = json.loads(manifest)["bundle"]
     stage = {
@@ -57,6 +57,7 @@ def requests(goods: Goods, fence: int) -> dict[str, str]:
         "stage-file": {"fence": fence, "args": {**stage, "source": {"kind": "ssh"}}},
         "check": {"args": place},
         "start": {"fence": fence, "args": place},
+        "probe": {"args": {"slot": 2, "user": probe.user, "password": probe.password}},
         "shift": {"fence": fence, "args": {"weights": {"1": 0, "2": 100}, "seconds": 600}},
     }
     verbs = {name: {"v": 2, "id": name, "verb": name.partition("-")[0], **rest} for name, rest in asked.items()}
@@ -65,7 +66,7 @@ def requests(goods: Goods, fence: int) -> dict[str, str]:
 
 def prepare(gateway: Gateway, goods: Goods, fence: int) -> None:
     """Lay the requests down, and start the sshd that lets root in."""
-    lines = requests(goods, fence)
+    lines = requests(goods, fence, gateway.probe)
     files = {**lines, "all": "".join(lines[step] for step in STEPS)}
     for name, text in files.items():
         gateway.run(["sh", "-c", f"mkdir -p {FOLDER} /root/.ssh && cat > {FOLDER}/{name}"], stdin=text)
@@ -79,6 +80,8 @@ OPTIONS = (
     *("Port 2222", "PidFile /root/bench/sshd.pid", "PermitRootLogin yes", "PubkeyAuthentication yes", "UsePAM no"),
     *("HostKey /etc/ssh/ssh_host_ed25519_key", "AllowUsers root", "AuthorizedKeysFile /root/.ssh/authorized_keys"),
     "Subsystem sftp internal-sftp",
+    # The lab's machines show the host's /root: what its owner keeps in ~/.bashrc would run at each command of theirs.
+    f"SetEnv HOME={FOLDER}",
 )
 SERVE = f"/usr/lib/ocgate/ocgate serve < {FOLDER}/all"
 
@@ -159,6 +162,7 @@ def playbook(goods: Goods) -> list[dict[str, object]]:
         ask("check", f"cat {FOLDER}/check"),
         ask("start", f"cat {FOLDER}/start"),
         {"name": "wait", "ansible.builtin.wait_for": {"host": "198.18.0.2", "port": 4443, "timeout": 30}},
+        ask("try a login", f"cat {FOLDER}/probe"),
         ask("shift", f"cat {FOLDER}/shift"),
     ]
     return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
