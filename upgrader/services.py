@@ -101,6 +101,8 @@ def onwards(rollout: Rollout, wave: Wave, reason: str, *, now: datetime) -> list
     """The next share of a wave that is observed, or its commit. Without a pass somebody has to say why."""
     looked = look(rollout.pk, now=now)
     judged = looked.judgements.get(wave.pk)
+    if judged is not None and judged.outcome is Outcome.FAIL:
+        raise Refused(f"Wave {wave.number} fails, and no word makes that a pass: {judged.sentence}")
     if not reason and (judged is None or judged.outcome is not Outcome.PASS):
         raise Refused(f"Wave {wave.number} has no pass. Say why it may go on all the same.")
     said = reason or (judged.sentence if judged else "")

@@ -13,7 +13,7 @@ from tests.db.upgrader.test_bounded import freeze
 from tests.db.upgrader.test_one_gateway import ask, of, stuck
 from tests.db.upgrader.world import NEW, OLD, SPEC, Fleet
 from upgrader import taking_back
-from upgrader.models import Budget, Rollout, Upgrade
+from upgrader.models import Budget, Rollout, StepRun, Upgrade
 from upgrader.see import Looked, look
 from upgrader.states import R, U
 
@@ -178,3 +178,13 @@ def test_a_watch_that_got_a_no_is_taken_up_again(fleet: Fleet, monkeypatch: pyte
     ask(fleet, "retry", rollout, "gw-1")
     assert of(rollout, "gw-1").state == "observing"
     fleet.until(rollout, "waiting_promotion")
+
+
+def test_no_reason_promotes_a_fail(fleet: Fleet) -> None:
+    with_spec(fleet, shares="hand")
+    rollout = fleet.until(fleet.started(), "waiting_promotion")
+    watch = StepRun.objects.get(upgrade=of(rollout, "gw-1"), name="observe")
+    StepRun.objects.filter(pk=watch.pk).update(result={**watch.result, "lost": "gw-1 rebooted."})
+    with pytest.raises(Refused, match="Wave 1 fails, and no word makes that a pass: gw-1 rebooted"):
+        fleet.act("promote", rollout, reason="it will be fine")
+    assert rollout.state == "waiting_promotion"
