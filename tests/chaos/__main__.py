@@ -20,7 +20,7 @@ from typing import Any
 from upgrader.serving.child import die_with
 
 ROOT = Path(__file__).parents[2]
-FIRST_SEED, EPISODES, LANES, LAB_ROLLOUTS = 20261123, 110, 2, 10
+FIRST_SEED, EPISODES, LANES, LAB_ROLLOUTS = 20261123, 96, 2, 10
 
 
 def asked() -> argparse.Namespace:

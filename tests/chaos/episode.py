@@ -22,7 +22,7 @@ from tests.chaos.planted import PLANTS
 from tests.chaos.town import SimulatedLane, Town
 from tests.chaos.truth import Broken, Truth
 from tests.chaos.yesterday import Yesterday
-from upgrader import alive, desk, hint, live
+from upgrader import alive, desk, engine, hint, live
 from upgrader.models import Rollout, StepRun
 from upgrader.states import ROLLOUT_OVER, R, S
 
@@ -81,6 +81,7 @@ def in_town(town: Town) -> Iterator[None]:
             (gateways, "open", town.open),
             (alive, "owner", town.owner),
             (alive, "is_gone", town.is_gone),
+            (engine, "call_out", town.now_and_then(engine.call_out)),
         ):
             stack.enter_context(mock.patch.object(where, name, what))
         handlers, root.handlers = root.handlers, [heard]

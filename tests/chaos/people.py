@@ -139,6 +139,8 @@ class People:
                 return self.first(rollout, ("promote", "roll_back"))
             case R.HELD if round < 7:
                 return self.first(rollout, ("resume", "roll_back", "abort"))
+            case R.UPGRADING if round >= 7 and rollout.waits:
+                return self.first(rollout, ("roll_back", "abort"))
             case R.HELD | R.WAITING_PROMOTION | R.FAILED:
                 return self.first(rollout, ("roll_back", "abort", "resume"))
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Town:
         for name, rights in RIGHTS.items():
             for right in (*rights, "view_pool"):
                 assign_perm(right, self.people[name], pool)
-        size = self.dice.choice((1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 12, 24) if number == 0 else (1, 1, 2, 3, 4))
+        size = self.dice.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12) if number == 0 else (1, 1, 2, 3, 4))
+        if size == 12 and self.dice.random() < 0.25:
+            size = 24  # seldom: it takes as long as ten small ones
         groups, domains = self.dice.choice((0, 0, 2, size)), self.dice.choice((0, 0, 2, 3))
         for index in range(size):
             group = f"p{number}g{index % groups}" if groups else ""
@@ -135,6 +138,16 @@ class Town:
             self.seconds += seconds
         else:
             self.processes.stand_still(seconds)
+
+    def now_and_then(self, call: Callable[..., None]) -> Callable[..., None]:
+        """What is asked at each tick and costs half of it, at some of them."""
+        turns = itertools.count()
+
+        def seldom(**known: Any) -> None:
+            if next(turns) % 8 == 0:
+                call(**known)
+
+        return seldom
 
     def freeze(self, seconds: float) -> None:
         """Whoever runs now stands still for so long, and everybody else does not."""

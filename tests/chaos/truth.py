@@ -36,6 +36,7 @@ class Truth:
         self.reopen()
         self.broken: list[tuple[str, str]] = []
         self.moves = 0
+        self.left_over: set[str] = set()  # gateways that a rollout which nobody remembers has left a slot on
         self.expected = dict.fromkeys(town.gateways, OLD)  # what each gateway serves by what our rows went through
 
     def reopen(self) -> None:
@@ -161,7 +162,7 @@ class Truth:
             self.break_("views", f"{name}: the row says {row.release} and fence {row.fence}, the gateway {committed}")
         running = sorted(slot.number for slot in machine.slots.values() if slot.running)
         died = machine.slots[committed.slot].failed  # of what the faults did; nobody starts it but a person
-        if running != ([] if died else [committed.slot]):
+        if name not in self.left_over and running != ([] if died else [committed.slot]):
             self.break_("slots", f"{name} runs slots {running} when all is over, and {committed} is committed")
 
     def _record(self) -> None:

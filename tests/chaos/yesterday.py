@@ -67,5 +67,6 @@ class Yesterday:
                 actor, now = self.town.actor("cal"), self.town.now()
                 self.town.told(f"believed: {believing.believe(row, actor=actor, now=now, why='We restored a backup.')}")
                 watched.truth.ahead = False
+                self.truth.left_over.add(row.name)
                 if watched.machine.steering.committed:
                     self.truth.expected[row.name] = watched.machine.steering.committed.release

@@ -69,7 +69,19 @@ def spread(seen: RolloutSeen, wave: WaveSeen) -> Move | None:
         return stop(seen)
     if chosen := turn_of(waiting, wave, room=seen.at_once - wave.count(*AT_WORK)):
         return say.upgrades(chosen, U.UPGRADING, f"Its turn in wave {wave.number}.")
-    return None
+    return behind_failed(waiting, wave)
+
+
+def behind_failed(waiting: list[UpgradeSeen], wave: WaveSeen) -> Move | None:
+    """Who has not begun stands in for one that failed, and nothing else is at work: only a person gets on from here."""
+    if wave.of(*AT_WORK, U.ROLLING_BACK) or any(upgrade.taken for upgrade in waiting):
+        return None
+    groups = {upgrade.group for upgrade in waiting}
+    failed = [upgrade for upgrade in wave.of(U.FAILED) if upgrade.group in groups]
+    if not failed:
+        return None
+    kept = f"{names(waiting)} of wave {wave.number} can't begin: two of one redundancy group are never out together"
+    return rollout(R.HELD, f"{kept}, and {names(failed)} failed there. {complaint(failed[0])} {LOOK}")
 
 
 def turn_of(waiting: list[UpgradeSeen], wave: WaveSeen, *, room: int) -> list[UpgradeSeen]:

@@ -39,6 +39,30 @@ def test_failed_gateways_are_named_when_their_wave_passes() -> None:
     assert move.reason.endswith("Except gw-12, which failed.")
 
 
+def test_a_failed_gateway_that_its_mate_would_wait_for_without_end_calls_a_person() -> None:
+    failed, mate = up(U.FAILED, 1, group="a"), up(U.PLANNED, 2, group="a")
+    given = seen(R.UPGRADING, wave(W.UPGRADING, failed, mate, U.OBSERVING), failures_max=1)
+    move = decide(given)
+    assert move is not None
+    assert to(move) == ("rollout", "held")
+    assert "gw-2 of wave 1 can't begin" in move.reason
+    assert "gw-1 has a full disk." in move.reason
+    assert decide(replace(given, state=R.HELD)) is None, "it is held once"
+
+
+@pytest.mark.parametrize("state", [U.UPGRADING, U.COMMITTING, U.ROLLING_BACK])
+def test_while_something_is_at_work_nobody_is_called_for_a_failed_mate(state: U) -> None:
+    failed, mate = up(U.FAILED, 1, group="a"), up(U.PLANNED, 2, group="a")
+    assert decide(seen(R.UPGRADING, wave(W.UPGRADING, failed, mate, state), failures_max=1)) is None
+
+
+def test_another_gateway_begins_while_a_failed_one_keeps_its_mate() -> None:
+    gateways = up(U.FAILED, 1, group="a"), up(U.PLANNED, 2, group="a"), up(U.PLANNED, 3, group="b")
+    move = decide(seen(R.UPGRADING, wave(W.UPGRADING, *gateways), failures_max=1))
+    assert move is not None
+    assert (move.to, move.ids) == (U.UPGRADING, (3,))
+
+
 def test_the_end_of_the_window_itself_is_over() -> None:
     given = wave(W.OBSERVING, U.OBSERVING, verdict=Outcome.PASS, observe_until=NOW)
     assert to(decide(seen(R.UPGRADING, given))) == ("wave", "committing")
