@@ -27,7 +27,7 @@ def test_what_can_be_kept_is_promised(gateways: int, workers: int) -> None:
     [
         (range(41), 1, "41 gateways in the same second, and 1 worker process waits for 40 at most; one would have 41."),
         (range(0, 82, 2), 2, "and each of 2 worker processes waits for 40 at most; one would have 41."),
-        (range(5_000), 200, "5,000 gateways in the same second, and that is kept for 400 at most."),
+        (range(5_000), 200, "5,000 gateways in the same second, and that is kept for 300 at most."),
     ],
 )
 def test_what_can_not_is_said_with_a_way_on(ids: range, workers: int, say: str) -> None:
