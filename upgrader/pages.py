@@ -115,6 +115,9 @@ def query_of(asked: Offer | None) -> str:
 
 def decided(seen: Picture, every: dict[str, Offer], action: str) -> Offer | None:
     """The offer that this page is about: the one that was asked for, else the one that the state calls for."""
+    yes = next((every[yes] for yes, no in ANSWERS.items() if no == action), None)
+    if yes is not None and yes.shown and yes.enabled:
+        return yes  # a no that was refused for want of a reason must not take the yes away
     if action in every and every[action].shown:
         return every[action]
     order = ["approve", "agree_back", "agree_cut", "promote", "extend", "roll_back"]

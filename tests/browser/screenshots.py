@@ -6,8 +6,9 @@ Usage: python -m tests.browser.screenshots [PART-OF-A-NAME…]
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.site import ARGS, BROWSER, PASSWORD, ROOT, Site, running
 
@@ -132,7 +133,32 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     )
 
 
-def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> None:
+def called(site: Site) -> dict[str, tuple[str, str]]:
+    """What waits behind a freeze, balancers, and what calls people."""
+    waiting = site.scene("waiting")
+    site.scene("balancer")
+    site.scene("called")
+    return {
+        "rollout-waits": ("oncall", f"/rollouts/{waiting}/"),
+        "balancers": ("operator", "/balancers/"),
+        "alerts-called": ("oncall", "/alerts/"),
+    }
+
+
+def emergency(site: Site) -> dict[str, tuple[str, str]]:
+    """Asked for by name only: its band stands on every page."""
+    loud = site.scene("emergency")
+    site.scene("called")
+    return {
+        "emergency-rollout": ("oncall", f"/rollouts/{loud}/"),
+        "emergency-overview": ("oncall", "/"),
+        "emergency-alerts": ("auditor", "/alerts/"),
+    }
+
+
+def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> list[str]:
+    """Save the pictures; return what the browser complained about."""
+    complaints: list[str] = []
     for size, (width, height) in WIDTHS.items():
         for scheme in ("light", "dark"):
             for who in sorted({who for who, _ in wanted.values()}):
@@ -141,7 +167,7 @@ def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> N
                     color_scheme="dark" if scheme == "dark" else "light",
                 )
                 page = context.new_page()
-                page.on("console", lambda said: print("console:", said.text) if said.type == "error" else None)
+                page.on("console", partial(listen, page, complaints))
                 if who:
                     sign_in(page, site, who)
                 for name, (looker, path) in wanted.items():
@@ -152,19 +178,28 @@ def shoot(browser: Browser, site: Site, wanted: dict[str, tuple[str, str]]) -> N
                         page.wait_for_timeout(900)  # the chart's own drawing
                         page.screenshot(path=OUT / f"{name}-{size}-{scheme}.png", full_page=True)
                 context.close()
+    return complaints
+
+
+def listen(page: Page, complaints: list[str], said: ConsoleMessage) -> None:
+    """Refusals are pages, too; all else that the console says is a fault of ours."""
+    if said.type in ("error", "warning") and "status of 40" not in said.text:
+        complaints.append(f"{page.url}: {said.text}")
 
 
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with running() as site, sync_playwright() as play:
-        every = pages(site)
+        every = pages(site) | called(site) | (emergency(site) if "emergency" in sys.argv[1:] else {})
         wanted = {
             name: page for name, page in every.items() if not sys.argv[1:] or any(p in name for p in sys.argv[1:])
         }
         browser = play.chromium.launch(executable_path=BROWSER, args=list(ARGS))
-        shoot(browser, site, wanted)
+        complaints = shoot(browser, site, wanted)
         browser.close()
     print(f"{len(wanted) * 4} pictures in {OUT}")
+    if complaints:
+        sys.exit("The browser complained:\n" + "\n".join(sorted(set(complaints))))
 
 
 if __name__ == "__main__":
