@@ -33,10 +33,14 @@ def beyond(plan: Mapping[str, Any], gateway_ids: Collection[int]) -> list[dict[s
     return [entry for entry in standing(gateway_ids) if _key(entry) not in named]
 
 
-def check(rollout: Rollout) -> None:
-    """Raise Refused, naming gateway and part, when a gateway that has not begun drifted beyond what was approved."""
-    waiting = Upgrade.objects.filter(wave__rollout=rollout, state=U.PLANNED).values_list("gateway_id", flat=True)
-    if found := beyond(rollout.plan, list(waiting)):
+def check(rollout: Rollout, beginning: Collection[int] | None = None) -> None:
+    """Raise Refused, naming gateway and part, when a gateway that has not begun drifted beyond what was approved.
+
+    `beginning`: ids of the only ones to look at.
+    """
+    planned = Upgrade.objects.filter(wave__rollout=rollout, state=U.PLANNED)
+    waiting = list(planned.values_list("gateway_id", flat=True)) if beginning is None else beginning
+    if found := beyond(rollout.plan, waiting):
         raise Refused(
             f"{said(found)} drifted from what was agreed, and the plan does not include that."
             " Put it back or adopt it, or draft the rollout anew and include it."
