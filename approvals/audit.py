@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from django.db import connection
 
+from approvals import sql
 from approvals.chain import GENESIS, Entry, Finding, Head, Verified, actor_column, canonical, check, leaf, moment
 from approvals.models import Actor, AuditEvent
 
@@ -49,7 +50,7 @@ def append(
         if len(getattr(event, column)) > width:
             raise ValueError(f"{column} of an event is longer than {width} characters: {getattr(event, column)!r}")
     event.prev_hash, event.hash = head.hash, leaf(body)
-    event.save(force_insert=True)
+    sql.insert(event)
     return event
 
 

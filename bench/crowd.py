@@ -32,7 +32,7 @@ def told(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def one_size(count: int, *, servers: int, port: int) -> dict[str, Any]:
+def one_size(count: int, *, servers: int, port: int, workers: int) -> dict[str, Any]:
     """One rollout over `count` gateways on a fresh state folder."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         state = Path(name)
@@ -47,6 +47,7 @@ def one_size(count: int, *, servers: int, port: int) -> dict[str, Any]:
             dashboard = Dashboard(state, port=port, simulated=False, say=told)
             # Looking for drift is another work than upgrading, with a rhythm of its own.
             dashboard.env |= {"HANDOVER_INVENTORY_SECONDS": "86400", "HANDOVER_STATE": str(state)}
+            dashboard.env["HANDOVER_WORKERS"] = str(workers)
             dashboard.start()
             try:
                 return carried(rollout, dashboard, fleet, count=count)
@@ -96,9 +97,9 @@ def alone(words: Sequence[str]) -> dict[str, Any]:
 
 
 def part(argv: Sequence[str]) -> int:
-    """`rollout COUNT SERVERS PORT`, or `counts`: what `alone` runs."""
+    """`rollout COUNT SERVERS PORT WORKERS`, or `counts`: what `alone` runs."""
     if argv[0] == "rollout":
-        found = one_size(int(argv[1]), servers=int(argv[2]), port=int(argv[3]))
+        found = one_size(int(argv[1]), servers=int(argv[2]), port=int(argv[3]), workers=int(argv[4]))
     else:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             begin(Path(name))
@@ -115,11 +116,12 @@ def bench(options: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for count in sizes:
         print(f"{count} gateways", file=sys.stderr, flush=True)
-        rows.append(alone(["rollout", str(count), str(options.servers), str(options.port)]))
+        rows.append(alone(["rollout", *map(str, (count, options.servers, options.port, options.workers))]))
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
         found[f"cpu_ms_per_gateway_{count}"] = rows[-1]["cpu_ms_per_gateway"]
     big = rows[-1]
     found |= {name: big[name] for name in ("gateways_per_s", "gateways_per_s_apart", "servers_cpu_ms_per_gateway")}
+    found["controller_mb"] = rows[0]["controller_mb"]
     found["growth"] = round(big["cpu_ms_per_gateway"] / rows[0]["cpu_ms_per_gateway"], 2)
     return found | alone(["counts", str(options.rollouts), "50"]) | {"sizes": rows}
 
@@ -129,6 +131,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
     parser.add_argument("--sizes", default=SIZES, help="gateways of each run, with commas (%(default)s)")
     parser.add_argument("--servers", type=int, default=2, help="processes that play the gateways")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the controller")
     parser.add_argument("--rollouts", type=int, default=100, help="of the timed tick")
     parser.add_argument("--port", type=int, default=8011)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

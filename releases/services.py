@@ -48,7 +48,8 @@ def files(release: Release, *, now: datetime) -> ReleaseFiles:
     least = policy.Policy(seen.channel, threshold=floor, group="", max_age_days=0)
     if why := policy.why_not(facts, least, channel=seen.channel, floor=floor, now=now):
         raise Refused(why)
-    out = {row.name for row, one in zip(standing.rows(seen), facts.vouched, strict=True) if one.bad}
+    kept = standing.rows(seen)
+    out = {row.name for row, one in zip(kept, facts.vouched, strict=True) if one.bad}
     if (here := storage.size_of(seen.bundle)) != seen.size:
         raise Refused(
             f"The bundle of {seen.name} in the repository has {here} of {seen.size} bytes, so nothing was sent."
@@ -61,7 +62,7 @@ def files(release: Release, *, now: datetime) -> ReleaseFiles:
         sums=seen.sums,
         changelog=seen.changelog,
         # A gateway wants every signature good that it is sent: those that no longer count stay here.
-        signatures=tuple({row.name: row.text for row in standing.rows(seen) if row.name not in out}.items()),
+        signatures=tuple({row.name: row.text for row in kept if row.name not in out}.items()),
         bundle=storage.path_of(seen.bundle, sha256=seen.sha256),
         size=seen.size,
         sha256=seen.sha256,

@@ -9,10 +9,8 @@ from functools import reduce
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, F, Q, Value
-from django.db.models.functions import Coalesce
 
-from approvals import audit
+from approvals import audit, sql
 from fleet import orders
 from releases.models import Release
 from upgrader import flow, live
@@ -27,6 +25,7 @@ OTHERS_WRITE = (
     "wave__rollout__release__state",
 )
 """Columns of an upgrade and around it that are written while a step runs, by somebody else than its worker."""
+WRITTEN = sql.Read(lambda: Upgrade.objects.all(), OTHERS_WRITE)
 RELEASE_TEXTS = ("manifest", "sums", "changelog", "provenance", "contents")
 
 
@@ -41,44 +40,53 @@ class Claim:
     ordered: bool  # the gateway is known not to be ahead of this database
 
 
-def claim(step_id: int, *, owner: str, now: datetime) -> Claim | None:
-    """Take a due step, or one whose owner went silent. None: it is not due, or somebody else has it."""
-    free = Q(state=S.DUE, due_at__lte=now) | Q(state=S.CLAIMED, lease_until__lt=now)
+def found(step_id: int) -> StepRun | None:
+    """An open step with the rows around it; what is long and rarely needed comes when it is asked for."""
+    way = "upgrade__wave__rollout"
+    long = ("upgrade__gateway__facts", "upgrade__gateway__inventory", f"{way}__plan")
+    texts = (f"{way}__release__{name}" for name in RELEASE_TEXTS)
+    around = ("upgrade__gateway", f"{way}__release", f"{way}__pool")
+    rows = StepRun.objects.select_related(*around).defer(*long, *texts)
+    return rows.filter(pk=step_id, state__in=[S.DUE, S.CLAIMED]).first()
+
+
+def claim(step_id: int, *, owner: str, now: datetime, seen: StepRun | None = None) -> Claim | None:
+    """Take a due step, or one whose owner went silent. None: it is not due, or somebody else has it.
+
+    `seen`: the step as `found` has just returned it.
+    """
+    step = seen or found(step_id)
+    if step is None or not (step.due_at if step.state == S.DUE else step.lease_until or now) <= now:
+        return None
+    upgrade = step.upgrade
+    # The guard stands on the row's own columns: a join would let two workers win. Each claim counts attempts up.
+    guard = {"id": step.pk, "state": step.state, "attempts": step.attempts, "fence": step.fence}
+    if step.state == S.CLAIMED:
+        guard["lease_until"] = step.lease_until
+    began = step.started_at or now
+    mine = {"state": S.CLAIMED, "owner": owner, "started_at": began}
     with transaction.atomic():
-        # The guard stands on the row's own columns: a join would let two workers win.
-        taken = StepRun.objects.filter(free, pk=step_id).update(
-            state=S.CLAIMED,
-            owner=owner,
-            attempts=F("attempts") + 1,
-            started_at=Coalesce("started_at", Value(now, output_field=DateTimeField())),
-        )
-        if taken != 1:
+        if sql.update(StepRun, guard, mine, one_more=("attempts",)) != 1:
             return None
-        step = StepRun.objects.get(pk=step_id)
-        upgrade = fresh(step.upgrade_id)
+        freshen(upgrade)
         ordered = orders.known(upgrade.gateway_id, now)
         step.fence, step.lease_until = orders.draw(upgrade.gateway_id, ordered=ordered), lease(step.name, now)
-        StepRun.objects.filter(pk=step_id).update(fence=step.fence, lease_until=step.lease_until)
+        sql.update(StepRun, {"id": step.pk}, {"fence": step.fence, "lease_until": step.lease_until})
+    step.state, step.owner, step.attempts, step.started_at = S.CLAIMED, owner, step.attempts + 1, began
     return Claim(step=step, upgrade=upgrade, fence=step.fence, attempts=step.attempts, ordered=ordered)
 
 
-def fresh(upgrade_id: int) -> Upgrade:
-    """An upgrade with the rows around it as they are now; what is long and rarely needed comes when it is asked for."""
-    long = ("gateway__facts", "gateway__inventory", "wave__rollout__plan")
-    texts = (f"wave__rollout__release__{name}" for name in RELEASE_TEXTS)
-    return Upgrade.objects.select_related("gateway", "wave__rollout__release").defer(*long, *texts).get(pk=upgrade_id)
-
-
 def locked(upgrade: Upgrade) -> None:
-    """Bring what others may have written meanwhile, and keep the row until the transaction ends.
-
-    Only that: to build the whole of it anew costs more than the rest of a settled step.
-    """
+    """Bring what others may have written meanwhile, and keep the row until the transaction ends."""
     if connection.features.has_select_for_update:
         with connection.cursor() as cursor:
             cursor.execute("SELECT id FROM upgrader_upgrade WHERE id = %s FOR UPDATE", [upgrade.pk])
-    row = Upgrade.objects.order_by().values(*OTHERS_WRITE).get(pk=upgrade.pk)
-    for path, value in row.items():
+    freshen(upgrade)
+
+
+def freshen(upgrade: Upgrade) -> None:
+    """Bring what others may have written; to build the whole of it anew costs more than the rest of a settled step."""
+    for path, value in zip(OTHERS_WRITE, WRITTEN.get(upgrade.pk), strict=True):
         *way, name = path.split("__")
         setattr(reduce(getattr, way, upgrade), name, value)
 
@@ -89,8 +97,8 @@ def lease(step: str, now: datetime) -> datetime:
 
 def renew(claimed: Claim, *, now: datetime, progress: Mapping[str, Any]) -> bool:
     """Prolong the lease and show progress. False: the step is no longer ours."""
-    ours = StepRun.objects.filter(pk=claimed.step.pk, state=S.CLAIMED, fence=claimed.fence)
-    kept = ours.update(lease_until=lease(claimed.step.name, now), progress=dict(progress)) == 1
+    values = {"lease_until": lease(claimed.step.name, now), "progress": dict(progress)}
+    kept = sql.update(StepRun, ours(claimed), values) == 1
     if kept:
         with transaction.atomic():
             live.publish(f"rollout:{claimed.upgrade.wave.rollout_id}")
@@ -108,6 +116,23 @@ class Settled:
     columns: Mapping[str, Any] = field(default_factory=dict)  # of the upgrade; never its state
 
 
+def ours(claimed: Claim) -> dict[str, Any]:
+    """The step while nobody else claimed it."""
+    return {"id": claimed.step.pk, "state": S.CLAIMED, "fence": claimed.fence}
+
+
+def end_of(settled: Settled, now: datetime) -> dict[str, Any]:
+    """The step's columns when a run of it has ended."""
+    return {
+        "state": settled.to,
+        "result": dict(settled.result),
+        "error": settled.error,
+        "progress": {},
+        "due_at": now + timedelta(seconds=settled.wait),
+        "finished_at": None if settled.to == S.DUE else now,
+    }
+
+
 def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | None = None) -> StepRun | None:
     """Write the end of a run and what follows from it; return the step that follows.
 
@@ -122,20 +147,10 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
         upgrade = claimed.upgrade
         locked(upgrade)
         # Our fence is on the row only while nobody else claimed it.
-        if (
-            StepRun.objects.filter(pk=step.pk, state=S.CLAIMED, fence=claimed.fence).update(
-                state=settled.to,
-                result=dict(settled.result),
-                error=settled.error,
-                progress={},
-                due_at=now + timedelta(seconds=settled.wait),
-                finished_at=None if settled.to == S.DUE else now,
-            )
-            != 1
-        ):
+        if sql.update(StepRun, ours(claimed), end_of(settled, now)) != 1:
             raise LostRace(f"step {step.pk} is no longer ours")
         if settled.columns:
-            Upgrade.objects.filter(pk=upgrade.pk).update(**settled.columns)
+            sql.update(Upgrade, {"id": upgrade.pk}, settled.columns)
             for name, value in settled.columns.items():
                 setattr(upgrade, name, value)
         follows = None

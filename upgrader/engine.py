@@ -23,6 +23,7 @@ from upgrader.flow import BEGINS, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
 from upgrader.leads import observe_seconds
 from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.news import News
 from upgrader.see import Looked, look
 from upgrader.states import R, S, U, W
 from upgrader.strategy import SpecError
@@ -34,11 +35,14 @@ MOVES_A_CALL = 200  # a bound, so that a fault in decide can't spin
 BEGINS_SOMETHING = (R.UPGRADING, W.UPGRADING, U.UPGRADING, U.READY)
 
 
-def tick(*, now: datetime) -> list[int]:
-    """Advance every live rollout; one that fails does not stop the others. Return the ids of steps that are due."""
+def tick(*, now: datetime, news: News | None = None) -> list[int]:
+    """Advance the live rollouts, with `news` those where there is any; one that fails does not stop the others. Return
+    the ids of steps that are due.
+    """
     approvals.expire(now=now)
     bounds = read_bounds(now)
-    for rollout_id in Rollout.objects.filter(state__in=LIVE).values_list("pk", flat=True):
+    everyone = Rollout.objects.filter(state__in=LIVE).values_list("pk", flat=True)
+    for rollout_id in everyone if news is None else news.due(LIVE, now=now):
         try:
             advance(rollout_id, now=now, bounds=bounds)
         except Exception:

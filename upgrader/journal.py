@@ -9,10 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Max
+from django.db import connection, transaction
 
-from approvals import audit
+from approvals import audit, sql
 from approvals.models import Actor
 from upgrader import flow, live
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
@@ -75,13 +74,10 @@ def write(change: Change, now: datetime) -> None:
         raise IllegalMove(f"{subject(row)}: {row.state} -> {change.to}")
     if isinstance(row, Upgrade):
         columns["busy"] = change.to not in UPGRADE_IDLE
+    seen = {"id": row.pk, "state": row.state, "version": row.version}
+    values = {"state": change.to, "since": now, "reason": change.reason, **columns}
     # The row moves only if it is still where we saw it.
-    if (
-        type(row)
-        .objects.filter(pk=row.pk, state=row.state, version=row.version)
-        .update(state=change.to, version=F("version") + 1, since=now, reason=change.reason, **columns)
-        != 1
-    ):
+    if sql.update(type(row), seen, values, one_more=("version",)) != 1:
         raise LostRace(f"{subject(row)} left {row.state}")
 
 
@@ -96,8 +92,16 @@ def open_step(
 ) -> StepRun:
     """Open a step; `taken` are the columns of a claim that comes with it. `ordinal` 0: the next one."""
     if not ordinal:
-        ordinal = 1 + (StepRun.objects.filter(upgrade=upgrade).aggregate(last=Max("ordinal"))["last"] or 0)
-    return StepRun.objects.create(upgrade=upgrade, ordinal=ordinal, name=name, args=dict(args), due_at=now, **taken)
+        ordinal = 1 + last_ordinal(upgrade)
+    step = StepRun(upgrade=upgrade, ordinal=ordinal, name=name, args=dict(args), due_at=now, **taken)
+    sql.insert(step)
+    return step
+
+
+def last_ordinal(upgrade: Upgrade) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT MAX(ordinal) FROM upgrader_steprun WHERE upgrade_id = %s", [upgrade.pk])
+        return int(cursor.fetchone()[0] or 0)
 
 
 def move(
@@ -119,8 +123,9 @@ def move(
         for change in changes:
             write(change, now)
             if change.drop_steps and isinstance(change.row, Upgrade):
-                open_states = [S.DUE, S.CLAIMED, S.FAILED]
-                change.row.steps.filter(state__in=open_states).update(state=S.DROPPED, finished_at=now)
+                for state in (S.DUE, S.CLAIMED, S.FAILED):
+                    mine = {"upgrade_id": change.row.pk, "state": state}
+                    sql.update(StepRun, mine, {"state": S.DROPPED, "finished_at": now})
             if change.step and isinstance(change.row, Upgrade):
                 opened.append(open_step(change.row, change.step, change.args, now))
         for change in changes:

@@ -52,9 +52,10 @@ def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
 
 def run_chain(step_id: int, *, opener: Opener, clock: Clock, steps: frozenset[str] = frozenset()) -> Ended:
     """Run a step if it is due, and those after it while their names are in `steps`: settled and claimed in one go."""
-    if not may_begin(step_id, now=clock()):
+    step = claims.found(step_id)
+    if step is None or not may_begin(step, now=clock()):
         return Ended()
-    claimed = claims.claim(step_id, owner=alive.owner(), now=clock())
+    claimed = claims.claim(step_id, owner=alive.owner(), now=clock(), seen=step)
     if claimed is None:
         return Ended()
     go_on = GoOn(alive.owner(), steps) if steps else None
@@ -114,13 +115,8 @@ class Opened:
         return self._gateway
 
 
-def may_begin(step_id: int, *, now: datetime) -> bool:
+def may_begin(step: StepRun, *, now: datetime) -> bool:
     """Whether the step may begin: not on hold, and its release not withdrawn since. The second holds the rollout."""
-    rows = StepRun.objects.select_related("upgrade__wave__rollout__release", "upgrade__wave__rollout__pool")
-    plan = "upgrade__wave__rollout__plan"  # read once a process: plans.py
-    step = rows.defer(plan).filter(pk=step_id, state__in=[S.DUE, S.CLAIMED]).first()
-    if step is None:
-        return False
     rollout = step.upgrade.wave.rollout
     if rollout.state == R.HELD and step.name not in flow.RUNS_WHILE_HELD:
         return False
@@ -187,10 +183,11 @@ def no_answer(claimed: Claim, later: RetryLater) -> Settled:
 
 def keep_outcome(claimed: Claim, outcome: Done | NotYet, *, now: datetime) -> None:
     """Store what was seen: samples, and the gateway's facts for the pages."""
-    Sample.objects.bulk_create(
-        Sample(gateway=claimed.upgrade.gateway, slot=s.slot, release=s.release, at=now, values=dict(s.values))
-        for s in outcome.samples
-    )
+    if outcome.samples:
+        Sample.objects.bulk_create(
+            Sample(gateway=claimed.upgrade.gateway, slot=s.slot, release=s.release, at=now, values=dict(s.values))
+            for s in outcome.samples
+        )
     if outcome.facts:
         fleet.note_facts(claimed.upgrade.gateway, outcome.facts, now=now)
 

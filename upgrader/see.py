@@ -51,11 +51,14 @@ def look(rollout_id: int, *, now: datetime, whole: bool = True) -> Looked:
     """
     rollout = Rollout.objects.select_related("release", "pool", "request").defer("plan").get(pk=rollout_id)
     spec = plans.spec_of(rollout)
+    rollout.plan = plans.plan_of(rollout)  # else each look at it would read it anew
     waves = {wave.pk: wave for wave in rollout.waves.all()}
     at_work = [wave.pk for wave in waves.values() if wave.state in WAVE_AT_WORK]
     mine = Upgrade.objects.filter(wave__in=waves)
     near = Q() if whole else Q(wave__in=at_work) | Q(busy=True)
-    upgrades = {upgrade.pk: upgrade for upgrade in mine.filter(near).select_related("gateway", "wave").defer(*LONG)}
+    upgrades = {upgrade.pk: upgrade for upgrade in mine.filter(near).select_related("gateway").defer(*LONG)}
+    for upgrade in upgrades.values():
+        upgrade.wave = waves[upgrade.wave_id]
     found = Found(rollout, spec, waves, by_wave(upgrades.values()), read_beside(rollout, upgrades))
     rest = {} if whole else counted(mine.exclude(near))
     judgements = judged(found)

@@ -19,13 +19,15 @@ from fleet.models import Balancer, Errand, Gateway
 from upgrader import alive, drift, engine, hint
 from upgrader.desk import DESK
 from upgrader.models import StepRun
+from upgrader.news import News
 
 LOOKS_MOST = 100  # in one round: thousands of gateways take several, and the rollouts keep the machine
+NEWS = News()
 
 
 @shared_task(ignore_result=True)
 def tick() -> None:
-    due = StepRun.objects.filter(pk__in=engine.tick(now=timezone.now()))
+    due = StepRun.objects.filter(pk__in=engine.tick(now=timezone.now(), news=NEWS))
     hint.run_steps_by_id(due.values_list("pk", "upgrade__gateway_id"))
     for errand_id in errands.due(timezone.now(), busy=engine.busy()):
         hint.send("upgrader.tasks.run_errand", errand_id)

@@ -52,14 +52,25 @@ def flat(kind: type[T], raw: Any) -> T:
     """Build a dataclass of plain fields; those with a default may be missing."""
     if not isinstance(raw, Mapping):
         raise GatewayBug(f"Where a {kind.__name__} belongs, the gateway said {raw!r:.80}.", code="bad_answer")
-    hints = get_type_hints(kind)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # every caller passes a dataclass
-        if field.name in raw:
-            values[field.name] = _plain(hints[field.name], raw[field.name], f"{kind.__name__}.{field.name}")
-        elif field.default is dataclasses.MISSING:
-            raise GatewayBug(f"The gateway's answer lacks {kind.__name__}.{field.name}.", code="bad_answer")
+    for name, hint, needed in _fields(kind):
+        if name in raw:
+            values[name] = _plain(hint, raw[name], f"{kind.__name__}.{name}")
+        elif needed:
+            raise GatewayBug(f"The gateway's answer lacks {kind.__name__}.{name}.", code="bad_answer")
     return kind(**values)
+
+
+_FIELDS: dict[Any, tuple[tuple[str, Any, bool], ...]] = {}
+"""Kind → name, type and whether it must be there. To read type hints takes longer than to read an answer."""
+
+
+def _fields(kind: type[T]) -> tuple[tuple[str, Any, bool], ...]:
+    if (found := _FIELDS.get(kind)) is None:
+        hints, missing = get_type_hints(kind), dataclasses.MISSING
+        fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # every caller passes a dataclass
+        found = _FIELDS[kind] = tuple((field.name, hints[field.name], field.default is missing) for field in fields)
+    return found
 
 
 def facts(raw: Json) -> Facts:
