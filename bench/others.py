@@ -67,18 +67,20 @@ def requests(goods: Goods, fence: int, probe: Probe) -> dict[str, str]:
 def prepare(gateway: Gateway, goods: Goods, fence: int) -> None:
     """Lay the requests down, and start the sshd that lets root in."""
     lines = requests(goods, fence, gateway.probe)
+    folder = gateway.machine.live / FOLDER.lstrip("/")
+    folder.mkdir(exist_ok=True)
     files = {**lines, "all": "".join(lines[step] for step in STEPS)}
+    files["authorized_keys"] = goods.key.with_suffix(".pub").read_text()
     for name, text in files.items():
-        gateway.run(["sh", "-c", f"mkdir -p {FOLDER} /root/.ssh && cat > {FOLDER}/{name}"], stdin=text)
-    gateway.run(["sh", "-c", "cat > /root/.ssh/authorized_keys"], stdin=goods.key.with_suffix(".pub").read_text())
-    options = [word for one in OPTIONS for word in ("-o", one)]
-    gateway.run(["sh", "-c", f'test -e {FOLDER}/sshd.pid || exec "$@"', "sh", *SSHD, *options])
+        (folder / name).write_text(text)
+    if not (folder / "sshd.pid").exists():
+        gateway.run([*SSHD, *(word for one in OPTIONS for word in ("-o", one))])
 
 
 SSHD = ("/usr/sbin/sshd", "-f", "/dev/null")
 OPTIONS = (
     *("Port 2222", "PidFile /root/bench/sshd.pid", "PermitRootLogin yes", "PubkeyAuthentication yes", "UsePAM no"),
-    *("HostKey /etc/ssh/ssh_host_ed25519_key", "AllowUsers root", "AuthorizedKeysFile /root/.ssh/authorized_keys"),
+    *("HostKey /etc/ssh/ssh_host_ed25519_key", "AllowUsers root", "AuthorizedKeysFile /root/bench/authorized_keys"),
     "Subsystem sftp internal-sftp",
     # The lab's machines show the host's /root: what its owner keeps in ~/.bashrc would run at each command of theirs.
     f"SetEnv HOME={FOLDER}",
