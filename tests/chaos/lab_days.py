@@ -267,6 +267,8 @@ def run(seed: int, rollouts: int) -> Days:
 
 
 def main() -> int:
+    # Whoever ends us gets a lab that is taken down, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     days = run(int(sys.argv[1]), int(sys.argv[2]))
     report = {"seed": days.seed, "lab_rollouts": days.rollouts, "faults": days.faults, "broken": days.broken}
     print(json.dumps(report), flush=True)
