@@ -5,6 +5,7 @@ from __future__ import annotations
 from approvals import audit
 from approvals.models import AuditEvent
 from tests.db.upgrader.world import NEW, OLD, Fleet
+from upgrader import services
 from upgrader.models import Rollout, Verdict
 from upgrader.states import U
 
@@ -103,7 +104,11 @@ def test_a_done_rollout_can_be_taken_back_though_the_old_slots_are_gone(fleet: F
     rollout = finish(fleet)
     fleet.sign_out_all()
     fleet.until(rollout, "done")
-    fleet.act("roll_back", rollout, by=fleet.cal)
+    fleet.act("roll_back", rollout)
+    request = rollout.back_request
+    assert request is not None
+    cal = fleet.who(fleet.cal)
+    services.decide_back(rollout, yes=True, reason="seen", digest=request.digest, actor=cal, now=fleet.now())
     fleet.until(rollout, "rolled_back")
     assert committed(fleet) == [OLD] * 3
 
