@@ -69,7 +69,7 @@ def drifted_pool() -> int:
 
 def drifted() -> int:
     """The gateway of that alert."""
-    return Alert.objects.get(code="conf", ended_at=None).gateway_id
+    return Alert.objects.get(code="conf", ended_at=None).host.pk
 
 
 SIGHTS: dict[str, Callable[[], int]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -43,7 +42,7 @@ def test_of_another_program(site: Site, program: str) -> None:
 @pytest.fixture
 def second(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     """Another worker of the same installation, started by hand."""
-    argv = [sys.executable, *worker().argv[1:]]
+    argv = worker(0).argv
     with (site.dashboard.state / "logs" / "second.log").open("wb") as log:
         process = subprocess.Popen(argv, cwd=ROOT, env=site.dashboard.env, stdout=log, stderr=log)
     yield process
