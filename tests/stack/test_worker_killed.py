@@ -10,10 +10,10 @@ import signal
 
 from tests.stack.hits import Hunt, recorded
 from tests.stack.site import BAD, GOOD, NEXT, ONCE, STRATEGY, Site, gone, until
-from upgrader.steps.table import STEPS
+from upgrader.flow import AFTER
 
 BACK = {"restore", "snapshot"}
-CONFIGURES = {"configure", "reload"}  # of rollouts with a configuration: killed in tests/db/upgrader/test_config.py
+FORWARD = {*AFTER, "observe"} - BACK
 
 
 def test_back(site: Site) -> None:
@@ -28,7 +28,7 @@ def test_back(site: Site) -> None:
 
 
 def test_forward(site: Site) -> None:
-    hunt = Hunt(site, "worker", set(STEPS) - BACK - CONFIGURES)
+    hunt = Hunt(site, "worker", set(FORWARD))
     number = hunt.begin(GOOD)
     hunt.follow(number, to="done", seconds=200)
     rows, record = recorded(site, number)

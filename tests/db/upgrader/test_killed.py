@@ -11,9 +11,9 @@ from fleet.models import Gateway
 from fleet.ports import Gateway as Port
 from tests.db.upgrader.world import NEW, Fleet
 from upgrader import claims, journal, run
+from upgrader.flow import AFTER
 from upgrader.models import StepRun
 from upgrader.states import S
-from upgrader.steps.table import STEPS
 
 VERB = {
     "preflight": "facts",
@@ -24,8 +24,8 @@ VERB = {
     "configure": "configure",
     "reload": "reload",
 }
-# Those of a configuration are asked in test_config.py.
-FORWARD = [name for name in STEPS if name not in ("restore", "snapshot", "configure", "reload")]
+# Those of a configuration are asked in test_config.py, those of other ways in test_in_place.py and test_proxy.py.
+FORWARD = [*sorted(set(AFTER) - {"restore", "snapshot"}), "observe"]
 # One gateway, once each; two shares of new clients are two shifts.
 ONCE = {"stage": 1, "start": 1, "shift": 2, "commit": 1, "retire": 1}
 
