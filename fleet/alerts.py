@@ -120,7 +120,8 @@ def open_on(gateway_ids: Iterable[int]) -> list[Alert]:
 
 def suspects(logins: Sequence[Login], *, since: float, until: float) -> list[Login]:
     """Who was signed in on the host at some moment between the last look that found it well and this one."""
-    inside = [login for login in logins if login.at <= until and (not login.until or login.until >= since)]
+    # The host's records have whole seconds: who left within the second in which the look before was is one of them.
+    inside = [it for it in logins if it.at <= until and (not it.until or it.until >= int(since))]
     return sorted(inside, key=lambda login: login.at, reverse=True)[:LOGINS]
 
 
