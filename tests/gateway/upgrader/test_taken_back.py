@@ -14,7 +14,7 @@ from tests.db.upgrader.world import NEW, OLD
 from tests.gateway.ocgate.door import Door
 from tests.gateway.ocgate.guests import sign_in
 from tests.gateway.upgrader.world import RealFleet, Users
-from upgrader import plan
+from upgrader import strategy
 from upgrader.models import Rollout
 
 
@@ -105,7 +105,7 @@ def test_an_operators_edit_while_it_is_observed(fleet: RealFleet, users: Users) 
 
 def test_cut_off_between_shift_and_commit(fleet: RealFleet, users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dial, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(plan, "TRIAL_LEAST", 10)
+    monkeypatch.setattr(strategy, "TRIAL_LEAST", 10)
     fleet.arm(seconds=20)
     rollout = observed(fleet)
     with faults.cut_off(fleet.machine), Door(fleet.machine) as door:
