@@ -86,7 +86,8 @@ def test_a_second_person_rolls_back_on_the_phone(site: Site, open_as: Open, comp
     yes, no = page.locator("#act-agree-back"), page.locator("#act-refuse-back")
     for button in (yes, no):
         expect(button).to_be_in_viewport(ratio=1)
-        assert (box := button.bounding_box())
+        box = button.bounding_box()
+        assert box is not None
         assert box["height"] >= 48
     no.click()
     expect(page.locator("#notice")).to_contain_text("Say why")
