@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from approvals import services as approvals
@@ -116,12 +116,12 @@ def apply(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
         except Refused as no:
             change = Change(looked.rollout, R.HELD, no.say, columns={"held_from": looked.rollout.state})
             return journal.move([change], actor=MACHINE, now=now)
-    numbers = evidence.seal(looked, step, now=now)
     if step.to is U.UPGRADING:
         return begin(looked, step, now=now)
-    if step.to is R.ROLLING_BACK:
-        looked = look(looked.rollout.pk, now=now)
-    return journal.move(changes_of(looked, step, now=now), actor=MACHINE, now=now, evidence=numbers)
+    changed = changes_of(look(looked.rollout.pk, now=now) if step.to is R.ROLLING_BACK else looked, step, now=now)
+    with transaction.atomic():  # no final verdict stays behind of a move that somebody else was faster with
+        numbers = evidence.seal(looked, step, now=now)
+        return journal.move(changed, actor=MACHINE, now=now, evidence=numbers)
 
 
 def beginning(looked: Looked, step: Move) -> list[int] | None:
@@ -216,12 +216,7 @@ def rollback_changes(
 
 def hold_unreadable(rollout_id: int, sentence: str, *, now: datetime) -> None:
     """Fail closed: a strategy that can't be read stops the rollout with the sentence."""
-    rollout = Rollout.objects.get(pk=rollout_id)
-    if journal.legal(rollout, R.HELD):
-        change = Change(
-            rollout, R.HELD, f"The strategy can't be read: {sentence}", columns={"held_from": rollout.state}
-        )
-        journal.move([change], actor=MACHINE, now=now)
+    approval.hold(Rollout.objects.get(pk=rollout_id), f"The strategy can't be read: {sentence}", now=now)
 
 
 def end_leases(*, now: datetime) -> int:
