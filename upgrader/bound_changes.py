@@ -14,7 +14,7 @@ from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.models import Pool
-from fleet.phrases import clock, listed
+from fleet.phrases import listed
 from upgrader import windows
 from upgrader.models import Budget, Freeze, Window
 from upgrader.windows import DAYS, WindowError
@@ -246,11 +246,6 @@ def budget_set(applied: Applied) -> None:
 def _ask(kind: str, pool: Pool | None, who: Who, *, lines: Sequence[str], **proposal: Any) -> Request:
     about = {"scope": scope_of(pool), "lines": list(lines), "why": who.why, **proposal}
     return changes.propose(kind, by=who.by, actor=who.actor, now=who.now, **about)
-
-
-def until_say(freeze: Freeze, now: datetime) -> str:
-    """ "until 24 Nov 08:00 UTC"."""
-    return f"until {clock(freeze.ends_at, now)} UTC" if freeze.ends_at else "until somebody lifts it"
 
 
 def _record(verb: str, pool: Pool | None, actor: Actor, *, now: datetime, reason: str = "", **details: Any) -> None:
