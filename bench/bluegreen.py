@@ -9,20 +9,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import sys
 import time
 from functools import partial
 from typing import Any
 
+from bench.guard import guarded
 from bench.handover import SETTLE, silent_clock
 from bench.knocks import Knocks
 from bench.urgent import is_free, observed
 from bench.waiting import wait_until
-from lab.commands import LabError
 from lab.demo import stage, watch
 from lab.demo.dashboard import ROOT, Dashboard, DemoError
-from lab.demo.door import alone, stoppable
-from lab.demo.pages import PageError
 from lab.demo.people import People
 from lab.fleet import Lab
 
@@ -102,15 +99,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--users", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3, help="there and back; the worst of them counts")
     options = parser.parse_args(argv)
-    stoppable()
-    try:
-        with alone(STATE, "bench"):
-            figures = measured(options)
-    except (DemoError, LabError, PageError, TimeoutError) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    figures["broken"] = promises(figures)
-    print(json.dumps(figures) if options.json else "\n".join(f"{name:18} {value}" for name, value in figures.items()))
-    return 1 if figures["broken"] else 0
+
+    def work() -> int:
+        figures = measured(options)
+        figures["broken"] = promises(figures)
+        table = "\n".join(f"{name:18} {value}" for name, value in figures.items())
+        print(json.dumps(figures) if options.json else table)
+        return 1 if figures["broken"] else 0
+
+    return guarded(STATE, work)

@@ -16,12 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import baseline, rollbacks
+from bench.guard import guarded
 from bench.strategies import ROLLOUT, STRATEGIES
-from lab.commands import LabError
 from lab.demo import stage, watch
 from lab.demo.dashboard import ROOT, Dashboard, DemoError
-from lab.demo.door import alone, stoppable
-from lab.demo.pages import PageError
 from lab.demo.people import People
 from lab.fleet import Lab
 
@@ -145,13 +143,4 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rollbacks", type=int, default=10)
     parser.add_argument("--port", type=int, default=8010)
     options = parser.parse_args(argv)
-    stoppable()
-    try:
-        with alone(STATE, "bench"):
-            return bench(options)
-    except (DemoError, LabError, PageError, TimeoutError) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Everything is taken down.", file=sys.stderr)
-        return 130
+    return guarded(STATE, lambda: bench(options))

@@ -25,14 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import others, usage
+from bench.guard import guarded
 from bench.handover import silent_clock
 from bench.others import FOLDER, Goods
 from bench.waiting import wait_until, weights
-from lab.commands import LabError, run
+from lab.commands import run
 from lab.demo import stage
 from lab.demo.dashboard import ROOT, Dashboard, DemoError
-from lab.demo.door import alone, stoppable
-from lab.demo.pages import PageError
 from lab.demo.people import People
 from lab.fleet import Lab
 from lab.gateway import Gateway
@@ -218,14 +217,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--gateways", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(argv)
-    stoppable()
-    try:
-        with alone(STATE, "bench"):
-            found = measured(options)
-    except (DemoError, LabError, PageError, RuntimeError, TimeoutError) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(json.dumps(found) if options.json else "\n".join(f"{name:28} {value}" for name, value in found.items()))
-    return 0
+
+    def work() -> int:
+        found = measured(options)
+        print(json.dumps(found) if options.json else "\n".join(f"{name:28} {value}" for name, value in found.items()))
+        return 0
+
+    return guarded(STATE, work, RuntimeError)

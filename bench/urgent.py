@@ -12,21 +12,19 @@ import argparse
 import contextlib
 import json
 import sqlite3
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from bench.guard import guarded
 from bench.handover import silent_clock
 from bench.knocks import EVERY, Knocks
 from bench.waiting import wait_until, weights
-from lab.commands import LabError, run
+from lab.commands import run
 from lab.demo import stage
 from lab.demo.dashboard import ROOT, Dashboard, DemoError
-from lab.demo.door import alone, stoppable
-from lab.demo.pages import PageError
 from lab.demo.people import People
 from lab.fleet import Lab
 from lab.gateway import Gateway
@@ -156,14 +154,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--many", type=int, default=12, help="gateways that go back together")
     parser.add_argument("--load", type=int, default=4, help="gateways that are being sent 10 MB each meanwhile")
     options = parser.parse_args(argv)
-    stoppable()
-    try:
-        with alone(STATE, "bench"):
-            found = measured(options)
-    except (DemoError, LabError, PageError, TimeoutError) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(json.dumps(found) if options.json else "\n".join(f"{name:18} {value}" for name, value in found.items()))
-    return 0
+
+    def work() -> int:
+        found = measured(options)
+        print(json.dumps(found) if options.json else "\n".join(f"{name:18} {value}" for name, value in found.items()))
+        return 0
+
+    return guarded(STATE, work)
