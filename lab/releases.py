@@ -6,8 +6,9 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab import badness, contents
@@ -50,31 +51,30 @@ class Builder:
 
     def bad(self, good: Release, *, kind: str = "bad") -> Release:
         """A signed variant of `good` with a fault of badness.KINDS: `bad` under traffic, `dies` soon after start."""
-        name = f"{good.release}+{kind}"
-        key = hashlib.sha256(f"{RECIPE} {self._key(good)} {badness.KINDS[kind]}".encode()).hexdigest()
-        made = self._made(name, good.version, good.package)
-        if self._key(made) != key:
-            self.say(f"building release {name}")
-            _emptied(made.tree)
-            _assemble(good.package, made.tree, name)
-            badness.spoil(made.tree, kind)
-            log = f"# ocserv {name}\n\nA rebuild of {good.release} with a seat limiter for workers.\n"
-            self._publish(made, f"lab variant of ocserv {good.release}", log)
-            (made.folder / "recipe").write_text(key)
-        return made
+        log = f"A rebuild of {good.release} with a seat limiter for workers."
+        spoil = partial(badness.spoil, kind=kind)
+        return self._variant(good, f"{good.release}+{kind}", str(badness.KINDS[kind]), change=spoil, log=log)
 
     def padded(self, good: Release, *, size: int) -> Release:
         """A signed variant of `good` whose bundle has about `size` bytes: with noise that nothing makes smaller."""
         name = f"{good.release}+{size // 1_000_000}mb"
-        key = hashlib.sha256(f"{RECIPE} {self._key(good)} {size}".encode()).hexdigest()
+
+        def pad(tree: Path) -> None:
+            missing = size - (good.folder / "bundle.tar.zst").stat().st_size
+            (tree / "lib/noise").write_bytes(random.Random(name).randbytes(max(0, missing)))  # nosec B311 # noqa: S311
+
+        return self._variant(good, name, str(size), change=pad, log="Padded for a bench.")
+
+    def _variant(self, good: Release, name: str, recipe: str, *, change: Callable[[Path], None], log: str) -> Release:
+        """`good` with `change` made to its tree, built once for each `recipe`."""
+        key = hashlib.sha256(f"{RECIPE} {self._key(good)} {recipe}".encode()).hexdigest()
         made = self._made(name, good.version, good.package)
         if self._key(made) != key:
             self.say(f"building release {name}")
             _emptied(made.tree)
             _assemble(good.package, made.tree, name)
-            missing = size - (good.folder / "bundle.tar.zst").stat().st_size
-            (made.tree / "lib/noise").write_bytes(random.Random(name).randbytes(max(0, missing)))  # nosec B311 # noqa: S311
-            self._publish(made, f"lab variant of ocserv {good.release}", f"# ocserv {name}\n\nPadded for a bench.\n")
+            change(made.tree)
+            self._publish(made, f"lab variant of ocserv {good.release}", f"# ocserv {name}\n\n{log}\n")
             (made.folder / "recipe").write_text(key)
         return made
 
