@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
 from tests import servers
 from upgrader.serving.child import die_with
 from upgrader.serving.programs import answers_ping
@@ -85,17 +83,9 @@ def both(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, Revived]]]:
     redis += ["--dir", str(folder), "--appendonly", "yes", "--save", ""]
     found: dict[str, Revived] = {}
     try:
-        found["database"] = Revived(postgres, folder / "pg.log", ready=lambda: accepts(link), user=user)
+        found["database"] = Revived(postgres, folder / "pg.log", ready=lambda: servers.accepts(link), user=user)
         found["broker"] = Revived(redis, folder / "redis.log", ready=lambda: answers_ping(folder / "redis.sock"))
         yield {"DATABASE_URL": address, "REDIS_URL": f"unix://{folder}/redis.sock"}, found
     finally:
         for server in found.values():
             server.end()
-
-
-def accepts(link: str) -> bool:
-    try:
-        psycopg.connect(link, connect_timeout=1).close()
-    except psycopg.OperationalError:
-        return False
-    return True

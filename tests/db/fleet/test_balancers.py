@@ -28,16 +28,6 @@ SLOTS = {"1": "gw-1", "2": "gw-2"}
 
 
 @pytest.fixture
-def ola() -> User:
-    return factories.person("ola", ("view_pool", "enrol_gateway"))
-
-
-@pytest.fixture
-def ines() -> User:
-    return factories.person("ines", ("view_pool", "approve_gateway"))
-
-
-@pytest.fixture
 def gateway() -> Gateway:
     return Gateway.objects.create(name="fra-gw-01", pool=factories.pool(), adapter="memory", address="x", sessions=9)
 

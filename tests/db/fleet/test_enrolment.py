@@ -24,16 +24,6 @@ OTHER = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 PINS = (("ssh-ed25519", KEY),)
 
 
-@pytest.fixture
-def ola() -> User:
-    return factories.person("ola", ("view_pool", "enrol_gateway"))
-
-
-@pytest.fixture
-def ines() -> User:
-    return factories.person("ines", ("view_pool", "approve_gateway"))
-
-
 def who(user: User) -> dict[str, Any]:
     return {"by": user, "actor": Actor("person", user.username, user.pk), "now": NOW}
 

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from fleet.errors import RetryLater
-from fleet.gateways.dial import Target, private_key
-from fleet.gateways.kept import Keeper, Loan
+from fleet.gateways.kept import Keeper
 from fleet.gateways.ssh import SshGateway
 from fleet.ports import Facts, SlotRelease
 from lab import faults
@@ -23,6 +22,7 @@ from lab.fleet import Lab
 from lab.gateway import Gateway
 from tests.gateway.ocgate.door import Door, slots_of, started
 from tests.gateway.ocgate.guests import sign_in
+from tests.gateway.reach import reached
 
 OLD, NEW = "1.1.6-3", "1.3.0-2"
 TRIAL = 6  # seconds
@@ -31,10 +31,8 @@ TRIAL = 6  # seconds
 @pytest.fixture
 def controller(lab: Lab, gateway: Gateway) -> Iterator[SshGateway]:
     """The product's own adapter, over SSH."""
-    keeper, key = Keeper(), private_key(lab.controller_key.read_bytes())
-    pins = tuple((line.split()[0], line.split()[1]) for line in gateway.host_keys)
-    target = Target(gateway.name, gateway.address, gateway.port, gateway.user, pins)
-    yield SshGateway(Loan(keeper, target, key=lambda: key, on_changed=lambda _: None))
+    keeper = Keeper()
+    yield reached(gateway, keeper, lab.controller_key)
     keeper.close_all()
 
 

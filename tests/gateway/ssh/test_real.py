@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import GiveUp, RetryLater
-from fleet.gateways.dial import Target, private_key
-from fleet.gateways.kept import Keeper, Loan
+from fleet.gateways.kept import Keeper
 from fleet.gateways.ssh import SshGateway
 from fleet.ports import ReleaseFiles, SlotRelease
 from lab.commands import wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
+from tests.gateway.reach import reached
 from tests.gateway.ssh.side import SLOW, Side
 
 MEGABYTE = 1024 * 1024
@@ -38,10 +38,8 @@ def machine(lab: Lab) -> Gateway:
 
 @pytest.fixture(scope="module")
 def gateway(lab: Lab, machine: Gateway) -> Iterator[SshGateway]:
-    keeper, key = Keeper(), private_key(lab.controller_key.read_bytes())
-    pins = tuple((line.split()[0], line.split()[1]) for line in machine.host_keys)
-    target = Target(machine.name, machine.address, machine.port, machine.user, pins)
-    yield SshGateway(Loan(keeper, target, key=lambda: key, on_changed=lambda _: None))
+    keeper = Keeper()
+    yield reached(machine, keeper, lab.controller_key)
     keeper.close_all()
 
 

@@ -6,19 +6,17 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fleet import gateways
 from lab.fleet import Lab
 from lab.tally import GRACE
 from tests.gateway.labs import mark, pytest_configure
 from tests.gateway.ocgate import guests
+from tests.gateway.reach import controller
 from tests.gateway.strategies.world import GATEWAYS, USERS, Crowd, Site
-from upgrader import flow, hint
 
-__all__ = ["pytest_configure"]
+__all__ = ["controller", "pytest_configure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,14 +39,6 @@ def seated(lab: Lab) -> Iterator[Crowd]:
 
 
 @pytest.fixture
-def controller(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of its own; no broker, for the test does the workers' part."""
-    settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda *_: None)
-    monkeypatch.setattr(flow, "RETRY_SECONDS", (0.2, 0.4, 0.8))
-
-
-@pytest.fixture
 def site(lab: Lab, seated: Crowd, controller: None) -> Iterator[Site]:
     """The controller with these gateways enrolled, and everybody where he was."""
     site = Site(lab)
@@ -57,7 +47,6 @@ def site(lab: Lab, seated: Crowd, controller: None) -> Iterator[Site]:
     seated.sit_down()
     yield site
     site.threads.shutdown()
-    gateways.close_all()
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import GiveUp
-from fleet.gateways.dial import Target, private_key
-from fleet.gateways.kept import Keeper, Loan
+from fleet.gateways.kept import Keeper
 from fleet.gateways.ssh import SshGateway
 from fleet.ocgate import VERSION, authorize
 from fleet.ports import Program, Statement
 from lab.commands import wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
+from tests.gateway.reach import reached
 from tests.gateway.trust.host import Json, hashed, statement
 from tests.gateway.trust.people import Approver, Keys
 
@@ -31,14 +31,6 @@ def gateway(lab: Lab, machine: Gateway) -> Iterator[SshGateway]:
     keeper = Keeper()
     yield reached(machine, keeper, lab.controller_key)
     keeper.close_all()
-
-
-def reached(machine: Gateway, keeper: Keeper, path: Path) -> SshGateway:
-    """The gateway by a private key."""
-    key = private_key(path.read_bytes())
-    pins = tuple((line.split()[0], line.split()[1]) for line in machine.host_keys)
-    target = Target(machine.name, machine.address, machine.port, machine.user, pins)
-    return SshGateway(Loan(keeper, target, key=lambda: key, on_changed=lambda _: None))
 
 
 def signed(lab: Lab, folder: Path, text: str) -> Statement:

@@ -6,19 +6,17 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fleet import gateways
 from lab.fleet import Lab
 from lab.tally import GRACE
 from tests.gateway.labs import mark, pytest_configure
 from tests.gateway.ocgate import guests
+from tests.gateway.reach import controller
 from tests.gateway.upgrader.world import RealFleet, Users
-from upgrader import flow, hint
 
-__all__ = ["pytest_configure"]
+__all__ = ["controller", "pytest_configure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,16 +39,7 @@ def seated(lab: Lab) -> Iterator[Users]:
 
 
 @pytest.fixture
-def controller(transactional_db: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of its own; no broker, for the test does the worker's part."""
-    settings.REPOSITORY, settings.SNAPSHOTS = tmp_path / "repository", tmp_path / "snapshots"
-    monkeypatch.setattr(hint, "send", lambda *_: None)
-    # The same number of tries as ever, in less time.
-    monkeypatch.setattr(flow, "RETRY_SECONDS", (0.2, 0.4, 0.8))
-
-
-@pytest.fixture
-def fleet(lab: Lab, seated: Users, controller: None) -> Iterator[RealFleet]:
+def fleet(lab: Lab, seated: Users, controller: None) -> RealFleet:
     """The controller with this gateway enrolled, and everybody where he was."""
     fleet = RealFleet(lab)
     guests.all_leave()
@@ -61,8 +50,7 @@ def fleet(lab: Lab, seated: Users, controller: None) -> Iterator[RealFleet]:
         # This test fails with it. The next one begins on a machine that knows nothing of it.
         fleet.machine.reboot()
         raise
-    yield fleet
-    gateways.close_all()
+    return fleet
 
 
 @pytest.fixture
