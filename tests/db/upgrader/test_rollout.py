@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from approvals import audit
 from approvals.models import AuditEvent
 from tests.db.upgrader.world import NEW, OLD, Fleet
-from upgrader import services
-from upgrader.models import Rollout, Verdict
-from upgrader.states import U
+from upgrader import journal, services
+from upgrader.models import Rollout, StepRun, Verdict
+from upgrader.states import R, U
 
 
 def committed(fleet: Fleet) -> list[str]:
@@ -67,6 +71,23 @@ def test_a_bad_release_goes_back_by_itself_and_nobody_is_cut(fleet: Fleet) -> No
     first = fleet.upgrades(rollout)[0]
     assert first.kept == len(first.before) == 4
     assert first.snapshot
+
+
+def test_a_lost_race_leaves_no_final_verdict(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    for gateway in fleet.machines.values():
+        gateway.faults.bad_logins_after[NEW] = 3
+    usual, lost = journal.move, []
+
+    def move(changes: list[journal.Change], **also: Any) -> list[StepRun]:
+        if changes[0].to == R.ROLLING_BACK and not lost:
+            lost.append(changes[0].reason)
+            raise journal.LostRace("somebody was faster")
+        return usual(changes, **also)
+
+    monkeypatch.setattr(journal, "move", move)
+    rollout = fleet.until(fleet.started(), "rolled_back", seconds=90)
+    assert lost
+    assert Verdict.objects.filter(wave__rollout=rollout, final=True).count() == 1
 
 
 def test_who_signs_out_himself_is_neither_kept_nor_cut(fleet: Fleet) -> None:
