@@ -76,7 +76,8 @@ def test_a_bad_release_goes_back_by_itself_and_nobody_is_cut(fleet: Fleet) -> No
 def test_a_lost_race_leaves_no_final_verdict(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     for gateway in fleet.machines.values():
         gateway.faults.bad_logins_after[NEW] = 3
-    usual, lost = journal.move, []
+    usual = journal.move
+    lost: list[str] = []
 
     def move(changes: list[journal.Change], **also: Any) -> list[StepRun]:
         if changes[0].to == R.ROLLING_BACK and not lost:

@@ -12,7 +12,7 @@ from tests.gateway.ocgate.door import Door, bundle_of, slots_of, stage_args
 from tests.gateway.ocgate.guests import sign_in
 
 TEXT = "This gateway's upgrade is at 18:00: sign in again before (100 % safe; $0) [IT] = ok."
-VERSIONS = {"1.1.6-3": 230, "1.3.0-2": 232, "1.5.0-1": 234}  # and the address of its first guest
+VERSIONS = {"1.1.6-3": 222, "1.3.0-2": 224, "1.5.0-1": 226}  # and the address of its first guest
 
 
 def shown(vpn: Vpn) -> list[str]:
