@@ -12,7 +12,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, User
 from upgrader import hint, journal, rights
 from upgrader.journal import Change, LostRace
-from upgrader.models import Rollout, StepRun
+from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.states import ACTION_STATES, R
 
 STATE_WORDS = {
@@ -60,7 +60,18 @@ def written(changes: Sequence[Change], *, actor: Actor, now: datetime) -> list[S
     try:
         return journal.move(changes, actor=actor, now=now)
     except IntegrityError:
-        raise Refused("Another rollout works on one of these gateways now. Wait for it, or hold it first.")
+        raise Refused(works_there(changes))
+
+
+def works_there(changes: Sequence[Change]) -> str:
+    """Whose gateway it is now, and the way on: a failed step keeps a gateway until it is skipped there."""
+    rows = [change.row for change in changes if isinstance(change.row, Upgrade)]
+    others = Upgrade.objects.filter(gateway__in=[row.gateway_id for row in rows], busy=True)
+    other = others.exclude(pk__in=[row.pk for row in rows]).select_related("gateway", "wave").first()
+    if other is None:
+        return "Another rollout worked on one of these gateways just now. Ask again."
+    name = other.gateway.name
+    return f"Rollout {other.wave.rollout_id} works on {name} now. Wait for it, or skip {name} there."
 
 
 def too_late(rollout_id: int) -> NoReturn:

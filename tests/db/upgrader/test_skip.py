@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from approvals.errors import Refused
+from tests.db.upgrader.test_in_place import started
 from tests.db.upgrader.test_one_gateway import ask, of, stuck
-from tests.db.upgrader.world import OLD, Fleet
+from tests.db.upgrader.world import OLD, SPEC, Fleet
+from upgrader.models import Rollout
 
 
 def test_skip_a_planned_one_and_the_rollout_ends_without_it(fleet: Fleet) -> None:
@@ -50,3 +52,28 @@ def test_one_that_was_taken_back_is_not_taken_in_again(fleet: Fleet) -> None:
     fleet.turn(3)
     with pytest.raises(Refused, match="gw-1 was taken back already"):
         ask(fleet, "take_in", rollout, "gw-1")
+
+
+def test_two_rollouts_that_are_in_each_others_way_name_the_way_out(fleet: Fleet) -> None:
+    """Each carries a gateway on which the other failed, for it "already serves" the release."""
+    older, younger = (in_turn(fleet, first) for first in ("gw-1", "gw-2"))
+    for rollout in (older, younger):
+        started(fleet, rollout)
+        fleet.until(rollout, "waiting_promotion", seconds=90)
+    for rollout in (older, younger):
+        fleet.act("promote", rollout)
+    fleet.turn(5)
+    assert (of(older, "gw-2").state, of(younger, "gw-1").state) == ("failed", "failed")
+    with pytest.raises(Refused, match=f"Rollout {older.pk} works on gw-2 now. Wait for it, or skip gw-2 there."):
+        fleet.act("roll_back", younger)
+    ask(fleet, "skip", older, "gw-2")
+    fleet.turn(3)
+    fleet.act("roll_back", younger)
+    assert fleet.until(younger, "rolled_back", seconds=60).state == "rolled_back"
+
+
+def in_turn(fleet: Fleet, first: str) -> Rollout:
+    """A plan that begins with this gateway."""
+    fleet.strategy.spec = {**SPEC, "waves": [{"names": [first]}, {"rest": True}], "at_once": 3}
+    fleet.strategy.save()
+    return fleet.draft()
