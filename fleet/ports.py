@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from fleet.bundles import Download
 from fleet.inventory import Inventory
+from fleet.measured import SlotMetrics as SlotMetrics
 from fleet.steered import Drain as Drain
 from fleet.steered import Left as Left
 from fleet.steered import Replaced as Replaced
@@ -167,24 +168,6 @@ class Archive:
     data: bytes  # tar.gz
     sha256: str
     files: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SlotMetrics:
-    """Counters since the slot's start; gauges now."""
-
-    slot: int
-    release: str
-    version: str
-    sessions: int
-    logins: int
-    auth_failures: int
-    session_errors: int
-    cpu_seconds: float
-    rss_bytes: int
-    open_files: int
-    restarts: int
-    up_since: float
 
 
 @dataclass(frozen=True)

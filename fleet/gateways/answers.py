@@ -11,7 +11,8 @@ import binascii
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fleet.ports import (
     Archive,
@@ -69,7 +70,10 @@ def _fields(kind: type[T]) -> tuple[tuple[str, Any, bool], ...]:
     if (found := _FIELDS.get(kind)) is None:
         hints, missing = get_type_hints(kind), dataclasses.MISSING
         fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # every caller passes a dataclass
-        found = _FIELDS[kind] = tuple((field.name, hints[field.name], field.default is missing) for field in fields)
+        found = _FIELDS[kind] = tuple(
+            (field.name, hints[field.name], field.default is missing and field.default_factory is missing)
+            for field in fields
+        )
     return found
 
 
@@ -228,7 +232,17 @@ def _number(value: Any, name: str) -> float:
     return float(value)
 
 
+def _object(value: Any, name: str) -> Json:
+    if not isinstance(value, Mapping):
+        raise GatewayBug(f"The gateway's {name} is {value!r:.80}.", code="bad_answer")
+    return value
+
+
 def _plain(kind: Any, value: Any, name: str) -> Any:
+    if get_origin(kind) is UnionType:
+        return None if value is None else _plain(get_args(kind)[0], value, name)
+    if get_origin(kind) is Mapping and get_args(kind)[0] is str:
+        return {str(word)[:80]: count(value, word) for word in _object(value, name)}
     if kind is int:
         return int(_number(value, name))
     if kind is float:

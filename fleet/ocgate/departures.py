@@ -8,7 +8,6 @@ so their order in the file is not certain; the order per user in each of them is
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Dict, Iterable, List
@@ -16,11 +15,8 @@ from typing import Dict, Iterable, List
 from . import slots
 from . import state as states
 from .call import Call, Result
+from .slotlog import CLOSED, ENDED
 
-CLOSED = re.compile(
-    r"sec-mod: (?:invalidating session of user '(.+?)'|temporarily closing session for (.+?)) \(session: (\S+?)\)"
-)
-ENDED = re.compile(r"\bmain\[([^\]]*)\]:\S+ user disconnected \(reason: ([^,)]+)")
 OWN_DOING = frozenset({"user disconnected", "anyconnect client disconnected"})
 TAIL = 1 << 20  # bytes of the log that are looked at
 MOST = 1000  # departures in one answer

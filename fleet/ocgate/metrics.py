@@ -1,109 +1,51 @@
-"""`metrics` and `watch`: counters of each slot that runs, since its start.
+"""`metrics` and `watch`: what each slot that runs has counted since its start, and how it feels now.
 
-occtl's own counters of failed sign-ins lag by up to 310 s (reference, "Semantics"), so they come from the slot's log.
+occtl's own counters of failed sign-ins lag by up to 310 s and others are reset each week (reference, "Semantics"), so
+what is counted comes from the slot's log and from the sets of sessions that two looks have seen. The counts are kept in
+/run between two looks: whoever looks adds to the same ones, and a new `ocgate serve` goes on where the last one was.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Dict, FrozenSet, List, Optional
+from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional
 
-from . import slots
+from . import channels, locks, slots
 from . import state as states
 from .call import Call, Result
-from .config import own_addresses
+from .config import Config, own_addresses
 from .errors import Answered
 from .paths import Paths
+from .processes import usage
+from .seen import Seen
+from .start import shakes_hands, where
 
-LOGIN = re.compile(r"\bmain\[[^\]]*\]:(\S+):\d+ user logged in")
-FAILED = re.compile(r"worker\[?[^\]]*\]?: (\S+) .*failed authentication (?:attempt )?for ")
 LOG_MAX = 32 * 1024 * 1024
-# A worker that speaks for itself on standard error did not get as far as ocserv's log.
-ERROR = re.compile(
-    r"^ocserv-worker: |error while loading shared libraries|exec .* failed"
-    r"|user disconnected \(reason: (?:unspecified|DPD timeout)|failed cookie authentication"
-)
+HANDSHAKE_EVERY = 30.0  # a handshake of our own takes a worker on the gateway and a line in no log
+CLIENTS_MOST = 12
 
 
-@dataclass
-class Tally:
-    """Counts of one log file, read on from where the last look ended."""
-
-    inode: int = 0
-    offset: int = 0
-    logins: int = 0
-    failures: int = 0
-    errors: int = 0
-
-    def read(self, path: Path, *, ours: FrozenSet[str]) -> None:
-        """Count what was added; a new or shortened file from its beginning. `ours`: addresses that probes come from."""
-        try:
-            with path.open("rb") as log:
-                now = os.fstat(log.fileno())
-                if now.st_ino != self.inode or now.st_size < self.offset:
-                    self.inode, self.offset, self.logins, self.failures, self.errors = now.st_ino, 0, 0, 0, 0
-                log.seek(self.offset)
-                for raw in log:
-                    if not raw.endswith(b"\n"):
-                        break
-                    self.offset += len(raw)
-                    self._count(raw.decode("utf-8", "replace"), ours)
-        except OSError:
-            return
-
-    def _count(self, line: str, ours: FrozenSet[str]) -> None:
-        login, failed = LOGIN.search(line), FAILED.search(line)
-        # Our own probes are no traffic: a slot that only they use must show as one without evidence.
-        if login:
-            self.logins += login.group(1) not in ours
-        elif failed:
-            self.failures += failed.group(1) not in ours
-        elif ERROR.search(line):
-            self.errors += 1
-
-
-def counted(paths: Paths, number: int, *, ours: FrozenSet[str], tally: Tally) -> Tally:
-    """What the slot's log says since its start, the parts that were rotated away included."""
-    tally.read(paths.slot_log(number), ours=ours)
-    gone = states.read_object(paths.slot_tally(number))
-    return replace(
-        tally,
-        logins=tally.logins + int(gone.get("logins", 0)),
-        failures=tally.failures + int(gone.get("failures", 0)),
-        errors=tally.errors + int(gone.get("errors", 0)),
-    )
-
-
-def rotate(paths: Paths, number: int, *, ours: FrozenSet[str]) -> bool:
-    """Empty a slot's log that has grown over LOG_MAX, its counts kept; its ocserv holds it open and goes on in it."""
-    log = paths.slot_log(number)
-    if not log.exists() or log.stat().st_size <= LOG_MAX:
-        return False
-    total = counted(paths, number, ours=ours, tally=Tally())
-    shutil.copyfile(log, log.with_name(log.name + ".1"))
-    kept = {"logins": total.logins, "failures": total.failures, "errors": total.errors}
-    states.write_object(paths.slot_tally(number), kept)
-    os.truncate(log, 0)
-    return True
+def clock() -> float:
+    """Seconds since this machine booted, as /run: a clock that is set must not make anybody late."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def metrics(call: Call) -> Result:
     """One sample."""
-    return _sample(call, {})
+    return _sample(call)
 
 
 def watch(call: Call) -> Result:
     """A sample each `every` seconds for `seconds`, as progress lines."""
-    tallies: Dict[int, Tally] = {}
     deadline = time.monotonic() + call.args["seconds"]
     samples = 0
     while True:
-        call.send({"progress": "metrics", "metrics": _sample(call, tallies)})
+        call.send({"progress": "metrics", "metrics": _sample(call)})
         samples += 1
         left = deadline - time.monotonic()
         if left <= call.args["every"]:
@@ -111,36 +53,94 @@ def watch(call: Call) -> Result:
         time.sleep(call.args["every"])
 
 
-def _sample(call: Call, tallies: Dict[int, Tally]) -> Result:
+@contextmanager
+def kept(paths: Paths, number: int) -> Iterator[Seen]:
+    """What was seen of a slot so far; written down again at the end. One at a time: two would count twice."""
+    with locks.held(paths.run, f"tally-{number}", wait=3.0):
+        seen = Seen.load(states.read_object(paths.slot_tally(number)))
+        yield seen
+        states.write_object(paths.slot_tally(number), seen.dump())
+
+
+def rotate(paths: Paths, number: int, *, ours: FrozenSet[str]) -> bool:
+    """Empty a slot's log that has grown over LOG_MAX, its counts kept; its ocserv holds it open and goes on in it."""
+    log = paths.slot_log(number)
+    if not log.exists() or log.stat().st_size <= LOG_MAX:
+        return False
+    with kept(paths, number) as seen:
+        seen.log.read(log, ours=ours, now=clock())
+        shutil.copyfile(log, log.with_name(log.name + ".1"))
+        os.truncate(log, 0)
+        seen.log.offset = 0
+    return True
+
+
+def _sample(call: Call) -> Result:
     state = states.load(call.paths)
-    found = []
-    for slot in slots.every(call.config, state, call.paths):
-        if slot.running:
-            tally = tallies.setdefault(slot.number, Tally())
-            total = counted(call.paths, slot.number, ours=own_addresses(call.config), tally=tally)
-            count = connected(slot)
-            # Left out while its ocserv does not answer: no evidence is not the same as nobody.
-            if count is not None:
-                version = slots.version_of(slot.release, state, call.paths)
-                found.append({**_slot(slot, total), "version": version, "sessions": count})
-    return {"at": time.time(), "slots": found}
+    running = [slot for slot in slots.every(call.config, state, call.paths) if slot.running]
+    ports = {call.config.port if slot.adopted or not call.config.steers else call.config.inner_port for slot in running}
+    found = {port: channels.look(port) for port in ports}
+    every = [one for some in found.values() for one in some or []]
+    told = []
+    for slot in running:
+        # Left out while its ocserv does not answer: no evidence is not the same as nobody.
+        with suppress(Answered):
+            version = slots.version_of(slot.release, state, call.paths)
+            told.append({**_slot(call, slot, None if None in found.values() else every), "version": version})
+    return {"at": time.time(), "slots": told}
 
 
-def _slot(slot: slots.Slot, tally: Tally) -> Dict[str, object]:
-    pids = processes(slot.process.pid)
-    status = slots.control_of(slot).status() or {}
+def _slot(call: Call, slot: slots.Slot, every: Optional[List[channels.Channel]]) -> Dict[str, Any]:
+    control, ours = slots.control_of(slot), own_addresses(call.config)
+    users, status = control.users(), control.status() or {}
+    banned = control.bans(int(status.get("IPs in ban list") or 0))
+    mine = None if every is None else channels.users(every, at=_addresses(call.config, slot), ours=ours)
+    now, log = clock(), call.paths.slot_log(slot.number)
+    with kept(call.paths, slot.number) as seen:
+        seen.log.read(log, ours=ours, now=now)
+        seen.look([user for user in users if user.remote not in ours], mine or [])
+        if not seen.shook_at or now - seen.shook_at >= HANDSHAKE_EVERY:
+            seen.shook_at, seen.handshake_ms = now, _handshake_ms(call, slot)
+        counts = seen.counts()
+    median, worst = channels.rtt(mine or [])
     return {
         "slot": slot.number,
         "release": slot.release,
-        "logins": tally.logins,
-        "auth_failures": tally.failures,
-        "session_errors": tally.errors,
-        "cpu_seconds": round(sum(map(cpu_seconds, pids)), 2),
-        "rss_bytes": sum(map(rss_bytes, pids)),
-        "open_files": sum(map(open_files, pids)),
+        "sessions": len(users),
+        **counts,
+        # An adopted ocserv logs elsewhere: zero failures would be no evidence there.
+        "logged": log.exists() and not slot.adopted,
+        "late_failures": int(status.get("Total authentication failures") or 0),
+        "auth_seconds": float(status.get("raw_avg_auth_time") or 0.0),
+        "banned": len(banned),
+        "banned_ours": len(banned & ours),
+        "dtls": sum(user.dtls for user in users),
+        "clients": dict(Counter(user.agent[:80] or "unknown" for user in users).most_common(CLIENTS_MOST)),
+        "rx_bytes": sum(user.rx for user in users),
+        "tx_bytes": sum(user.tx for user in users),
+        "rtt_ms": median,
+        "rtt_p95_ms": worst,
+        **asdict(usage(slot.process.pid)),
         "restarts": slot.process.restarts,
         "up_since": float(status.get("raw_up_since") or slot.process.since),
     }
+
+
+def _addresses(config: Config, slot: slots.Slot) -> FrozenSet[str]:
+    """Where the slot listens; empty where it has the machine's port to itself."""
+    if slot.adopted or not config.steers:
+        return frozenset()
+    own = config.slot(slot.number)
+    return frozenset(filter(None, (own.ipv4, own.ipv6)))
+
+
+def _handshake_ms(call: Call, slot: slots.Slot) -> Optional[float]:
+    """How long TCP and TLS took with the slot's own door; None when it did not answer."""
+    if slot.adopted:
+        return None
+    began = time.monotonic()
+    shook = shakes_hands(where(call.config, call.paths, slot.number))
+    return round((time.monotonic() - began) * 1000, 1) if shook else None
 
 
 def connected(slot: slots.Slot) -> Optional[int]:
@@ -149,49 +149,3 @@ def connected(slot: slots.Slot) -> Optional[int]:
         return len(slots.control_of(slot).users())
     except Answered:
         return None
-
-
-def processes(main: int) -> List[int]:
-    """The main process and all its descendants."""
-    children: Dict[int, List[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            children.setdefault(_parent(int(entry)), []).append(int(entry))
-    found, todo = [], [main]
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        todo += children.get(pid, [])
-    return found
-
-
-def _stat(pid: int) -> List[str]:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return []
-
-
-def _parent(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else 0
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, its ended children's included (proc(5): fields 14 to 17)."""
-    fields = _stat(pid)
-    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
-
-
-def rss_bytes(pid: int) -> int:
-    """Resident memory of a process, shared pages counted with each."""
-    fields = _stat(pid)
-    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
-
-
-def open_files(pid: int) -> int:
-    """Open file descriptors of a process."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return 0

@@ -11,7 +11,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional
 
 from .errors import Retry
 from .run import run
@@ -33,6 +33,7 @@ class Session:
     rx: int
     tx: int
     worker: int
+    dtls: bool = False
 
     @property
     def moved(self) -> int:
@@ -70,6 +71,10 @@ class Control:
     def cookies(self) -> List[Cookie]:
         """Valid sessions, those in an outage too; raises `not_ready` when that ocserv does not answer."""
         return parse_cookies(self._ask("show", "sessions", "valid"))
+
+    def bans(self, count: int) -> FrozenSet[str]:
+        """Addresses that are banned; raises `not_ready` when that ocserv does not answer."""
+        return parse_bans(self._ask("show", "ip", "bans"), count=count) if count else frozenset()
 
     def disconnect(self, worker: int) -> bool:
         """End one connection (its worker's pid), so that RADIUS accounting closes."""
@@ -139,7 +144,17 @@ def _session(item: Dict[str, Any]) -> Session:
         rx=int(_number(item.get("RX"))),
         tx=int(_number(item.get("TX"))),
         worker=int(_number(item.get("ID"))),
+        dtls=bool(item.get("DTLS cipher")),
     )
+
+
+def parse_bans(raw: Any, *, count: int) -> FrozenSet[str]:
+    """Addresses of `show ip bans`, at most `count`, the best ones; until 1.3.0 it lists those that have expired, too.
+
+    `count` is "IPs in ban list" of `show status`, which knows better.
+    """
+    banned = sorted(_records(raw), key=lambda item: str(item.get("Since", "")), reverse=True)
+    return frozenset([str(item["IP"]) for item in banned if item.get("IP")][:count])
 
 
 def _since(item: Dict[str, Any]) -> float:

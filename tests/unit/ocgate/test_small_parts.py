@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.ocgate import build, check, hostcheck, install, metrics, restore, slots, supervise, units, wire
+from fleet.ocgate import build, check, hostcheck, install, restore, slots, supervise, units, wire
 from fleet.ocgate.errors import Refused
-from tests.unit.ocgate.values import config, paths
+from tests.unit.ocgate.values import config
 
 
 def test_hosts_are_named_once_and_taken_out_again() -> None:
@@ -38,43 +38,6 @@ def test_a_units_properties() -> None:
     assert supervise.parse_unit("").pid == 0
     assert supervise.parse_unit("MainPID=0\nActiveState=activating\n").returning
     assert not supervise.parse_unit("MainPID=0\nActiveState=inactive\n").returning
-
-
-LOG = """main[ann]:203.0.113.7:53 user logged in
-ocserv[164]: main[bob]:203.0.113.8:9 user logged in
-main[probe]:198.18.0.2:9 user logged in
-worker[ann]: 203.0.113.7 ../src/worker-auth.c:1900: failed authentication for 'ann'
-worker[probe]: 198.18.0.2 ../src/worker-auth.c:1900: failed authentication for 'probe'
-main[ann]:203.0.113.7:53 user disconnected (reason: unspecified error, rx: 1, tx: 2)
-main[ann]:203.0.113.7:53 user disconnected (reason: user disconnected, rx: 1, tx: 2)
-ocserv-worker: no seat left
-worker[bob]: 203.0.113.8 cut in the mid"""
-
-
-def test_a_log_is_counted_once_without_our_own_probes(tmp_path: Path) -> None:
-    log, tally = tmp_path / "log", metrics.Tally()
-    for text in (LOG, LOG + "dle\n", LOG + "dle\nmain[bob]:203.0.113.8:9 user logged in\n"):
-        log.write_text(text)
-        tally.read(log, ours=frozenset({"198.18.0.2"}))
-    assert (tally.logins, tally.failures, tally.errors) == (3, 1, 2)
-    log.write_text("main[ann]:203.0.113.7:53 user logged in\n")
-    tally.read(log, ours=frozenset())
-    assert tally.logins == 1, "a new log is counted from its beginning"
-
-
-def test_a_log_that_grew_is_emptied_and_its_counts_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, ours = paths(tmp_path), frozenset({"198.18.0.2"})
-    monkeypatch.setattr(metrics, "LOG_MAX", 100)
-    log = where.slot_log(1)
-    log.parent.mkdir()
-    for _ in range(2):
-        log.write_text(LOG + "dle\n")
-        assert metrics.rotate(where, 1, ours=ours)
-        assert log.read_text() == ""
-    log.write_text("main[ann]:203.0.113.7:53 user logged in\n")
-    assert not metrics.rotate(where, 1, ours=ours)
-    total = metrics.counted(where, 1, ours=ours, tally=metrics.Tally())
-    assert (total.logins, total.failures, total.errors) == (5, 2, 4)
 
 
 def test_what_the_new_ocserv_says_of_a_configuration() -> None:
