@@ -98,15 +98,21 @@ def believe(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> str:
 
 def close_all(gateway: Gateway, *, actor: Actor, now: datetime, why: str) -> list[int]:
     """Leave the gateway out of all open plans and hold their rollouts; return their ids."""
-    closed = [close(upgrade, actor=actor, now=now, why=why) for upgrade in open_on(gateway)]
-    for rollout in Rollout.objects.filter(pk__in=closed):
-        hold(rollout, gateway, actor=actor, now=now)
+    with transaction.atomic():
+        # The rollouts before anything else, as every request takes them; the record's tail comes last.
+        theirs = [upgrade.wave.rollout_id for upgrade in open_on(gateway)]
+        list(Rollout.objects.select_for_update().filter(pk__in=theirs).order_by("pk"))
+        list(Upgrade.objects.select_for_update().filter(gateway=gateway, state__in=OPEN).order_by("pk"))
+        closed = [close(upgrade, actor=actor, now=now, why=why) for upgrade in open_on(gateway)]
+        for rollout in Rollout.objects.filter(pk__in=closed):
+            hold(rollout, gateway, actor=actor, now=now)
     return closed
 
 
 def open_on(gateway: Gateway) -> list[Upgrade]:
+    """What old plans want there. The one at work first: while it is, no drain beside it can be closed."""
     found = Upgrade.objects.filter(gateway=gateway, state__in=OPEN, wave__rollout__state__in=[*LIVE, R.FAILED])
-    return list(found.select_related("gateway", "wave__rollout"))
+    return list(found.select_related("gateway", "wave__rollout").order_by("-busy", "pk"))
 
 
 def close(upgrade: Upgrade, *, actor: Actor, now: datetime, why: str) -> int:

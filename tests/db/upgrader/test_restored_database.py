@@ -9,7 +9,8 @@ from fleet import gateways, orders, services
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Gateway
 from fleet.ports import Gateway as Port
-from tests.db.upgrader.world import NEW, OLD, Fleet
+from tests.db.upgrader.test_third_slot import drains
+from tests.db.upgrader.world import NEW, OLD, Fleet, make_release
 from upgrader.models import Rollout, Upgrade
 from upgrader.states import U
 
@@ -128,6 +129,19 @@ def test_a_person_believes_it_and_the_old_plan_is_closed(strict: Fleet) -> None:
     strict.act("resume", rollout)
     strict.until(rollout, "waiting_promotion", "draining", seconds=60)
     assert strict.machines["gw-1"].machine.weights() == {1: 100}
+
+
+def test_plans_that_drain_there_are_closed_beside_the_one_at_work(strict: Fleet) -> None:
+    older = drains(strict)
+    strict.release = make_release("1.3.0-3", "1.3.0", counter=1003001)
+    younger = strict.started()
+    strict.turn(5)
+    assert (of(older).state, of(younger).state) == (U.DRAINING, U.OBSERVING)
+    ahead(strict)
+    call_command("believe", "gw-1", why="restored from last night's backup")
+    assert [(of(one).state, of(one).busy) for one in (older, younger)] == [(U.SKIPPED, False)] * 2
+    older.refresh_from_db()
+    assert older.state == "held"
 
 
 def test_it_must_answer_and_it_must_be_said_why(strict: Fleet) -> None:
