@@ -25,12 +25,17 @@ class GoesBack:
     from_slot: int  # the old one's; 0: none was chosen yet
     to_slot: int
     gone: bool  # the old slot is retired: the old release has to be started again
-    cuts: bool  # it has one slot only: going back ends every session on it
+    cut: int | None  # users whose sessions going back ends, for one release at a time serves there; None: it ends none
     sessions: int
 
 
-def because(gateways: int, gone: int, most: int | None) -> str:
-    """Why a second person has to agree; "" when one is enough. Equal is allowed."""
+def because(gateways: int, gone: int, most: int | None, *, cut: int = 0) -> str:
+    """Why a second person has to agree; "" when one is enough. Equal is allowed. `cut`: users whom it would cut."""
+    if cut:
+        return (
+            f"Rolling back needs a second person: it cuts {count(cut, 'user')}, where only one release at a time can"
+            " serve."
+        )
     if gone:
         slots = f"the old slot of {count(gone, 'gateway')} is" if gone == 1 else f"the old slots of {gone} gateways are"
         return f"Rolling back needs a second person: {slots} retired, so the old release must be started again."
@@ -43,8 +48,8 @@ def because(gateways: int, gone: int, most: int | None) -> str:
 
 
 def digest_of(rollout: int, action: str, back: Sequence[GoesBack]) -> str:
-    """SHA-256 over the exact gateways, slots and releases; how many users are on them is shown and not bound."""
-    exact = [{name: value for name, value in asdict(it).items() if name != "sessions"} for it in back]
+    """SHA-256 over the exact gateways, slots and releases; how many users are on them is bound by `more_than`."""
+    exact = [{name: value for name, value in asdict(it).items() if name not in ("sessions", "cut")} for it in back]
     said = {"rollout": rollout, "action": action, "gateways": sorted(exact, key=lambda it: int(it["id"]))}
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -55,8 +60,21 @@ def summary_of(plan: Mapping[str, Any], action: str, back: Sequence[GoesBack]) -
         "action": action,
         "release": plan["release"]["name"],
         "to": sorted({it.to for it in back}),
-        "gateways": [{"id": it.id, "name": it.name, "to": it.to, "gone": it.gone} for it in back],
+        "gateways": [{"id": it.id, "name": it.name, "to": it.to, "gone": it.gone, "cut": it.cut} for it in back],
         "gone": sum(it.gone for it in back),
-        "stay": sum(it.sessions for it in back if not it.cuts),
-        "reconnect": sum(it.sessions for it in back if it.cuts),
+        "stay": sum(it.sessions - (it.cut or 0) for it in back),
+        "reconnect": sum(it.cut or 0 for it in back),
     }
+
+
+def agreed_cuts(summary: Mapping[str, Any]) -> dict[int, int]:
+    """Gateway → users who may be cut there, as the question named them."""
+    return {int(it["id"]): int(it["cut"]) for it in summary["gateways"] if it.get("cut") is not None}
+
+
+def more_than(agreed: Mapping[int, int], back: Sequence[GoesBack]) -> str:
+    """Where more users would be cut by now than the question named, as a sentence; "" where nowhere."""
+    for it in back:
+        if it.cut is not None and it.cut > agreed.get(it.id, 0):
+            return f"{count(it.cut, 'user')} are on {it.name} by now, and {agreed.get(it.id, 0)} were named."
+    return ""

@@ -19,8 +19,8 @@ from approvals.models import Actor, Request
 from fleet.phrases import clock, count
 from upgrader import asking, live, rights
 from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.reach import lock
 from upgrader.states import S, U
-from upgrader.taking_back import lock
 
 KIND = "drain.cut"
 DECIDE_WITHIN = timedelta(hours=2)

@@ -50,7 +50,7 @@ def plan(seen: Picture, now: datetime) -> list[Fact]:
 
 def going_back(seen: Picture, action: str) -> list[Fact]:
     rows = seen.goes_back if action == "abort" else seen.touched
-    again = sum(row.sessions for row in rows if row.way == "in_place")
+    again = sum(row.cuts for row in rows)
     stay = sum(row.sessions for row in rows) - again
     untouched = len(seen.gateways) - len(rows)
     rest = {R.HELD: "it stays on hold", R.FAILED: "it stays", R.WAITING_PROMOTION: "it waits"}
@@ -73,7 +73,7 @@ def back_asked(seen: Picture, now: datetime) -> list[Fact]:
     return [
         Fact("Go back to", " / ".join(said.get("to", ())), f"from {seen.release} {slots}"),
         Fact("Users stay", str(said.get("stay", 0)), "on the slots where they are"),
-        Fact("Must sign in again", str(said.get("reconnect", 0)), "users on gateways with one slot"),
+        Fact("Cut", str(said.get("reconnect", 0)), "users at most, where one release serves; they sign in again"),
         Fact("If nobody acts", clock(asked.expires_at, now), f"the question ends, in {left}; nothing goes back"),
     ]
 

@@ -70,7 +70,7 @@ def back_label(seen: Picture) -> str:
 def back_effect(seen: Picture) -> str:
     """What a rollback does to people: existing connections stay where they are."""
     stays = seen.sessions - seen.reconnect
-    cut = f"{count(seen.reconnect, 'user')} must sign in again" if seen.reconnect else "0 cut"
+    cut = f"{count(seen.reconnect, 'user')} are cut" if seen.reconnect else "0 cut"
     asks = "; asks a second person first" if seen.second_person(seen.touched) else ""
     return f"{count(stays, 'user')} stay, {cut}{asks}"
 
@@ -100,8 +100,9 @@ def agree_label(seen: Picture) -> str:
 def agree_effect(seen: Picture) -> str:
     if seen.back is None:
         return "nobody asked for it"
-    stay, again = seen.back.summary.get("stay", 0), seen.back.summary.get("reconnect", 0)
-    return f"{count(stay, 'user')} stay, {count(again, 'user')} must sign in again; starts at once"
+    stay, cut = seen.back.summary.get("stay", 0), seen.back.summary.get("reconnect", 0)
+    whom = f"at most {count(cut, 'user')} are cut" if cut else "nobody is cut"
+    return f"{count(stay, 'user')} stay, {whom}; starts at once"
 
 
 def cut_users(seen: Picture) -> int:

@@ -8,11 +8,13 @@ from django.db import transaction
 
 from approvals.errors import Refused
 from approvals.models import Actor
+from fleet.phrases import count
 from upgrader import approval, asking, journal, words
 from upgrader.flow import BEGINS
 from upgrader.journal import Change
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.questions import most_alone
+from upgrader.reach import exchanged
 from upgrader.states import R, S, U, W
 from upgrader.taking_back import refuse_later
 
@@ -64,8 +66,10 @@ def skip(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int, 
         change = Change(upgrade, U.SKIPPED, reason)
     elif U(upgrade.state) in CAN_SKIP:
         refuse_later(rollout, [upgrade])
+        refuse_cut(upgrade)
         columns, back = {"skip": True}, BEGINS[U.ROLLING_BACK]
-        change = Change(upgrade, U.ROLLING_BACK, reason, columns=columns, drop_steps=True, step=back)
+        args = {"cut_at_most": 0} if upgrade.way == "in_place" else {}
+        change = Change(upgrade, U.ROLLING_BACK, reason, columns=columns, drop_steps=True, step=back, args=args)
     elif upgrade.state == U.DONE:
         raise Refused(f"{upgrade.gateway.name} has retired its old slot. Roll the rollout back to take it back.")
     else:
@@ -75,6 +79,16 @@ def skip(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int, 
         Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
         refuse_one_by_one(rollout, upgrade)
         asking.moved([change], actor=actor, now=now)
+
+
+def refuse_cut(upgrade: Upgrade) -> None:
+    """Where one release at a time serves, going back ends every session: two people agree to that, by the number."""
+    users = upgrade.gateway.sessions
+    if users and upgrade.pk in exchanged([upgrade]):
+        raise Refused(
+            f"To take {upgrade.gateway.name} back cuts its {count(users, 'user')}, for one release at a time serves"
+            " there. Roll the rollout back, or abort it: a second person is then asked."
+        )
 
 
 def refuse_one_by_one(rollout: Rollout, upgrade: Upgrade) -> None:

@@ -158,12 +158,13 @@ class Picture:
 
     def second_person(self, rows: tuple[GatewayRow, ...]) -> str:
         """Why taking these back needs a second person; "" when it does not."""
-        return because(len(rows), sum(row.gone for row in rows), self.most_alone)
+        cut = sum(row.cuts for row in rows)
+        return because(len(rows), sum(row.gone for row in rows), self.most_alone, cut=cut)
 
     @cached_property
     def reconnect(self) -> int:
-        """Users whose session ends when everything goes back: there is one slot only on their gateway."""
-        return sum(row.sessions for row in self.touched if row.way == "in_place")
+        """Users whose session ends when everything goes back: one release at a time serves on their gateway."""
+        return sum(row.cuts for row in self.touched)
 
     def overdue(self, now: datetime) -> tuple[GatewayRow, ...]:
         """Drains whose time is over and about which nothing was agreed that would end them."""

@@ -18,7 +18,7 @@ def row_offers(seen: Picture, row: GatewayRow, now: datetime) -> list[Offer]:
     """What makes sense on this gateway; what the one who looks may not do has its reason."""
     made = {"retry": retry(seen, row), "skip": skip(row), "take_in": take_in(seen, row)}
     return [
-        replace(offer, reason=why_not(seen, action), fields=(("gateway", str(row.id)),))
+        replace(offer, reason=why_not(seen, action) or offer.reason, fields=(("gateway", str(row.id)),))
         for action, offer in made.items()
         if offer and seen.state in ACTION_STATES[action]
     ]
@@ -51,8 +51,9 @@ def skip(row: GatewayRow) -> Offer | None:
     users = count(row.sessions, "user")
     if row.state is U.PLANNED:
         effect = "nothing is done there"
-    elif row.way == "in_place":
-        effect = f"goes back first; where the new release serves already, that cuts its {users}"
+    elif row.cuts:
+        why = f"going back cuts its {users}: roll back or abort, which asks a second person"
+        return replace(plain("skip", f"Leave out {row.name}", "needs two people", decision=True), reason=why)
     else:
         effect = f"goes back first; {users} stay"
     return plain("skip", f"Leave out {row.name}", effect, decision=True)

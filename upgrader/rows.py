@@ -96,6 +96,13 @@ class GatewayRow:
         return TONES[self.state]
 
     @property
+    def cuts(self) -> int:
+        """Users whom going back would cut: one release at a time serves there, and it is the new one."""
+        step = (self.step.name, self.step.state) if self.step else ("", S.DONE)
+        may = step in (("replace", S.DUE), ("replace", S.CLAIMED), ("restore", S.FAILED))
+        return self.sessions if self.way == "in_place" and (self.kept is not None or may) else 0
+
+    @property
     def label(self) -> str:
         """Its bar in words."""
         if self.to_slot is None:

@@ -25,11 +25,11 @@ from upgrader.models import Rollout, Upgrade, Wave
 from upgrader.one_gateway import retry as retry
 from upgrader.one_gateway import skip as skip
 from upgrader.one_gateway import take_in as take_in
+from upgrader.reach import drop_question, lock
 from upgrader.see import look
 from upgrader.states import Outcome, R, U, W
 from upgrader.taking_back import abort as abort
 from upgrader.taking_back import decide_back as decide_back
-from upgrader.taking_back import drop_question, lock
 from upgrader.taking_back import roll_back as roll_back
 from upgrader.until import why_not_migration
 

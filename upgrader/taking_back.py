@@ -3,9 +3,11 @@ person, or one whose old slot is gone, need the yes of a second. That yes binds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal, Unpack
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Unpack
 
 from django.db import transaction
 
@@ -15,17 +17,15 @@ from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.phrases import count, listed
 from upgrader import asking, engine, journal, rights
-from upgrader.back import STAYS, GoesBack, because, digest_of, summary_of
+from upgrader.back import agreed_cuts, because, digest_of, more_than, summary_of
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
-from upgrader.models import Rollout, Upgrade, Wave
+from upgrader.models import Rollout, Upgrade
 from upgrader.questions import most_alone
+from upgrader.reach import DECIDE_WITHIN, KIND, Action, drop_question, going_back, lock, reached
 from upgrader.see import Looked, look
 from upgrader.states import ACTION_STATES, ROLLOUT_MOVES, R, U
 
-KIND = "rollout.rollback"
-DECIDE_WITHIN = timedelta(hours=2)
-Action = Literal["roll_back", "abort"]
 TRIES = 5  # steps that settle at the same moment move the rows that were seen
 
 
@@ -38,7 +38,7 @@ def roll_back(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str,
         raise Refused(no_gateway)
     refuse_later(rollout, touched)
     said = reason or f"Rolled back by {person.username}."
-    if why := second_person(rollout, touched):
+    if why := second_person(looked, "roll_back"):
         ask(looked, "roll_back", by=person, actor=actor, reason=reason, why=why)
     else:
         go(rollout, "roll_back", reason=said, actor=actor, now=now)
@@ -60,7 +60,7 @@ def abort(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now
             "Every gateway of this rollout has retired its old slot, so all would stay. Roll it back instead."
         )
     refuse_later(rollout, touched)
-    if why := second_person(rollout, touched):
+    if why := second_person(looked, "abort"):
         ask(looked, "abort", by=person, actor=actor, reason=reason, why=why)
     else:
         go(rollout, "abort", reason=said, actor=actor, now=now)
@@ -83,7 +83,8 @@ def decide_back(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor:
         changed = stale(looked, request, action)
         if not changed:
             say(request, by=person, actor=actor, now=now, yes=True, reason=reason, digest=digest)
-            asking.moved(changes(looked, action, request.summary["why"]), actor=actor, now=now)
+            agreed = agreed_cuts(request.summary)
+            asking.moved(changes(looked, action, request.summary["why"], agreed), actor=actor, now=now)
     if changed:
         approvals.void(request, reason=changed, actor=actor, now=now)
         raise Refused(f"{changed} Ask again.")
@@ -93,20 +94,13 @@ def say(request: Request, *, by: User, actor: Actor, now: datetime, **words: Unp
     approvals.decide(request, by=by, has_right=True, now=now, actor=actor, **words)
 
 
-def lock(rollout: Rollout) -> None:
-    """Rows before the record's tail, as every other writer takes them: the other way round is a deadlock."""
-    Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
-    for rows in (Wave.objects.filter(rollout=rollout), Upgrade.objects.filter(wave__rollout=rollout)):
-        list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
-
-
 def go(rollout: Rollout, action: Action, *, reason: str, actor: Actor, now: datetime) -> None:
     """Begin the way back. While steps settle, rows move under our hands: look again and try again."""
     for _ in range(TRIES):
         looked = look(rollout.pk, now=now)
-        if looked.rollout.version != rollout.version or not (touched := reached(looked, action)):
+        if looked.rollout.version != rollout.version or not reached(looked, action):
             break
-        if why := second_person(rollout, touched):
+        if why := second_person(looked, action):
             raise Refused(f"{why} That came just now. Ask again.")
         try:
             opened = asking.written(changes(looked, action, reason), actor=actor, now=now)
@@ -128,18 +122,27 @@ def end(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
         asking.moved([Change(rollout, R.REJECTED, reason)], actor=actor, now=now)
 
 
-def reached(looked: Looked, action: Action) -> list[Upgrade]:
-    """What goes back: all that was touched; of an abort only where the old slot is still there."""
-    touched = [upgrade for upgrade in looked.upgrades.values() if U(upgrade.state) in NEEDS_ROLLBACK]
-    return touched if action == "roll_back" else [it for it in touched if U(it.state) not in STAYS]
+def changes(
+    looked: Looked, action: Action, reason: str, agreed: Mapping[int, int] = MappingProxyType({})
+) -> list[Change]:
+    """The rollout, the waves concerned and each gateway, with its restore step.
 
-
-def changes(looked: Looked, action: Action, reason: str) -> list[Change]:
-    """The rollout, the waves concerned and each gateway, with its restore step."""
+    `agreed`: gateway → users who may be cut there. Nobody else is: a person's way back is bounded, a verdict's is not.
+    """
     back = {upgrade.pk for upgrade in reached(looked, action)}
     waves = tuple({looked.upgrades[pk].wave_id for pk in back})
     every = engine.rollback_changes(looked, waves, reason)
-    return [it for it in every if (it.row.pk in back if isinstance(it.row, Upgrade) else journal.legal(it.row, it.to))]
+    return [
+        bounded(it, agreed)
+        for it in every
+        if (it.row.pk in back if isinstance(it.row, Upgrade) else journal.legal(it.row, it.to))
+    ]
+
+
+def bounded(change: Change, agreed: Mapping[int, int]) -> Change:
+    if not isinstance(change.row, Upgrade) or change.row.way != "in_place":
+        return change
+    return replace(change, args={"cut_at_most": agreed.get(change.row.gateway_id, 0)})
 
 
 def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
@@ -154,9 +157,11 @@ def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
         )
 
 
-def second_person(rollout: Rollout, touched: Sequence[Upgrade]) -> str:
+def second_person(looked: Looked, action: Action) -> str:
     """Why a second person has to agree, as a sentence; "" when one is enough."""
-    return because(len(touched), sum(upgrade.old_retired_at is not None for upgrade in touched), most_alone(rollout))
+    back = going_back(looked, action)
+    gone, cut = sum(it.gone for it in back), sum(it.cut or 0 for it in back)
+    return because(len(back), gone, most_alone(looked.rollout), cut=cut)
 
 
 def ask(looked: Looked, action: Action, *, by: User, actor: Actor, reason: str, why: str) -> None:
@@ -195,30 +200,14 @@ def note(rollout: Rollout, request: Request, why: str, *, actor: Actor, now: dat
         Rollout.objects.filter(pk=rollout.pk).update(back_request=request)
 
 
-def going_back(looked: Looked, action: Action) -> list[GoesBack]:
-    """The gateways of a rollback as the question names them."""
-    return [
-        GoesBack(
-            id=upgrade.gateway_id,
-            name=upgrade.gateway.name,
-            to=upgrade.from_release,
-            from_slot=upgrade.from_slot or 0,
-            to_slot=upgrade.to_slot or 0,
-            gone=upgrade.old_retired_at is not None,
-            cuts=upgrade.way == "in_place",
-            sessions=upgrade.gateway.sessions,
-        )
-        for upgrade in reached(looked, action)
-    ]
-
-
 def stale(looked: Looked, request: Request, action: Action) -> str:
     """Why the question no longer fits what there is, as a sentence; "" while it does."""
     if looked.seen.state not in ACTION_STATES["agree_back"]:
         return f"The rollout {asking.STATE_WORDS[looked.seen.state]} by now."
-    if digest_of(looked.rollout.pk, action, going_back(looked, action)) != request.digest:
+    back = going_back(looked, action)
+    if digest_of(looked.rollout.pk, action, back) != request.digest:
         return "Gateways of this rollout have changed since it was asked."
-    return ""
+    return more_than(agreed_cuts(request.summary), back)
 
 
 def refuse_under_way(looked: Looked) -> None:
@@ -236,13 +225,6 @@ def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:
         raise Refused(
             f"{asker.username} asked for this and may not roll back any more. Say no to it, and have somebody else ask."
         )
-
-
-def drop_question(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
-    """A question whose answer nobody needs any more."""
-    request = rollout.back_request
-    if request is not None and request.state == Request.State.OPEN:
-        approvals.void(request, reason=reason, actor=actor, now=now)
 
 
 def told(summary: dict[str, Any]) -> str:

@@ -161,14 +161,14 @@ class MemoryGateway(FrontVerbs):
                 lost = self.machine.stop(place, now, failed=False)
             return Retired(slot, tuple((session.id, session.user) for session in lost), already=False)
 
-    def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
+    def restore(self, to: Literal["committed", "previous"], *, fence: int, cut_at_most: int | None = None) -> Restored:
         with self._asked(changes=True) as now:
             self.machine.admit(fence)
             self._take_turn()
             steering = self.machine.steering
             target = self._target(to)
             if self.faults.no_nft:
-                return self._restore_front(target, now, previous=to == "previous")
+                return self._restore_front(target, now, previous=to == "previous", at_most=cut_at_most)
             place = self.machine.slot(target.slot)
             runs = place.running and place.release == target.release
             conf = self.machine.holdings.previous_conf if to == "previous" and not steering.restored else ""

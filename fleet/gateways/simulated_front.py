@@ -27,9 +27,7 @@ class FrontVerbs(ConfVerbs):
                 return self._replaced(place, (), now, already=True)
             place, old = self._place_for(wish), self._front()
             users = self.machine.on_slot(old.slot)
-            if len(users) > wish.cut_at_most:
-                say = f"Slot {old.slot} of {self.machine.name} has {len(users)} users; {wish.cut_at_most} may be cut."
-                raise GiveUp(say, code="has_sessions")
+            self._may_end(old, wish.cut_at_most)
             with self._changed("replace"):
                 self._put(wish, place, old, now)
             cut = tuple((session.id, session.user) for session in users)
@@ -115,13 +113,19 @@ class FrontVerbs(ConfVerbs):
         until = self._their(self.machine.steering.until)
         return Replaced(slot.number, slot.release, slot.version, cut, until, 0 if already else 400, already)
 
-    def _restore_front(self, target: Place, now: float, *, previous: bool) -> Restored:
+    def _may_end(self, old: Place, most: int | None) -> None:
+        if most is not None and (users := len(self.machine.on_slot(old.slot))) > most:
+            say = f"Slot {old.slot} of {self.machine.name} has {users} users, and {most} may be cut. It goes on."
+            raise GiveUp(say, code="has_sessions")
+
+    def _restore_front(self, target: Place, now: float, *, previous: bool, at_most: int | None) -> Restored:
         """Without nft going back is: stop what serves, start the target."""
         steering = self.machine.steering
         serves = self._front()
         already = serves == target and self.machine.slot(serves.slot).running and steering.trial is None
         lost: list[Session] = []
         if not already:
+            self._may_end(serves, at_most)
             with self._changed("restore"):
                 lost = self.machine.stop(self.machine.slots[serves.slot], now, failed=False)
                 self.machine.launch(self.machine.slots[target.slot], target.release, now)

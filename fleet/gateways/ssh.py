@@ -123,8 +123,10 @@ class SshGateway:
         args = {"slot": slot, "cut_at_most": cut_at_most}
         return answers.retired(self._ask(Question("retire", args, fence=fence, seconds=90, most=SNAPSHOT_MOST)))
 
-    def restore(self, to: Literal["committed", "previous"], *, fence: int) -> Restored:
-        question = Question("restore", {"to": to}, fence=fence, kind="steer", seconds=150, most=SNAPSHOT_MOST)
+    def restore(self, to: Literal["committed", "previous"], *, fence: int, cut_at_most: int | None = None) -> Restored:
+        # A gateway that steers cuts nobody, and one from before bounds knows no other way back.
+        args = {"to": to} if cut_at_most is None else {"to": to, "cut_at_most": cut_at_most}
+        question = Question("restore", args, fence=fence, kind="steer", seconds=150, most=SNAPSHOT_MOST)
         return answers.restored(self._ask(question))
 
     def snapshot(self) -> Archive:

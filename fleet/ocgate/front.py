@@ -22,7 +22,7 @@ from .state import Place, Replaced, State
 
 Cut = List[Dict[str, str]]
 NAMED = 50
-EVERYBODY = 1_000_000  # a way back is never held up by who would be cut
+EVERYBODY = 1_000_000  # a way back that nobody bounded is not held up by who would be cut
 
 
 def replace(call: Call) -> Result:
@@ -112,7 +112,7 @@ def _forget(paths: Paths) -> None:
 
 def _exchange(call: Call, state: State, *, serves: slots.Slot, number: int) -> Tuple[Cut, float]:
     """Stop what serves and start the other; when that does not become ready, what served before, and say so."""
-    gone = _cut(call, serves)
+    gone = _cut(call.config, call.paths, serves, at_most=call.args["cut_at_most"])
     try:
         drain.stop(call.paths, state, serves)
         to = Place(number, call.args["release"])
@@ -123,15 +123,16 @@ def _exchange(call: Call, state: State, *, serves: slots.Slot, number: int) -> T
         raise Refused(failed.code, f"{say} {cut_said(gone)}") from failed
 
 
-def _cut(call: Call, serves: slots.Slot) -> Cut:
+def _cut(config: Config, paths: Paths, serves: slots.Slot, *, at_most: int) -> Cut:
     """Nobody signs in while users are counted and cut, or more would be cut than may be."""
-    if serves.adopted:  # its configuration is not ours to reload
-        return drain.cut(call.paths, serves, call.args["cut_at_most"])
+    if serves.adopted or at_most == EVERYBODY:  # its configuration is not ours to reload; or nobody counts
+        return drain.cut(paths, serves, at_most)
+    drain.may_end(serves, at_most)
     try:
-        reload.take_up(call.config, call.paths, serves, derive.full(call.paths.slot_conf(serves.number).read_text()))
-        return drain.cut(call.paths, serves, call.args["cut_at_most"])
+        reload.take_up(config, paths, serves, derive.full(paths.slot_conf(serves.number).read_text()))
+        return drain.cut(paths, serves, at_most)
     except Answered:
-        reload.again(call.config, call.paths, serves)
+        reload.again(config, paths, serves)
         raise
 
 
@@ -194,7 +195,8 @@ def back(call: Call) -> Result:
         target, conf = restore.target_of(state, to), restore.conf_of(state, to)
         there = slots.look(target.slot, state, call.paths)
         runs = there.running and there.release == target.release
-        gone = [] if runs else _turn_back(call.config, call.paths, target, conf=conf)
+        at_most: int = call.args.get("cut_at_most", EVERYBODY)
+        gone = [] if runs else _turn_back(call.config, call.paths, target, conf=conf, at_most=at_most)
         already = runs and state.replaced is None and (to == "committed" or state.restored)
         if not already:
             steer.remember(call.config, call.paths, to=target, back=to == "previous")
@@ -205,16 +207,19 @@ def back(call: Call) -> Result:
     }
 
 
-def _turn_back(config: Config, paths: Paths, target: Place, *, conf: str = "") -> Cut:
-    """Stop whatever runs and start `target`; what ran before is started again if that fails. Who was cut."""
+def _turn_back(config: Config, paths: Paths, target: Place, *, conf: str = "", at_most: int = EVERYBODY) -> Cut:
+    """Stop whatever runs and start `target`; what ran before is started again if that fails. Who was cut.
+
+    `has_sessions` where more than `at_most` would be: then nothing is stopped.
+    """
     state, gone = states.load(paths), []  # type: Tuple[State, Cut]
     stopped: List[Place] = []
     for slot in slots.every(config, state, paths):
         if Place(slot.number, slot.release) == target and slot.running and not slot.adopted:
             _reopen(config, paths, slot)
         elif slot.running or slot.process.returning:
+            gone += _cut(config, paths, slot, at_most=at_most) if slot.running else []
             stopped.append(Place(slot.number, slot.release))
-            gone += drain.cut(paths, slot, EVERYBODY) if slot.running else []
             drain.stop(paths, state, slot)
     try:
         _launch(config, paths, target, conf=conf)

@@ -118,7 +118,9 @@ VERBS: Dict[str, Verb] = {
     "sessions": Verb({}),
     "departures": Verb({}),
     "retire": Verb({"slot": _slot, "cut_at_most": whole(0, 1_000_000)}, changes=True),
-    "restore": Verb({"to": one_of("committed", "previous")}, changes=True),
+    "restore": Verb(
+        {"to": one_of("committed", "previous")}, changes=True, optional={"cut_at_most": whole(0, 1_000_000)}
+    ),
     "snapshot": Verb({}),
     "metrics": Verb({}),
     "watch": Verb({"seconds": whole(1, 3600), "every": whole(1, 600)}),

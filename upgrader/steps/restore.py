@@ -1,6 +1,6 @@
 """Go back to the release that served before, then verify that it does."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fleet.errors import GiveUp, RetryLater
 from fleet.ports import Facts, Gateway, Probed, Restored
@@ -15,14 +15,9 @@ LOGINS = 3  # in a row that fail until a person is called
 def run(job: Job, gateway: Gateway) -> Outcome:
     if not job.from_slot or not job.to_slot:
         return Done(f"Nothing was started on {job.gateway}.")
-    # Before a commit was asked for there is one answer; after it the gateway is asked which one is true.
-    before = gateway.facts() if job.committed else None
-    to_previous = before is not None and is_committed(job, before)
-    front.back(job)
-    if to_previous and before is not None and not remembers(job, before):
-        restored = by_steps(job, gateway, before)
-    else:
-        restored = gateway.restore("previous" if to_previous else "committed", fence=job.fence)
+    restored = gone_back(job, gateway)
+    if isinstance(restored, NotYet):
+        return restored
     facts = gateway.facts()
     verified(job, facts)
     cut: dict[str, Any] = {"cut": [list(pair) for pair in (*job.cut, *restored.cut)]} if restored.cut else {}
@@ -38,6 +33,30 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         result={"applied_at": restored.applied_at, "already": restored.already, "started": restored.started},
         facts=facts.raw,
     )
+
+
+def gone_back(job: Job, gateway: Gateway) -> Restored | NotYet:
+    # Before a commit was asked for there is one answer; after it the gateway is asked which one is true.
+    before = gateway.facts() if job.committed else None
+    to_previous = before is not None and is_committed(job, before)
+    front.back(job)
+    if to_previous and before is not None and not remembers(job, before):
+        return by_steps(job, gateway, before)
+    try:
+        to: Literal["previous", "committed"] = "previous" if to_previous else "committed"
+        return gateway.restore(to, fence=job.fence, cut_at_most=job.args.get("cut_at_most"))
+    except GiveUp as no:
+        if no.code != "has_sessions":
+            raise
+        return too_many(job, gateway, no)
+
+
+def too_many(job: Job, gateway: Gateway, no: GiveUp) -> NotYet:
+    """More users are on it than people agreed to cut. First their number is noted, for the question names it."""
+    if not job.earlier.get("too_many"):
+        return NotYet(0, f"{no.say} Nobody was cut.", result={"too_many": True}, facts=gateway.facts().raw)
+    say = f"{no.say} Nobody was cut. Roll back again: the question then names them all."
+    raise GiveUp(say, code=no.code) from no
 
 
 def counted(job: Job) -> dict[str, Any]:

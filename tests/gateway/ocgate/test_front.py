@@ -100,7 +100,9 @@ def test_a_replacement_serves_and_says_who_was_cut(lab: Lab, gateway: Gateway, d
     assert door.ask("probe", slot=2, user="probe", password=lab._passwords["probe"])["stage"] == "done"
     assert not door.ask("commit", slot=2)["already"]
     assert door.ask("commit", slot=2)["already"]
-    back = door.ask("restore", to="previous")
+    assert door.refused("restore", to="previous", cut_at_most=2) == "has_sessions"
+    assert serves(gateway) == (2, NEW)
+    back = door.ask("restore", to="previous", cut_at_most=3)
     assert (back["slot"], back["release"], back["started"]) == (1, OLD, True)
     assert sorted(entry["user"] for entry in back["cut"]) == EVERYONE
     assert door.ask("restore", to="previous")["already"]

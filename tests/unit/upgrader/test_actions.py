@@ -171,5 +171,6 @@ def test_what_can_be_done_about_one_gateway() -> None:
 def test_leaving_one_out_says_what_becomes_of_its_users() -> None:
     assert on_row(R.HELD, U.OBSERVING)["skip"].effect == "goes back first; 10 users stay"
     assert on_row(R.HELD, U.PLANNED)["skip"].effect == "nothing is done there"
-    cut = on_row(R.HELD, U.OBSERVING, way="in_place")["skip"].effect
-    assert cut == "goes back first; where the new release serves already, that cuts its 10 users"
+    assert on_row(R.HELD, U.UPGRADING, way="in_place")["skip"].reason == ""
+    cut = on_row(R.HELD, U.OBSERVING, way="in_place", kept=0)["skip"].reason
+    assert cut == "going back cuts its 10 users: roll back or abort, which asks a second person"
