@@ -55,6 +55,7 @@ class Bench:
     def __init__(self, running: stage.Stage, goods: Goods, work: Path) -> None:
         assert running.lab
         self.lab, self.dashboard, self.goods, self.work = running.lab, running.dashboard, goods, work
+        self.by_program: dict[str, float] = {}
         self.people = People(running.dashboard.address, running.passwords, say=running.dashboard.say)
 
     def turn(self, way: str) -> tuple[float, float]:
@@ -76,11 +77,12 @@ class Bench:
     def _ours(self) -> tuple[float, float, int]:
         """From the approver's button on: what comes before it is for people to read."""
         number, approve = self.people.asked(self.goods.name, TITLE)
-        family = usage.family(self.dashboard.pid)
-        before, began = usage.cpu_seconds(family), time.monotonic()
+        before, began = usage.by_program(self.dashboard.pid), time.monotonic()
         approve()
         wait_until(partial(all_carry, self.dashboard.state, number), seconds=others.WITHIN, what="ours did not end")
-        return time.monotonic() - began, usage.cpu_seconds(usage.family(self.dashboard.pid)) - before, number
+        took = time.monotonic() - began
+        self.by_program = usage.since(before, usage.by_program(self.dashboard.pid), share=len(self.lab.gateways))
+        return took, sum(self.by_program.values()) * len(self.lab.gateways) / 1000, number
 
     def _alone(self) -> tuple[float, float]:
         """What the gateways need without anybody far away: the same requests from a file, all at once."""
@@ -193,6 +195,7 @@ def turns(bench: Bench, rounds: int, say: Any) -> dict[str, Any]:
     seconds = {way: round(statistics.median(found), 2) for way, found in took.items()}
     return figures(seconds, {way: round(statistics.median(found), 1) for way, found in cpu.items()}) | {
         "gateways": len(bench.lab.gateways),
+        "ours_cpu_ms_by_program_last": bench.by_program,
         "rounds": rounds,
         "times_s": {way: [round(one, 2) for one in found] for way, found in took.items()},
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
+PROGRAMS = {"uvicorn": "web", "celery": "worker", "upgrader.serving.beat": "clock", "valkey-server": "broker"}
 
 
 def family(pid: int) -> list[int]:
@@ -31,6 +33,27 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 def memory_mb(pids: Iterable[int]) -> float:
     """Proportional set size: what processes share counts once."""
     return sum(_pss_kb(pid) for pid in pids) / 1024
+
+
+def by_program(pid: int) -> dict[str, float]:
+    """Processor seconds so far of a running dashboard, by program; `pid` is its supervisor's."""
+    took: dict[str, float] = defaultdict(float)
+    for one in family(pid):
+        took[_program(one)] += _ticks(one) / TICK
+    return took
+
+
+def since(before: Mapping[str, float], after: Mapping[str, float], *, share: int) -> dict[str, float]:
+    """Milliseconds of each program between two `by_program`, divided by `share`."""
+    return {name: round(1000 * (after[name] - before.get(name, 0.0)) / share, 1) for name in sorted(after)}
+
+
+def _program(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return "gone"
+    return next((PROGRAMS[name] for word in words if (name := word.rpartition("/")[2]) in PROGRAMS), "supervisor")
 
 
 def _ticks(pid: int) -> int:

@@ -112,7 +112,7 @@ def check_gateways(rollout: Rollout, beginning: Collection[int] | None = None) -
     """
     everyone = (gateway["id"] for wave in rollout.plan["waves"] for gateway in wave["gateways"])
     planned = set(everyone if beginning is None else beginning)
-    here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id).defer("inventory", "config", "labels")
+    here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id).only("name", "state")
     known = list(here.filter(state__in=[*Gateway.SPOKEN_TO, State.QUARANTINED]))
     if not known and beginning is None:
         raise Refused("Every gateway of this plan left the pool after it was drawn. Draft the rollout anew.")

@@ -6,6 +6,7 @@ thread. What a rollback needs has threads of its own: a bundle that is on its wa
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -26,9 +27,9 @@ WORK = frozenset(
 )
 THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "engine": 2}
 """Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
-PAUSE_TIMES, PAUSE_MOST = 4, 0.25
+PAUSE_TIMES, PAUSE_MOST = 9, 0.25
 """Between two decisions on one rollout: so many times what the last one took, at most so many seconds. Who asks
-meanwhile is answered by the next: a big rollout is not looked at for each of its gateways."""
+meanwhile is answered by the next: a big rollout is not looked at for each of its gateways. Bad news don't wait."""
 STOP_SECONDS = 2.5  # the supervisor gives 4
 
 
@@ -57,6 +58,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.lanes = {name: Lane(name, most, rest=rest) for name, most in THREADS.items()}
+        self._urgent: set[int] = set()
+        self._hurry = threading.Condition()
 
     def take(self, step_ids: Sequence[int]) -> None:
         """Let these steps be run, if they are still due then."""
@@ -64,8 +67,12 @@ class Desk:
         for step_id, name, args, rollout_id in StepRun.objects.filter(pk__in=step_ids).values_list(*columns):
             self._put(step_id, lane_of(name, args), rollout_id)
 
-    def advance(self, rollout_id: int) -> None:
-        """Ask the engine soon; once for all who asked while it was at work."""
+    def advance(self, rollout_id: int, *, urgent: bool = False) -> None:
+        """Ask the engine soon; once for all who asked while it was at work. `urgent` ends the pause before that."""
+        if urgent:
+            with self._hurry:
+                self._urgent.add(rollout_id)
+                self._hurry.notify_all()
         job = partial(self._advance, rollout_id)
         self.lanes["engine"].put(rollout_id, job, group=rollout_id, again=True)
 
@@ -88,10 +95,10 @@ class Desk:
             self._put(step.pk, lane_of(step.name, step.args), step.upgrade.wave.rollout_id)
         hint.run_steps(step for step in steps if step not in mine)
 
-    def ask_engine(self, rollout_id: int) -> None:
+    def ask_engine(self, rollout_id: int, *, urgent: bool) -> None:
         """One process decides on a rollout: two would undo each other's work, harmlessly and in vain."""
         if hint.is_mine(rollout_id):
-            self.advance(rollout_id)
+            self.advance(rollout_id, urgent=urgent)
         else:
             hint.advance(rollout_id)
 
@@ -104,12 +111,15 @@ class Desk:
         ended = run.run_chain(step_id, opener=gateways.open, clock=timezone.now, steps=go_on)
         self.opened(ended.opened)
         if ended.ask_engine:
-            self.ask_engine(rollout_id)
+            self.ask_engine(rollout_id, urgent=ended.urgent)
 
     def _advance(self, rollout_id: int) -> None:
         began = time.monotonic()
         with_database(lambda: self.opened(engine.advance(rollout_id, now=timezone.now())))
-        time.sleep(min(PAUSE_TIMES * (time.monotonic() - began), PAUSE_MOST))
+        pause = min(PAUSE_TIMES * (time.monotonic() - began), PAUSE_MOST)
+        with self._hurry:
+            self._hurry.wait_for(lambda: rollout_id in self._urgent, timeout=pause)
+            self._urgent.discard(rollout_id)
 
 
 def with_database(job: Callable[[], None]) -> None:

@@ -27,7 +27,9 @@ from upgrader.stream import Receive, Scope, Send, gone_away
 from upgrader.turns import Turns
 
 PATH = re.compile(r"/bundles/([0-9a-f]{64})")
-PIECE = 16 * 1024  # bytes; a download's turn, and about a quarter of what it holds in memory
+PIECE_LEAST, PIECE_MOST = 16 * 1024, 256 * 1024  # bytes; a download's turn
+ROOM = 200 * PIECE_LEAST
+"""Bytes that all downloads' turns may hold together. A turn costs a thread's work whatever its size: few take big ones."""
 FOREVER = "public, max-age=31536000, immutable"
 
 Headers = dict[str, str]
@@ -40,6 +42,11 @@ class Desk:
     turns: Turns
     told: Told = field(default_factory=Told)
     fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
+    pouring: int = 0  # downloads under way
+
+    def piece(self) -> int:
+        """Bytes of one turn now."""
+        return max(PIECE_LEAST, min(PIECE_MOST, ROOM // max(1, self.pouring)))
 
 
 def is_download(scope: Scope) -> bool:
@@ -145,10 +152,11 @@ async def answer(scope: Scope, receive: Receive, send: Send, sending: Sending) -
 async def pour(send: Send, sending: Sending, *, end: int, gone: asyncio.Future[None]) -> None:
     """Send the bytes in turns with the other downloads; stop when the gateway hung up."""
     handle = await asyncio.to_thread(os.open, sending.path, os.O_RDONLY | os.O_CLOEXEC)
+    sending.desk.pouring += 1
     try:
         at = sending.start
         while at < end and not gone.done():
-            size = min(PIECE, end - at)
+            size = min(sending.desk.piece(), end - at)
             await sending.desk.turns.take(size)
             # Threads take their work in the order in which it came: nobody is passed by.
             piece = await asyncio.to_thread(os.pread, handle, size, at)
@@ -158,6 +166,7 @@ async def pour(send: Send, sending: Sending, *, end: int, gone: asyncio.Future[N
             await send({"type": "http.response.body", "body": piece, "more_body": at < end})
             sending.sent = at - sending.start
     finally:
+        sending.desk.pouring -= 1
         os.close(handle)
 
 

@@ -40,14 +40,16 @@ def tick(*, now: datetime, news: News | None = None) -> list[int]:
     the ids of steps that are due.
     """
     approvals.expire(now=now)
-    bounds = read_bounds(now)
     everyone = Rollout.objects.filter(state__in=LIVE).values_list("pk", flat=True)
-    for rollout_id in everyone if news is None else news.due(LIVE, now=now):
+    found = list(everyone) if news is None else news.due(LIVE, now=now)
+    bounds = read_bounds(now) if found else None
+    for rollout_id in found:
         try:
             advance(rollout_id, now=now, bounds=bounds)
         except Exception:
             log.exception("rollout %s could not be advanced", rollout_id)
-    call_out(now=now)
+    if news is None or news.may_call(now=now):
+        call_out(now=now)
     return due(now=now)
 
 

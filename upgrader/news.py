@@ -18,6 +18,8 @@ from upgrader.states import W
 AGAIN = timedelta(seconds=10)
 """After so long a rollout is looked at in any case: gateways, windows and other rollouts change without its rows."""
 SPREAD = 5  # seconds: not all of them in the same tick
+CALL_AGAIN = timedelta(seconds=5)
+"""After so long is looked anew at what calls people: time and outages do so without a rollout's row."""
 OF_ROLLOUT = ("pk", "created_at", "version", "waits", "request__state", "back_request__state", "release__state")
 
 
@@ -26,10 +28,13 @@ class News:
 
     def __init__(self) -> None:
         self._looked: dict[int, tuple[tuple[Any, ...], datetime]] = {}
+        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._called: tuple[dict[int, tuple[Any, ...]], datetime] | None = None
 
     def due(self, states: Sequence[str], *, now: datetime) -> list[int]:
         """Ids of the rollouts in these states that are to be looked at now; they count as looked at."""
         standing = {row[0]: row for row in Rollout.objects.filter(state__in=states).values_list(*OF_ROLLOUT)}
+        self._rows = standing
         waves, upgrades = of_waves(standing), of_upgrades(standing)
         found = []
         for pk, row in standing.items():
@@ -40,6 +45,13 @@ class News:
                 self._looked[pk] = (stamp, now)
         self._looked = {pk: seen for pk, seen in self._looked.items() if pk in standing}
         return found
+
+    def may_call(self, *, now: datetime) -> bool:
+        """Whether somebody may have to be called since the last time this was true. Ask after `due`."""
+        if self._called and self._called[0] == self._rows and now - self._called[1] < CALL_AGAIN:
+            return False
+        self._called = self._rows, now
+        return True
 
     def _is_new(self, pk: int, stamp: tuple[Any, ...], now: datetime) -> bool:
         seen = self._looked.get(pk)

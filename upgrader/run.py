@@ -39,10 +39,13 @@ Opener = Callable[[GatewayRow], Gateway]
 
 @dataclass(frozen=True)
 class Ended:
-    """What a worker has to do after a run: a step for another lane, and whether the engine may decide otherwise now."""
+    """What a worker has to do after a run: a step for another lane, and whether the engine may decide otherwise now;
+    `urgent`: because something went wrong.
+    """
 
     opened: list[StepRun] = field(default_factory=list)
     ask_engine: bool = False
+    urgent: bool = False
 
 
 def run_step(step_id: int, *, opener: Opener, clock: Clock) -> list[StepRun]:
@@ -81,7 +84,8 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
         return Ended(ask_engine=True), None
     if next_claim := claims.going_on(follows):
         return Ended(), next_claim
-    return Ended([follows] if follows else [], asks_engine(claimed, settled, before=before)), None
+    asks, bad = asks_engine(claimed, settled, before=before), is_bad(settled)
+    return Ended([follows] if follows else [], ask_engine=asks, urgent=asks and bad), None
 
 
 def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> bool:
@@ -92,6 +96,12 @@ def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> bool:
     if settled.to == S.DUE:
         return claimed.step.name == "observe"
     return claimed.upgrade.state != before or settled.to == S.FAILED or flow.moves(claimed.step.name)
+
+
+def is_bad(settled: Settled) -> bool:
+    """Whether the step said no, or what it watches speaks against the new release."""
+    canary = settled.result.get("tally", {}).get("canary", {})
+    return settled.to == S.FAILED or bool(settled.result.get("lost") or canary.get("failed") or canary.get("restarts"))
 
 
 class Opened:
