@@ -17,6 +17,8 @@ REPOSITORY = STATE / "repository"
 SNAPSHOTS = STATE / "snapshots"
 RELEASE_THRESHOLD = int(os.environ.get("HANDOVER_RELEASE_THRESHOLD", "1"))  # different signers; below 1: none pass
 APPROVERS_NEEDED = int(os.environ.get("HANDOVER_APPROVERS_NEEDED", "1"))  # whose keys sign what gateways must believe
+COLLECT_SECONDS = float(os.environ.get("HANDOVER_COLLECT_SECONDS", "5"))  # how often gateways are measured; 0: never
+COLLECT_MOST = int(os.environ.get("HANDOVER_COLLECT_MOST", "200"))  # gateways; for more of them there is Prometheus
 INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 
@@ -153,7 +155,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrader.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "balancers": {"task": "upgrader.tasks.look_at_balancers", "schedule": 30.0, "options": {"expires": 30}},
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
+    "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
+if COLLECT_SECONDS:
+    CELERY_BEAT_SCHEDULE["collect"] = {
+        "task": "upgrader.tasks.collect",
+        "schedule": COLLECT_SECONDS,
+        "options": {"expires": COLLECT_SECONDS},
+    }
 
 # Kept releases: files below REPOSITORY, or a bucket. boto3 reads the key from AWS_ACCESS_KEY_ID and its kin itself.
 S3_BUCKET = os.environ.get("HANDOVER_S3_BUCKET", "")

@@ -32,7 +32,7 @@ LIFE_SECONDS = 60.0  # then the browser comes again and is checked again
 HEARTBEAT_SECONDS = 5.0  # the page's badge shows how fresh it is
 SETTLE_SECONDS = 0.25  # changes that come in a burst are told once
 TOPICS_MOST = 8
-OPEN = frozenset({"inbox", "gateways"})  # topics that say nothing to who may not see
+OPEN = frozenset({"inbox", "gateways", "readings"})  # topics that say nothing to who may not see
 
 HEADERS = [
     (b"content-type", b"text/event-stream"),

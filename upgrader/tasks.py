@@ -5,6 +5,7 @@ A door that would wait for a gateway puts its work on the desk: while it waited,
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -15,12 +16,16 @@ from django.utils import timezone
 
 from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
+from fleet.metrics import collect as collector
+from fleet.metrics import rollup
 from fleet.models import Balancer, Errand, Gateway
-from upgrader import alive, drift, engine, hint
+from upgrader import alive, drift, engine, hint, live
 from upgrader.desk import DESK
 from upgrader.models import StepRun
 from upgrader.news import News
 
+GATHER_SECONDS = 0.2  # in which answers are gathered, to be written together
+PURGED_IN = 30  # minutes, each gateway once
 LOOKS_MOST = 100  # in one round: thousands of gateways take several, and the rollouts keep the machine
 NEWS = News()
 
@@ -100,6 +105,42 @@ def take_stock(gateway_ids: int | list[int]) -> None:
 
 def do_stock(gateway_id: int) -> None:
     drift.look(Gateway.objects.get(pk=gateway_id), opener=gateways.open, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def collect() -> None:
+    """Measure the gateways that the collector watches, those under an upgrade first."""
+    wish = collector.Settings.read()
+    hint.send_home("upgrader.tasks.collect_from", collector.due(time.time(), wish=wish, first=engine.busy()))
+
+
+@shared_task(ignore_result=True)
+def collect_from(gateway_ids: list[int]) -> None:
+    for gateway in collector.rows(gateway_ids):
+        DESK.collect(("collect", gateway.pk), partial(do_collect, gateway))
+
+
+def do_collect(gateway: Gateway) -> None:
+    collector.COLLECTOR.look(gateway, opener=gateways.open)
+    DESK.collect(("write", 0), do_write, again=True)
+
+
+def do_write() -> None:
+    time.sleep(GATHER_SECONDS)
+    if collector.COLLECTOR.flush():
+        live.publish("readings")
+
+
+@shared_task(ignore_result=True)
+def roll_up() -> None:
+    DESK.collect(("roll up", 0), do_roll_up)
+
+
+def do_roll_up() -> None:
+    """Make the coarser readings that are due, and remove old ones of a share of the gateways."""
+    now = time.time()
+    rollup.roll_up(now)
+    rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
 
 @worker_ready.connect
