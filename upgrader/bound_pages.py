@@ -96,6 +96,11 @@ class Place:
         return "No window: pools without one of their own may begin at all times." if "window" in missing else ""
 
     @property
+    def plain(self) -> bool:
+        """A pool to which nothing but the fleet's bounds applies."""
+        return bool(self.pool) and not (self.windows or self.freezes or self.budget or self.asked)
+
+    @property
     def key(self) -> int:
         return self.pool.pk if self.pool else 0
 
@@ -260,6 +265,8 @@ def _meters(tally: Tally, visible: set[int]) -> list[Meter]:
     limit, known = tally.limit, [use for use in tally.uses if use.pool in visible]
     elsewhere = sum(use.out for use in tally.uses) - sum(use.out for use in known)
     more = f", {count(elsewhere, 'gateway')} of pools that you may not see" if elsewhere else ""
+    if not limit.total:
+        return [Meter(f"No gateway {limit.whose} yet, so none is out", 0, 0, "")]
     meters = [Meter(f"{allows(limit)}; {tally.out} now", tally.out, limit.gateways or 0, said_of(known) + more)]
     if limit.sessions is not None:
         meters.append(Meter(f"{sessions_say(limit)}; {tally.sessions:,} now", tally.sessions, limit.sessions, ""))

@@ -93,7 +93,9 @@ def budget_set(request: HttpRequest, place: int) -> HttpResponse:
 def _page(request: HttpRequest, *, refusal: str = "", at: int | None = None, status: int = 200) -> HttpResponse:
     shown = bound_pages.places(person(request), now=timezone.now())
     context = {
-        "places": shown,
+        # Where something was refused the form is shown whole, with the reason.
+        "places": [place for place in shown if not place.plain or place.key == at],
+        "plain": [place for place in shown if place.plain and place.key != at],
         "refusal": refusal,
         "refused_at": at,
         "typed": request.POST,
