@@ -141,7 +141,7 @@ def _missing(made: Choice) -> str:
     if not made.pools:
         return "You may not plan a rollout on any pool. Ask for the right “May plan a rollout” on yours."
     if not made.releases:
-        return "There is no release yet. Add one on the page Releases."
+        return "There is no release yet. Nothing can be planned before one is added."
     if not made.strategies:
-        return "There is no strategy yet. manage.py prepare stores the usual ones, or write one on the page Strategies."
+        return "There is no strategy yet. Write one, or let manage.py prepare store the usual four."
     return "Choose a release, a pool and a strategy."

@@ -13,7 +13,7 @@ from approvals import changes
 from approvals.models import User
 from approvals.people import person
 from fleet import alert_pages, call_pages
-from upgrader import drafts, selectors
+from upgrader import drafts, first_steps, selectors
 from upgrader.actions import offers
 from upgrader.models import Rollout
 from upgrader.states import R
@@ -37,7 +37,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "running": [card(rollout, user) for rollout in others],
         "fleet": selectors.fleet_summary(user),
         "recent": [{"rollout": row, "word": ROLLOUT[R(row.state)]} for row in selectors.recent(user)[:5]],
-        "any_rollout": selectors.rollouts_for(user).exists(),
+        "steps": (steps := [] if selectors.rollouts_for(user).exists() else first_steps.steps(user)),
+        "next_step": next((step for step in steps if not step.done), None),
         "may_plan": drafts.pools(user).exists(),
     }
     part = request.headers.get("HX-Target") == "overview"
