@@ -21,6 +21,15 @@ SAYS: dict[str, str] = {
     "strategy.added": "added a strategy",
     "strategy.retired": "retired a strategy",
     "rollout.promoted": "promoted the next wave",
+    "rollback.asked": "asked to roll back",
+    "drain.cut_asked": "asked to cut users",
+    "drain.cut_agreed": "agreed to cut users",
+    "drain.extended": "gave the drain more hours",
+    "freeze.begun": "began a freeze",
+    "freeze.lifted": "lifted a freeze",
+    "window.set": "set a window",
+    "window.ended": "ended a window",
+    "budget.set": "set a budget",
     "step.done": "finished a step",
     "step.failed": "a step failed",
     "alert.opened": "found drift",
@@ -67,8 +76,13 @@ class Told:
         return [(key.replace("_", " "), _plain(value)) for key, value in sorted(self.details.items())]
 
 
-def tell(event: AuditEvent, names: Mapping[str, str] | None = None) -> Told:
-    """Return the event in words. `names` calls subjects what their page calls them: {"wave:15": "wave 1"}."""
+Said = Mapping[tuple[str, str], str]
+
+
+def tell(event: AuditEvent, names: Mapping[str, str] | None = None, *, said: Said | None = None) -> Told:
+    """Return the event in words. `names` calls subjects what their page calls them: {"wave:15": "wave 1"}, and `said`
+    their states: {("wave", "passed"): "passed"}.
+    """
     body = json.loads(event.body)
     actor, details = body.get("actor", {}), body.get("details", {})
     noun, _, number = event.subject.partition(":")
@@ -77,7 +91,7 @@ def tell(event: AuditEvent, names: Mapping[str, str] | None = None) -> Told:
         at=event.at,
         who=str(actor.get("name", event.actor)),
         person=actor.get("kind") == "person",
-        what=_what(event.verb, details),
+        what=_what(event.verb, details, noun, said or {}),
         about=str(details.get("gateway") or (names or {}).get(event.subject) or f"{noun} {number}".strip()),
         reason=event.reason,
         verb=event.verb,
@@ -86,16 +100,13 @@ def tell(event: AuditEvent, names: Mapping[str, str] | None = None) -> Told:
     )
 
 
-def _what(verb: str, details: Mapping[str, Any]) -> str:
+def _what(verb: str, details: Mapping[str, Any], noun: str, said: Said) -> str:
     if "after" in details:
-        return f"{_words(details.get('before', '?'))} → {_words(details['after'])}"
+        states = (str(details.get(key, "?")) for key in ("before", "after"))
+        return " → ".join(said.get((noun, state)) or state.replace("_", " ") for state in states)
     if verb.startswith("step.") and "step" in details:
         return f"{details['step']} {verb.removeprefix('step.')}"
     return SAYS.get(verb, verb.partition(".")[2].replace("_", " ") or verb)
-
-
-def _words(state: Any) -> str:
-    return str(state).replace("_", " ")
 
 
 def _plain(value: Any) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from approvals.models import User
 from approvals.story import tell
+from fleet.words import Word
 from releases import downgrades
 from upgrader import bounds, drifted, selectors
 from upgrader.actions import ANSWERS, Offer, offers
@@ -20,9 +21,12 @@ from upgrader.row_actions import row_offers
 from upgrader.states import R, U, W
 from upgrader.until import MIGRATES, ends_say, rollback_until
 from upgrader.why import why
+from upgrader.words import ROLLOUT, UPGRADE, WAVE
 
 SEGMENTS = 40  # gateways of a wave that are drawn one by one; more are drawn as shares
 
+STATES: tuple[tuple[str, Mapping[Any, Word]], ...] = (("rollout", ROLLOUT), ("wave", WAVE), ("upgrade", UPGRADE))
+SAID = {(noun, str(state)): word.say.lower() for noun, words in STATES for state, word in words.items()}
 FINISHED = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
 
 
@@ -51,7 +55,7 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "warnings": [] if seen.state in FINISHED else [*warnings(rollout.plan), *migrating(seen)],
         "ends": ending(seen, now),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
-        "log": [tell(event, names(seen)) for event in selectors.happened(rollout, seen)],
+        "log": [tell(event, names(seen), said=SAID) for event in selectors.happened(rollout, seen)],
     }
 
 
