@@ -19,6 +19,8 @@ FAILS = (
     "14 of 126 logins failed on 1.3.0-2, 2 of 126 on 1.1.6-2. At the limit chance shows this less than once in "
     "10,000 windows. Last: the server closed the connection after the password."
 )
+CARRIES = "Every gateway of wave {} carries its share."
+SERVES = "Every gateway of wave {} serves the new release for good."
 
 
 @dataclass
@@ -70,7 +72,7 @@ def observing(scene: Scene) -> None:
     approved(scene)
     begun = scene.now - timedelta(minutes=7)
     until = scene.now + timedelta(minutes=3, seconds=12)
-    f.put_wave(scene.waves[0], W.OBSERVING, at=begun, observe_until=until, stage=1, reason="All 1 carry their share.")
+    f.put_wave(scene.waves[0], W.OBSERVING, at=begun, observe_until=until, stage=1, reason=CARRIES.format(1))
     columns = {"from_slot": 1, "to_slot": 2, "before": ["s1", "s2", "s3", "s4"], "trial_until": until}
     upgrade = f.put_upgrade(scene.upgrades(1)[0], U.OBSERVING, at=begun, **columns)
     f.two_slots(upgrade, old=3, new=9, weight=100, now=scene.now)
@@ -85,7 +87,7 @@ def observing(scene: Scene) -> None:
 def waiting_promotion(scene: Scene) -> None:
     observing(scene)
     f.verdict(scene.waves[0], Outcome.PASS, "0 of 120 logins failed on 1.3.0-2.", at=scene.now, final=True)
-    f.put_wave(scene.waves[0], W.PASSED, at=scene.now, reason="All 1 serve the new release for good.")
+    f.put_wave(scene.waves[0], W.PASSED, at=scene.now, reason=SERVES.format(1))
     f.put_upgrade(scene.upgrades(1)[0], U.DRAINING, at=scene.now)
     scene.upgrades(1)[0].steps.filter(state=S.DUE).update(name="drain", args={"slot": 1})
     f.put(scene.rollout, R.WAITING_PROMOTION, "Wave 1 passed. Wave 2 waits for a person.", at=scene.now)
@@ -111,7 +113,7 @@ def carried(scene: Scene) -> None:
     """Every gateway serves the new release; the old slots hold some users yet."""
     observing(scene)
     for wave in scene.waves:
-        f.put_wave(wave, W.PASSED, at=scene.now, reason="All serve the new release for good.")
+        f.put_wave(wave, W.PASSED, at=scene.now, reason=SERVES.format(wave.number))
         f.verdict(wave, Outcome.PASS, "0 of 120 logins failed on 1.3.0-2.", at=scene.now, final=True)
         for upgrade in scene.upgrades(wave.number):
             before = [f"{upgrade.pk}-{n}" for n in range(upgrade.gateway.sessions)]

@@ -46,10 +46,10 @@ DECISIONS = frozenset({"roll_back", "abort", "extend", "ask_cut", "skip", *ANSWE
 """These have a page of their own: they name their effect and take a reason."""
 NEEDS_REASON = frozenset({"reject", "roll_back", "abort", "ask_cut", "refuse_back", "refuse_cut", "skip"})
 ORDER = (
-    *("reject", "refuse_back", "refuse_cut", "hold", "resume", "abort", "roll_back", "ask_cut", "extend", "submit"),
+    *("hold", "resume", "abort", "roll_back", "ask_cut", "extend", "submit", "reject", "refuse_cut", "refuse_back"),
     *("approve", "promote", "agree_cut", "agree_back"),
 )
-"""The recommended one comes last."""
+"""The recommended one comes last, and a no right before its yes."""
 
 
 @dataclass(frozen=True)

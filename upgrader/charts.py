@@ -14,6 +14,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 POINTS = 600  # of one line; more cannot be seen and cost the phone
+TICKS = [
+    {"dtickrange": [None, 59_999], "value": "%H:%M:%S"},  # ms between two ticks
+    {"dtickrange": [60_000, None], "value": "%H:%M"},
+]
 ROLLING = 20  # probes that one point of a line looks back on
 
 
@@ -69,7 +73,7 @@ def say(evidence: Evidence) -> str:
     if not new and not old:
         return "No login was probed yet."
     said = [f"{share(side)} on {name}" for side, name in ((new, evidence.canary), (old, evidence.control)) if side]
-    return f"Logins that succeed: {', '.join(said)}; the limit is {evidence.limit:.0%}."
+    return f"Logins that succeed: {', '.join(said)}; the limit is {100 * evidence.limit:g} %."
 
 
 def share(probes: Sequence[Probe]) -> str:
@@ -125,7 +129,7 @@ def layout(drawn: go.Figure, low: float) -> None:
         hovermode="x unified",
         uirevision="kept",
         margin={"l": 48, "r": 84, "t": 8, "b": 28},
-        xaxis={"type": "date", "fixedrange": True, "tickformat": "%H:%M:%S", "nticks": 5, "showgrid": False},
+        xaxis={"type": "date", "fixedrange": True, "tickformatstops": TICKS, "nticks": 5, "showgrid": False},
         yaxis={"range": [low - room, 100 + room], "fixedrange": True},
     )
 

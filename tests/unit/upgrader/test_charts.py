@@ -50,7 +50,7 @@ def test_nothing_probed() -> None:
 
 def test_sentence_and_table_say_the_same() -> None:
     seen = evidence(40, bad=4)
-    assert say(seen) == "Logins that succeed: 90.0 % of 40 on 1.3.0-2, 100.0 % of 40 on 1.1.6-2; the limit is 98%."
+    assert say(seen) == "Logins that succeed: 90.0 % of 40 on 1.3.0-2, 100.0 % of 40 on 1.1.6-2; the limit is 98 %."
     assert table(seen)[-1]["canary"] == "80.0 %"
     assert len(table(seen)) <= 30
 
