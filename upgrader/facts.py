@@ -11,6 +11,8 @@ from upgrader.picture import GatewayRow, Picture
 from upgrader.states import R
 from upgrader.until import rollback_until
 
+CUT = "users at most, where one release serves; they sign in again"
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -53,13 +55,29 @@ def going_back(seen: Picture, action: str) -> list[Fact]:
     again = sum(row.cuts for row in rows)
     stay = sum(row.sessions for row in rows) - again
     untouched = len(seen.gateways) - len(rows)
-    rest = {R.HELD: "it stays on hold", R.FAILED: "it stays", R.WAITING_PROMOTION: "it waits"}
     return [
         Fact("Go back to", " / ".join(seen.from_releases), f"on {count(len(rows), 'gateway')}"),
         Fact("That means", f"{stay}", f"users stay, {again} must sign in again"),
         Fact("Stays as it is", str(untouched), f"of {count(len(seen.gateways), 'gateway')}"),
-        Fact("If nobody acts", rest.get(seen.state, "it goes on"), "and a FAIL goes back by itself"),
+        Fact("If nobody acts", *left_alone(seen)),
     ]
+
+
+def left_alone(seen: Picture) -> tuple[str, str]:
+    """What becomes of the rollout without a word from anybody."""
+    match seen.state:
+        case R.HELD:
+            return "it stays on hold", "users stay where they are"
+        case R.FAILED:
+            return "it stays", "nothing is tried again by itself"
+        case R.WAITING_PROMOTION:
+            return "it waits", "no further wave begins"
+        case R.DRAINING:
+            return "it drains on", "each old slot retires when it is empty"
+        case R.DONE:
+            return "it stays", f"{seen.carrying} of {count(len(seen.gateways), 'gateway')} on {seen.release}"
+        case _:
+            return "it goes on", "and a FAIL goes back by itself"
 
 
 def back_asked(seen: Picture, now: datetime) -> list[Fact]:
@@ -73,7 +91,7 @@ def back_asked(seen: Picture, now: datetime) -> list[Fact]:
     return [
         Fact("Go back to", " / ".join(said.get("to", ())), f"from {seen.release} {slots}"),
         Fact("Users stay", str(said.get("stay", 0)), "on the slots where they are"),
-        Fact("Cut", str(said.get("reconnect", 0)), "users at most, where one release serves; they sign in again"),
+        Fact("Cut", str(cut := said.get("reconnect", 0)), CUT if cut else "users; nobody has to sign in again"),
         Fact("If nobody acts", clock(asked.expires_at, now), f"the question ends, in {left}; nothing goes back"),
     ]
 
