@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -10,6 +12,7 @@ from django.views.decorators.http import require_safe
 from approvals import rights
 from approvals.people import person
 from fleet import alert_pages, enrol_pages, remedies, selectors
+from fleet.metrics import pages as measured
 from fleet.models import Balancer, Gateway
 from fleet.slots import view_of
 
@@ -53,5 +56,6 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
         "behind": alert_pages.behind_on(gateway),
         "may_ask": rights.may(person(request), remedies.RIGHT, f"pool:{gateway.pool_id}"),
     }
+    context |= measured.part(gateway, time.time(), measured.HOURS[0])
     template = "fleet/_gateway_now.html" if request.headers.get("HX-Request") else "fleet/gateway_page.html"
     return render(request, template, context)

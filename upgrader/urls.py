@@ -11,6 +11,7 @@ from fleet import balancer_views as balancers
 from fleet import credential_views as credentials
 from fleet import enrol_views as enrol
 from fleet import install_views as install
+from fleet import reading_views as readings
 from fleet import views as fleet
 from releases import config_views as configs
 from releases import intake
@@ -75,6 +76,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/add/", enrol.gateway_add, name="gateway-add"),
     path("gateways/import/", enrol.gateway_import, name="gateway-import"),
     path("gateways/<int:gateway_id>/", fleet.gateway_page, name="gateway"),
+    path("gateways/<int:gateway_id>/readings/", readings.gateway_readings, name="gateway-readings"),
+    path("gateways/<int:gateway_id>/numbers/", readings.gateway_numbers, name="gateway-numbers"),
+    path("gateways/<int:gateway_id>/charts/<str:panel>/", readings.gateway_chart, name="gateway-chart"),
     path("gateways/<int:gateway_id>/leave/", enrol.gateway_leave, name="gateway-leave"),
     path("gateways/<int:gateway_id>/host-key/", enrol.gateway_host_key, name="gateway-host-key"),
     path("gateways/<int:gateway_id>/believe/", believing.gateway_believe, name="gateway-believe"),

@@ -24,13 +24,10 @@ PURGE_MOST = 20_000  # rows that one purge takes from one gateway's span
 
 
 def spans() -> list[Span]:
-    """The finenesses there are, the finest first; those that every installation has are made when they are missing."""
-    known = list(Span.objects.all())
-    if {span.seconds for span in known} >= Span.DEFAULTS.keys():
-        return known
-    for seconds, hours in Span.DEFAULTS.items():
-        Span.objects.get_or_create(seconds=seconds, defaults={"keep_hours": hours})
-    return list(Span.objects.all())
+    """The finenesses there are, the finest first; those that every installation has are not rows from the first day."""
+    known = {span.seconds: span for span in Span.objects.all()}
+    made = {seconds: Span(seconds=seconds, keep_hours=hours) for seconds, hours in Span.DEFAULTS.items()}
+    return [span for _, span in sorted({**made, **known}.items())]
 
 
 def roll_up(now: float) -> int:
@@ -65,7 +62,8 @@ def _make(span: Span, finer: Span, *, begin: int, end: int) -> int:
     rows = sums(finer.seconds, wide=span.seconds, begin=begin, end=end)
     with transaction.atomic():
         insert(Reading, rows, skip=False)
-        Span.objects.filter(pk=span.pk).update(rolled_until=end)
+        told = {"keep_hours": span.keep_hours, "rolled_until": end}
+        Span.objects.update_or_create(seconds=span.seconds, defaults={"rolled_until": end}, create_defaults=told)
     return len(rows)
 
 

@@ -59,7 +59,7 @@ def test_what_was_kept_for_long_enough_goes() -> None:
     keep = 3600 * Span.DEFAULTS[5]
     assert rollup.purge(HOUR + keep + 30, [gateway.pk]) == 12
     assert Reading.objects.filter(span=60).count() == 2
-    Span.objects.filter(seconds=60).update(keep_hours=1)
+    Span.objects.create(seconds=60, keep_hours=1)
     assert rollup.purge(HOUR + 3700, [gateway.pk]) == 2, "how long is data"
 
 

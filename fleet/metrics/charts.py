@@ -1,0 +1,151 @@
+"""Figures of one gateway's readings: a line a slot, one time axis in all. Colours are the matter of charts.js."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import plotly.graph_objects as go
+
+from fleet.metrics.series import Point, Series
+
+MIB = 1024 * 1024
+GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
+ROWS = 30
+TONES = ("canary", "control")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart. `value`: what it draws of a point, None where it is not known; `form`: how a value is written."""
+
+    title: str
+    unit: str
+    value: Callable[[Point], float | None]
+    form: str = "{:.1f}"
+
+    def said(self, value: float | None) -> str:
+        return "–" if value is None else f"{self.form.format(value)} {self.unit}".strip()
+
+
+def felt(column: str, divisor: float = 1.0) -> Callable[[Point], float | None]:
+    """A column's mean in other units."""
+
+    def value(point: Point) -> float | None:
+        found = point.values[column]
+        return None if found is None else float(found) / divisor
+
+    return value
+
+
+PANELS: Mapping[str, Panel] = {
+    "failures": Panel("Sign-ins that fail", "a minute", lambda point: point.rate("failures")),
+    "sessions": Panel("Users on it", "users", felt("sessions"), "{:.0f}"),
+    "rtt": Panel("Round trip to users, median", "ms", felt("rtt_ms")),
+    "memory": Panel("Memory", "MiB", felt("rss_bytes", MIB), "{:.0f}"),
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a page looks back on. Epoch seconds."""
+
+    since: float
+    until: float
+
+
+def name_of(key: tuple[int, str]) -> str:
+    slot, release = key
+    return f"slot {slot} · {release}" if release else f"slot {slot}"
+
+
+def newest_first(found: Series) -> list[tuple[int, str]]:
+    """Slots in the order in which their lines end, then by when they began: the newest release first."""
+    known = [key for key, points in found.items() if points]
+    return sorted(known, key=lambda key: (-found[key][-1].at // 60, -found[key][0].at, key))
+
+
+def line(panel: Panel, points: Sequence[Point]) -> list[tuple[str, float | None]]:
+    """(time in ISO 8601, value), with an empty place where nothing was measured."""
+    steps = [later.at - point.at for point, later in zip(points, points[1:], strict=False)]
+    usual = sorted(steps)[len(steps) // 2] if steps else 0
+    drawn: list[tuple[str, float | None]] = []
+    for place, point in enumerate(points):
+        if place and steps[place - 1] > GAP_TIMES * usual:
+            drawn.append((iso(points[place - 1].at + usual), None))
+        value = panel.value(point)
+        drawn.append((iso(point.at), None if value is None else round(value, 2)))
+    return drawn
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def figure(panel: Panel, found: Series, shown: Range) -> dict[str, Any]:
+    """Return the figure as plotly.js takes it."""
+    drawn = go.Figure()
+    for place, key in enumerate(newest_first(found)):
+        points = line(panel, found[key])
+        tone = TONES[min(place, len(TONES) - 1)]
+        drawn.add_scatter(
+            x=[at for at, _ in points],
+            y=[value for _, value in points],
+            name=name_of(key),
+            mode="lines",
+            connectgaps=False,
+            meta={"tone": tone},
+            line={"width": 2.5 if place == 0 else 2, "dash": ("solid", "dot", "dash")[min(place, 2)]},
+            hovertemplate=f"%{{y:.1f}} {panel.unit}",
+        )
+    drawn.update_layout(
+        template=None,
+        dragmode=False,
+        hovermode="x unified",
+        uirevision="kept",
+        margin={"l": 48, "r": 12, "t": 24, "b": 28},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        showlegend=True,
+        xaxis={"type": "date", "fixedrange": True, "showgrid": False, "nticks": 5},
+        yaxis={"fixedrange": True, "rangemode": "tozero", "nticks": 5},
+    )
+    drawn.update_xaxes(range=[iso(shown.since), iso(shown.until)])
+    made: dict[str, Any] = drawn.to_plotly_json()
+    made["layout"].pop("template", None)
+    return {"data": list(made["data"]), "layout": made["layout"]}
+
+
+def say(panel: Panel, found: Series) -> str:
+    """The chart in one sentence, for who does not see it."""
+    told = [
+        f"{panel.said(last)} on {name_of(key)}"
+        for key in newest_first(found)
+        if (last := ends(panel, found[key])) is not None
+    ]
+    return f"{panel.title}: {', '.join(told)}." if told else f"{panel.title}: nothing was measured."
+
+
+def ends(panel: Panel, points: Sequence[Point]) -> float | None:
+    """The last value that is known."""
+    return next((value for point in reversed(points) if (value := panel.value(point)) is not None), None)
+
+
+@dataclass(frozen=True)
+class Row:
+    at: datetime
+    slot: str
+    cells: tuple[str, ...]
+
+
+def table(found: Series, rows: int = ROWS) -> list[Row]:
+    """All charts as numbers: at most `rows` moments of each slot, the newest first."""
+    told = []
+    for key in newest_first(found):
+        points = found[key]
+        every = -(-len(points) // rows) or 1
+        for point in points[::-1][::every]:
+            cells = tuple(panel.said(panel.value(point)) for panel in PANELS.values())
+            told.append(Row(datetime.fromtimestamp(point.at, UTC), name_of(key), cells))
+    return told

@@ -1,0 +1,71 @@
+"""What the gateway's page shows of the collector: how the gateway stands, and what was measured. Reads only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleet.metrics import charts, collect
+from fleet.metrics.series import Series, series
+from fleet.metrics.standing import Fact, Seen, Standing, standing
+from fleet.models import Gateway, Watch
+from fleet.words import Word
+
+HOURS = (1, 6, 24, 168)
+RUNNING = frozenset({"serving", "draining", "adopted"})
+WORDS = {
+    Fact.FINE: Word("Measured", "done", "circle-check"),
+    Fact.NO_TRAFFIC: Word("No traffic", "waiting", "circle-dashed"),
+    Fact.COLLECTOR_DOWN: Word("Not measured", "unknown", "circle-question-mark"),
+    Fact.GATEWAY_DOWN: Word("Gateway down", "failed", "unplug"),
+    Fact.SLOT_SILENT: Word("Slot silent", "failed", "circle-x"),
+    Fact.PROBE_BANNED: Word("Probe banned", "waiting", "ban"),
+}
+
+
+def hours_of(asked: object) -> int:
+    """How far a page looks back; the first of HOURS for anything else."""
+    return next((hours for hours in HOURS if str(hours) == str(asked)), HOURS[0])
+
+
+def standing_of(gateway: Gateway, now: float) -> Standing:
+    """How one gateway stands."""
+    wish = collect.Settings.read()
+    watch = Watch.objects.filter(pk=gateway.pk).first() or Watch(gateway=gateway, asked_at=0.0)
+    told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
+    seen = Seen(
+        gateway.name,
+        wish.every,
+        asked_at=watch.asked_at,
+        answered_at=watch.answered_at,
+        used_at=watch.used_at,
+        misses=watch.misses,
+        say=watch.say,
+        why_not=collect.why_not(gateway, wish),
+        slots=told,
+        expected=running(gateway),
+        banned=[slot for slot, last in told.items() if last.get("banned_ours")],
+    )
+    return standing(seen, now)
+
+
+def running(gateway: Gateway) -> list[int]:
+    """Slots in which an ocserv runs, as the gateway last said."""
+    slots: list[dict[str, Any]] = (gateway.facts or {}).get("slots", [])
+    return [int(slot["slot"]) for slot in slots if slot.get("state") in RUNNING]
+
+
+def measured(gateway: Gateway, now: float, hours: int) -> tuple[Series, charts.Range]:
+    shown = charts.Range(now - 3600 * hours, now)
+    return series(gateway.pk, since=shown.since, until=shown.until), shown
+
+
+def part(gateway: Gateway, now: float, hours: int) -> dict[str, Any]:
+    """The context of _gateway_readings.html; the charts' own numbers come when the page is there."""
+    found = standing_of(gateway, now)
+    return {
+        "standing": found,
+        "standing_word": WORDS[found.fact],
+        "hours": hours,
+        "ranges": [(one, f"{one} h" if one < 48 else f"{one // 24} d") for one in HOURS],
+        "panels": [(name, panel.title) for name, panel in charts.PANELS.items()],
+    }
