@@ -18,8 +18,9 @@ from fleet.phrases import count, listed, sentence
 from upgrader import bounds, budgets, live
 from upgrader.budget import SAID, Tally, allows, sessions_say
 from upgrader.decide.stops import PERSON
-from upgrader.models import Rollout, Upgrade
-from upgrader.states import R, U
+from upgrader.late import unanswered
+from upgrader.models import Rollout
+from upgrader.states import R
 
 GRACE = timedelta(seconds=30)  # for a drain whose strategy says itself what becomes of it
 
@@ -50,10 +51,9 @@ def rollbacks(now: datetime) -> Iterator[Call]:
 
 def drains(now: datetime) -> Iterator[Call]:
     """The time of a drain is over with users on the old slot, and nobody has said what becomes of them."""
-    late = Upgrade.objects.filter(state=U.DRAINING, drain_until__lte=now, cut_at_most=0)
     rules = "wave__rollout__strategy__spec__drain__at_deadline"
     of: dict[int, list[tuple[str, bool]]] = {}
-    rows = late.values_list("wave__rollout", "gateway__name", "drain_until", rules, "cut_request__state")
+    rows = unanswered(now).values_list("wave__rollout", "gateway__name", "drain_until", rules, "cut_request__state")
     for rollout_id, name, until, rule, request in rows.order_by("gateway__name"):
         if until <= now - GRACE or rule in (None, "ask"):
             of.setdefault(rollout_id, []).append((name, request == Request.State.OPEN))

@@ -18,7 +18,8 @@ from approvals.errors import Refused
 from approvals.models import Actor, Request
 from fleet.phrases import clock, count
 from upgrader import asking, live, rights
-from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.late import late, open_steps
+from upgrader.models import Rollout, Upgrade
 from upgrader.reach import lock
 from upgrader.states import S, U
 
@@ -29,13 +30,13 @@ HOURS = (1, 168)
 
 def overdue(rollout: Rollout, now: datetime) -> list[Upgrade]:
     """Gateways whose drain's time is over and that wait for people."""
-    rows = Upgrade.objects.filter(wave__rollout=rollout, state=U.DRAINING, drain_until__lte=now)
+    rows = late(now).filter(wave__rollout=rollout)
     return list(rows.select_related("gateway", "wave", "cut_request").order_by("gateway__name"))
 
 
 def left_on(upgrades: Sequence[Upgrade]) -> dict[int, int]:
-    """Upgrade id → users on its old slot, as the drain last counted them; those that were not counted are missing."""
-    steps = StepRun.objects.filter(upgrade__in=upgrades, name__in=["drain", "retire"], state__in=[S.DUE, S.CLAIMED])
+    """Upgrade id → users who are left, as the drain last counted them; those that were not counted are missing."""
+    steps = open_steps().filter(upgrade__in=upgrades)
     counted = steps.values_list("upgrade_id", "result__sessions")
     return {pk: int(sessions) for pk, sessions in counted if sessions is not None}
 
@@ -49,16 +50,18 @@ def extend(
         raise Refused(f"Say for how many hours: from {HOURS[0]} to {HOURS[1]}.")
     with transaction.atomic():
         lock(rollout)
-        late = overdue(rollout, now)
-        if not late:
+        over = overdue(rollout, now)
+        if not over:
             raise Refused("No drain of this rollout is over its time, so there is nothing to extend.")
         until = now + timedelta(hours=hours)
-        moved = Upgrade.objects.filter(pk__in=[upgrade.pk for upgrade in late])
-        moved.update(drain_until=until, drain_extended=F("drain_extended") + 1, cut_at_most=0)
-        for request in open_questions(late):
+        for upgrade in over:
+            planned = cut_planned(rollout, upgrade)
+            more = {"drain_until": until, "drain_extended": F("drain_extended") + 1, "cut_at_most": planned}
+            Upgrade.objects.filter(pk=upgrade.pk).update(**more, cut_request=None)
+        for request in open_questions(over):
             approvals.void(request, reason="The drain goes on.", actor=actor, now=now)
-        details = {"rollout": rollout.pk, "until": until, "gateways": [upgrade.gateway.name for upgrade in late]}
-        said = reason or f"{count(len(late), 'drain')} until {clock(until, now)}."
+        details = {"rollout": rollout.pk, "until": until, "gateways": [upgrade.gateway.name for upgrade in over]}
+        said = reason or f"{count(len(over), 'drain')} until {clock(until, now)}."
         audit.append(
             "drain.extended", subject=f"rollout:{rollout.pk}", actor=actor, at=now, reason=said, details=details
         )
@@ -71,13 +74,15 @@ def ask_cut(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, n
     person = asking.check_asked(rollout, "ask_cut", actor=actor, seen_version=seen_version)
     if not reason.strip():
         raise Refused("Say why users may be cut: it goes on the record.")
-    late = overdue(rollout, now)
-    left = left_on(late)
-    named = [upgrade for upgrade in late if left.get(upgrade.pk)]
-    if not named:
-        raise Refused("No drain of this rollout is over its time with users on it, so there is nobody to cut.")
-    cuts = [cut_of(upgrade, left[upgrade.pk]) for upgrade in named]
     with transaction.atomic():
+        # Rows before the record's tail, as every other writer takes them: the other way round is a deadlock.
+        lock(rollout)
+        over = overdue(rollout, now)
+        left = left_on(over)
+        named = [upgrade for upgrade in over if left.get(upgrade.pk)]
+        if not named:
+            raise Refused("No drain of this rollout is over its time with users on it, so there is nobody to cut.")
+        cuts = [cut_of(upgrade, left[upgrade.pk]) for upgrade in named]
         request = approvals.ask(
             kind=KIND,
             subject=f"rollout:{rollout.pk}",
@@ -120,17 +125,25 @@ def decide_cut(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: 
 def allow(rollout: Rollout, request: Request, *, actor: Actor, now: datetime) -> None:
     """Write the numbers to the gateways' rows and ask the drains at once. Inside a transaction."""
     cuts = {int(cut["id"]): int(cut["users"]) for cut in request.summary["cuts"]}
-    named = Upgrade.objects.filter(pk__in=cuts, state=U.DRAINING, drain_until__lte=now, cut_request=request)
+    named = late(now).filter(pk__in=cuts, cut_request=request)
     if named.count() != len(cuts):
         raise Refused("Drains that this names have ended or go on since it was asked. Ask again.")
     for pk, users in cuts.items():
         Upgrade.objects.filter(pk=pk).update(cut_at_most=users)
-    steps = StepRun.objects.filter(upgrade__in=cuts, state=S.DUE, name__in=["drain", "retire"])
+    steps = open_steps().filter(upgrade__in=cuts, state=S.DUE)
     steps.update(due_at=now)
     details = {"rollout": rollout.pk, "cuts": request.summary["cuts"], "request": request.pk}
     said = f"{count(sum(cuts.values()), 'user')} may be cut on {count(len(cuts), 'gateway')}."
     audit.append("drain.cut_agreed", subject=f"rollout:{rollout.pk}", actor=actor, at=now, reason=said, details=details)
     asking.hint_all(list(steps), rollout.pk)
+
+
+def cut_planned(rollout: Rollout, upgrade: Upgrade) -> int:
+    """Users who may be cut there by what the plan says: none on an old slot, the named number in place."""
+    if upgrade.state != U.UPGRADING:
+        return 0
+    entries = (entry for wave in rollout.plan["waves"] for entry in wave["gateways"])
+    return next((int(entry.get("cut", 0)) for entry in entries if entry["id"] == upgrade.gateway_id), 0)
 
 
 def asked(rollout: Rollout) -> Request | None:

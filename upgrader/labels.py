@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet.phrases import clock, count
 from upgrader.picture import Picture
-from upgrader.states import Outcome, R, U, W
+from upgrader.states import DRAINS, Outcome, R, W
 
 
 def soon(seen: Picture) -> bool:
@@ -106,8 +106,8 @@ def agree_effect(seen: Picture) -> str:
 
 
 def cut_users(seen: Picture) -> int:
-    """Users on the old slots whose time is over."""
-    return sum(row.drain_left or 0 for row in seen.gateways if row.state is U.DRAINING and row.drain_until)
+    """Users who are left where the time to drain is over."""
+    return sum(row.drain_left or 0 for row in seen.gateways if row.state in DRAINS and row.drain_until)
 
 
 def agree_cut_label(seen: Picture) -> str:

@@ -18,7 +18,7 @@ from upgrader.rows import GatewayRow as GatewayRow
 from upgrader.rows import Judged as Judged
 from upgrader.rows import Step as Step
 from upgrader.rows import WaveRow as WaveRow
-from upgrader.states import R, U, W
+from upgrader.states import DRAINS, R, U, W
 from upgrader.strategy import Drain
 
 
@@ -168,5 +168,5 @@ class Picture:
 
     def overdue(self, now: datetime) -> tuple[GatewayRow, ...]:
         """Drains whose time is over and about which nothing was agreed that would end them."""
-        late = [row for row in self.gateways if row.state is U.DRAINING and row.drain_until and row.drain_until <= now]
+        late = [row for row in self.gateways if row.state in DRAINS and row.drain_until and row.drain_until <= now]
         return tuple(row for row in late if (row.drain_left or 0) > row.cut_at_most or row.drain_left is None)

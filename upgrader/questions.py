@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import Q
 
 from approvals.models import Request, User
-from upgrader.models import Budget, Rollout, StepRun, Upgrade
+from upgrader.late import late, open_steps
+from upgrader.models import Budget, Rollout
 from upgrader.picture import Asked
-from upgrader.states import S, U
+from upgrader.states import DRAINS
 
 CUT = "drain.cut"
 MOST_GATEWAYS = 100  # of one list of names
@@ -56,14 +57,12 @@ def most_alone(rollout: Rollout) -> int | None:
 
 def read_drains(rows: dict[int, Row], now: datetime) -> None:
     """Add what the drains last counted to the rows whose time is over: the numbers that a question names."""
-    late = [
-        pk
-        for pk, row in rows.items()
-        if row["state"] == "draining" and row["drain_until"] and row["drain_until"] <= now
+    over = [
+        pk for pk, row in rows.items() if row["state"] in DRAINS and row["drain_until"] and row["drain_until"] <= now
     ]
-    if not late:
+    if not over:
         return
-    steps = StepRun.objects.filter(upgrade__in=late, name__in=["drain", "retire"], state__in=[S.DUE, S.CLAIMED])
+    steps = open_steps().filter(upgrade__in=over)
     for pk, result in steps.values_list("upgrade_id", "result"):
         rows[pk] |= counted(result)
 
@@ -80,8 +79,7 @@ def counted(result: dict[str, Any]) -> Row:
 
 def who_is_left(rollout: Rollout, now: datetime) -> list[dict[str, Any]]:
     """The users on each old slot whose time is over, the idlest first; names as the drain last saw them."""
-    late = Upgrade.objects.filter(wave__rollout=rollout, state=U.DRAINING, drain_until__lte=now)
-    steps = StepRun.objects.filter(upgrade__in=late, name__in=["drain", "retire"], state__in=[S.DUE, S.CLAIMED])
+    steps = open_steps().filter(upgrade__in=late(now).filter(wave__rollout=rollout))
     rows = steps.select_related("upgrade__gateway").order_by("upgrade__gateway__name")
     return [
         {

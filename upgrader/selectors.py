@@ -13,9 +13,10 @@ from fleet.models import Gateway
 from fleet.selectors import pools_with, visible_pools
 from upgrader.draw import CLOSE_UP as CLOSE_UP
 from upgrader.draw import picture as picture
+from upgrader.late import unanswered
 from upgrader.models import Rollout, Upgrade
 from upgrader.picture import Picture
-from upgrader.states import ROLLOUT_OVER, R, U
+from upgrader.states import DRAINS, ROLLOUT_OVER, R
 
 WITH = ("release", "pool", "created_by", "strategy", "request", "back_request__requested_by")
 NEEDS_ME = 50
@@ -51,15 +52,14 @@ def _asked(user: User, now: datetime) -> Q:
     """Somebody else asked to roll back or to cut users, and this person may say yes or no."""
     pools = pools_with(user, "approve_rollout")
     others = Request.objects.filter(state=Request.State.OPEN, expires_at__gt=now).exclude(requested_by=user)
-    cut = Upgrade.objects.filter(cut_request__in=others, state=U.DRAINING).values("wave__rollout")
+    cut = Upgrade.objects.filter(cut_request__in=others, state__in=DRAINS).values("wave__rollout")
     return Q(pool__in=pools) & (Q(back_request__in=others) | Q(pk__in=cut))
 
 
 def _late(user: User, now: datetime) -> Q:
     """The time of a drain is over and nobody has said what becomes of the users who are left."""
     is_open = Request.objects.filter(state=Request.State.OPEN)
-    late = Upgrade.objects.filter(state=U.DRAINING, drain_until__lte=now, cut_at_most=0)
-    waiting = late.exclude(cut_request__in=is_open).values("wave__rollout")
+    waiting = unanswered(now).exclude(cut_request__in=is_open).values("wave__rollout")
     return Q(pool__in=pools_with(user, "hold_rollout"), pk__in=waiting)
 
 

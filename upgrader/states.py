@@ -121,6 +121,10 @@ ROLLOUT_OVER = frozenset({R.DONE, R.ROLLED_BACK, R.REJECTED})
 UPGRADE_IDLE = frozenset({U.PLANNED, U.DRAINING, U.DONE, U.ROLLED_BACK, U.SKIPPED})
 """States in which another rollout may take the gateway: a third slot does not wait for a drain."""
 
+DRAINS = frozenset({U.DRAINING, U.UPGRADING})
+"""States in which users are waited for until `drain_until`: on the old slot, or behind the balancer in front before
+the one slot there is exchanged."""
+
 ACTION_STATES: dict[str, frozenset[R]] = {
     "submit": frozenset({R.PLANNED}),
     "approve": frozenset({R.WAITING_APPROVAL}),

@@ -180,19 +180,8 @@ def draining(seen: Picture, now: datetime) -> str:
 
 def end_of_drain(seen: Picture, left: Sequence[GatewayRow], now: datetime) -> str:
     """What becomes of users who stay on, as the end of a sentence."""
-    late = seen.overdue(now)
-    if late:
-        ended = clock(min(row.drain_until for row in late if row.drain_until), now)
-        users = count(sum(row.drain_left or 0 for row in late), "user")
-        before = (
-            "Nobody answered the question about cutting them. "
-            if seen.cut_asked and seen.cut_asked.expired(now)
-            else ""
-        )
-        return (
-            f". The time of {count(len(late), 'slot')} with {users} ended at {ended}. {before}Somebody who may hold on "
-            f"{seen.pool} gives them more hours, or asks to cut them; until then nobody is cut."
-        )
+    if said := time_over(seen, now):
+        return f". {said}"
     due = [row.drain_until for row in left if row.drain_until and row.drain_until > now]
     if not due:
         return ", nobody is cut."
@@ -206,6 +195,21 @@ def end_of_drain(seen: Picture, left: Sequence[GatewayRow], now: datetime) -> st
     return f"; at {clock(min(due), now)} {what}."
 
 
+def time_over(seen: Picture, now: datetime) -> str:
+    """That the time agreed for a drain is over, and who says what becomes of the users; "" while it is not."""
+    late = seen.overdue(now)
+    if not late:
+        return ""
+    ended = clock(min(row.drain_until for row in late if row.drain_until), now)
+    users = count(sum(row.drain_left or 0 for row in late), "user")
+    unanswered = seen.cut_asked and seen.cut_asked.expired(now)
+    before = "Nobody answered the question about cutting them. " if unanswered else ""
+    return (
+        f"The time of {count(len(late), 'slot')} with {users} ended at {ended}. {before}Somebody who may hold on "
+        f"{seen.pool} gives them more hours, or asks to cut them; until then nobody is cut."
+    )
+
+
 def at_work(seen: Picture, now: datetime) -> Why:
     """The sentence while a wave is at work or watched."""
     wave = seen.current
@@ -217,7 +221,9 @@ def at_work(seen: Picture, now: datetime) -> Why:
             whom = f"{count(len(wave.gateways), 'gateway')}, {users}"
             return Why(f"Wave {wave.number} waits: {whom}. {sentence(seen.waits)}", now)
         case W.UPGRADING:
-            return Why(" ".join(filter(None, [spreading(wave), sentence(seen.waits)])) + out(seen), now)
+            return Why(
+                " ".join(filter(None, [spreading(wave), sentence(seen.waits), time_over(seen, now)])) + out(seen), now
+            )
         case W.OBSERVING if wave.observe_until and wave.observe_until > now:
             start = f"Wave {wave.number} is being observed at {wave.weight} % of new users: "
             return Why(start, now, wave.observe_until, f" left. {afterwards(seen, wave)}")

@@ -1,14 +1,12 @@
 """Wait until so few are left on the slot that no new client is sent to as may be cut. Nobody is cut here."""
 
 import contextlib
-from datetime import timedelta
-from typing import Any
 
 from fleet.errors import GiveUp
 from fleet.phrases import count
 from fleet.ports import Drain, Facts, Gateway
 from upgrader.steps import front
-from upgrader.steps.allowance import allowed, overdue
+from upgrader.steps.allowance import allowed, deadline, overdue
 from upgrader.steps.job import Done, Job, NotYet, Outcome
 
 
@@ -24,7 +22,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     drain = gateway.drain(slot, names=late)
     if say := enough(job, drain):
         return Done(say, facts=facts.raw)
-    columns, over = deadline(job, drain)
+    columns, over = deadline(job) if drain.sessions else ({}, "")
     return NotYet(
         max(2, job.spec.poll_seconds),
         f"{waiting(job, drain)}{over}",
@@ -57,17 +55,6 @@ def waiting(job: Job, drain: Drain) -> str:
     if drain.sessions == 0:
         return f"Slot {drain.slot} of {job.gateway} is empty; {drain.cookies} users may still come back to it."
     return f"{count(drain.sessions, 'user')} still on slot {drain.slot} of {job.gateway}."
-
-
-def deadline(job: Job, drain: Drain) -> tuple[dict[str, Any], str]:
-    """What the end of the agreed time does to a drain that goes on: the upgrade's columns, and a sentence."""
-    if job.drain_until is None or not overdue(job) or drain.sessions == 0 or job.args.get("back"):
-        return {}, ""
-    if job.spec.drain.at_deadline == "extend" and not job.drain_extended and job.spec.drain.extend_hours:
-        until = job.now + timedelta(hours=job.spec.drain.extend_hours)
-        say = f" Its time was over; by the strategy it goes on for {job.spec.drain.extend_hours:g} h more, once."
-        return {"drain_until": until, "drain_extended": 1}, say
-    return {}, " Its time is over: a person says whether it goes on or they are cut."
 
 
 def told(job: Job, gateway: Gateway, *, slot: int) -> bool:
