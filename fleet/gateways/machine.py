@@ -222,6 +222,7 @@ class Machine:
                     open_files=40 + 9 * users if slot.running else 0,
                     restarts=slot.restarts,
                     up_since=slot.since,
+                    arrivals=slot.logins,
                 )
 
     def dump(self) -> dict[str, Any]:
