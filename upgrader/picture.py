@@ -83,7 +83,9 @@ class Picture:
 
     @property
     def word(self) -> Word:
-        return words.ROLLOUT[self.state]
+        """The state's; what was let go and may not begin says so."""
+        held_up = self.state is R.UPGRADING and self.waits and self.current and self.current.state is W.PLANNED
+        return words.WAITS if held_up else words.ROLLOUT[self.state]
 
     @cached_property
     def gateways(self) -> tuple[GatewayRow, ...]:

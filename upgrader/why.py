@@ -271,3 +271,22 @@ def afterwards(seen: Picture, wave: WaveRow) -> str:
     if seen.promote == "hand":
         return f"Then wave {seen.next.number} waits for a person, because it touches {users}."
     return f"Then wave {seen.next.number} starts by itself: {users}."
+
+
+def begins(seen: Picture, wave: WaveRow) -> str:
+    """When a planned wave begins, in a few words."""
+    match seen.state:
+        case R.HELD:
+            return "not while it is on hold"
+        case R.ROLLING_BACK | R.FAILED:
+            return "not while it goes back"
+        case R.DONE | R.ROLLED_BACK | R.REJECTED:
+            return "did not start"
+        case R.WAITING_PROMOTION if wave is seen.current:
+            return "when a person promotes it"
+        case R.UPGRADING if wave is seen.current:
+            return "as soon as it may" if seen.waits else "now"
+        case _ if wave is seen.current:
+            return "after the approval"
+    by_hand = ", by hand" if seen.promote == "hand" else ""
+    return f"after wave {wave.number - 1}{by_hand}"

@@ -18,6 +18,7 @@ ROLLOUT: dict[R, Word] = {
     R.REJECTED: Word("Rejected", "planned", "ban"),
     R.FAILED: Word("Needs a person", "failed", "triangle-alert"),
 }
+WAITS = Word("Waits to begin", "waiting", "hourglass")
 
 WAVE: dict[W, Word] = {
     W.PLANNED: Word("Planned", "planned", "circle-dashed"),

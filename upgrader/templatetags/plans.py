@@ -9,8 +9,10 @@ from django import template
 
 from upgrader.changed import Changed, changed
 from upgrader.models import Rollout
+from upgrader.picture import Picture, WaveRow
 from upgrader.plan_shown import Shown, shown
 from upgrader.until import Until, of_plan
+from upgrader.why import begins
 
 register = template.Library()
 
@@ -28,3 +30,8 @@ def shown_plan(plan: Mapping[str, Any]) -> Shown:
 @register.simple_tag
 def rollback_until(plan: Mapping[str, Any]) -> Until:
     return of_plan(plan)
+
+
+@register.simple_tag
+def wave_begins(seen: Picture, wave: WaveRow) -> str:
+    return begins(seen, wave)

@@ -12,7 +12,7 @@ from tests.unit.upgrader.pictures import NOW, observing, picture, row, wave
 from upgrader.picture import Asked, Judged, Picture, Step
 from upgrader.states import Outcome, R, S, U, W
 from upgrader.strategy import Drain
-from upgrader.why import why
+from upgrader.why import begins, why
 
 
 @pytest.mark.parametrize("state", R)
@@ -162,3 +162,18 @@ def test_who_failed_and_who_was_left_out_is_said() -> None:
     first = wave(1, W.UPGRADING, row(1, U.OBSERVING), row(2, U.FAILED), row(3, U.SKIPPED))
     said = why(picture(R.UPGRADING, first, failures_max=2), NOW).text
     assert said.endswith("Left out: gw-3. Failed, 2 may: gw-2.")
+
+
+def test_a_planned_wave_says_when_it_begins() -> None:
+    first, second = wave(1, W.PLANNED, row(1, U.PLANNED)), wave(2, W.PLANNED, row(2, U.PLANNED))
+    said = {
+        R.WAITING_APPROVAL: ("after the approval", "after wave 1, by hand"),
+        R.UPGRADING: ("now", "after wave 1, by hand"),
+        R.HELD: ("not while it is on hold", "not while it is on hold"),
+        R.ROLLED_BACK: ("did not start", "did not start"),
+    }
+    for state, words in said.items():
+        seen = picture(state, first, second)
+        assert (begins(seen, first), begins(seen, second)) == words
+    assert begins(replace(picture(R.UPGRADING, first), waits="Frozen."), first) == "as soon as it may"
+    assert replace(picture(R.UPGRADING, first), waits="Frozen.").word.say == "Waits to begin"
