@@ -19,6 +19,11 @@ OPERATORS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqIa3bA5rLXXlGWlLaFoA3Y0TpqFLN
 ONCALLS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ4gMkDyYB3vV6cXw0Yj9s4Eo6vJrmQJd2bWqv1kQ7a"
 
 
+def people() -> int:
+    """The cast before an empty stage."""
+    return len(factories.cast())
+
+
 def change() -> int:
     """The operator asks for a key of his; on-call has one."""
     people = factories.cast()
@@ -76,6 +81,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
     make.__name__: make
     for make in (
         *(
+            people,
             change,
             alert,
             drifted,
@@ -88,6 +94,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config_pool,
         ),
         sights_bounds.bounds,
+        *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),
     )

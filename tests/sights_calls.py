@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from fleet.models import Balancer, BalancerPeer, Gateway
-from tests import scenes
-from upgrader import bounds, calls
-from upgrader.models import Freeze, Rollout, Strategy
+from tests import factories, scenes
+from upgrader import bounds, budgets, calls
+from upgrader.models import Budget, Freeze, Rollout, Strategy
 from upgrader.states import R
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -33,6 +34,32 @@ def waiting() -> int:
     blocked = bounds.read(made.now).why_not(made.rollout.pool_id)
     say = blocked.say if blocked else ""
     Rollout.objects.filter(pk=made.rollout.pk).update(state=R.UPGRADING, waits=say)
+    return made.rollout.pk
+
+
+def crowded() -> int:
+    """Approved, and one gateway of its pool is out, which is all that its budget allows."""
+    made = scenes.scene("planned", on="vienna")
+    scenes.approved(made)
+    pool, first = made.rollout.pool, made.upgrades(1)[0]
+    Budget.objects.create(pool=pool, gateways_percent=25, made_at=made.now)
+    silent = pool.gateways.exclude(pk=first.gateway_id).order_by("name")[:1]
+    Gateway.objects.filter(pk__in=[row.pk for row in silent]).update(state=Gateway.State.UNREACHABLE)
+    try:
+        with transaction.atomic():
+            budgets.demand([first], now=made.now)
+    except budgets.NoRoom as full:
+        Rollout.objects.filter(pk=made.rollout.pk).update(waits=full.say)
+    return made.rollout.pk
+
+
+def three() -> int:
+    """A canary on a gateway whose slot of the rollout before has users yet."""
+    made = scenes.scene("observing", on="turin")
+    row = made.upgrades(1)[0].gateway
+    row.facts = {**row.facts, "slots": [*row.facts["slots"], factories.slot(3, "draining", "1.0.9-1", sessions=5)]}
+    row.sessions += 5
+    row.save()
     return made.rollout.pk
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screenshots import called, emergency, planned
+from tests.browser.pages import called, emergency, planned
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser

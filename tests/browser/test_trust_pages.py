@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screenshots import desks, drifted, trusted
+from tests.browser.pages import desks, drifted, trusted
 from tests.browser.site import Site
 from tests.unit.releases import desk
 

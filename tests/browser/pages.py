@@ -1,0 +1,181 @@
+"""Every page of the product with something on it: name → (who looks, path). The rows come from scenes and sights.
+
+A page whose name ends with -open is looked at with every fold opened.
+"""
+
+from __future__ import annotations
+
+from tests.browser.site import Site
+
+Pages = dict[str, tuple[str, str]]
+ROLLOUTS = {
+    **{"observing": "eu-west", "waiting_promotion": "eu-north", "waiting_approval": "us-east", "stuck": "us-west"},
+    **{"draining": "asia", "done": "brazil", "rolled_back": "africa", "failed": "oceania", "late": "osaka"},
+    **{"cut_asked": "madrid", "back_asked": "lisbon", "ready": "milan", "planned": "athens", "upgrading": "oslo"},
+}
+"""Scene → the pool that it is played in."""
+
+
+def drifted(site: Site) -> Pages:
+    """Alerts, and the pages that show them."""
+    alert, gateway = site.scene("alert"), site.scene("drifted")
+    return {
+        "alert": ("operator", f"/alerts/{alert}/"),
+        "alert-oncall": ("oncall", f"/alerts/{alert}/"),
+        "alerts": ("operator", "/alerts/"),
+        "rollout-new-drifted": ("operator", f"/rollouts/new/?drift=1&release=1&pool={site.scene('drifted_pool')}"),
+        "drifted-overview": ("operator", "/"),
+        "gateway-drifted": ("operator", f"/gateways/{gateway}/"),
+        "gateway-open": ("operator", f"/gateways/{gateway}/"),
+        "gateway-install": ("operator", f"/gateways/{gateway}/install/"),
+    }
+
+
+def desks(site: Site) -> Pages:
+    """Ways in and out of the fleet, credentials, the test matrix."""
+    cell = site.scene("matrix")
+    site.scene("credentials")
+    warned = site.scene("warned")
+    left, quarantined = site.scene("left"), site.scene("quarantined")
+    site.scene("bounds")
+    return {
+        "bounds": ("operator", "/bounds/"),
+        "bounds-open": ("operator", "/bounds/"),
+        "bounds-auditor": ("auditor", "/bounds/"),
+        "matrix": ("operator", "/releases/matrix/"),
+        "matrix-cell": ("operator", f"/releases/matrix/cells/{cell}/"),
+        "credentials": ("operator", "/credentials/"),
+        "credentials-auditor": ("auditor", "/credentials/"),
+        "gateway-add": ("operator", "/gateways/add/"),
+        "gateway-import": ("operator", "/gateways/import/"),
+        "gateway-left": ("operator", f"/gateways/{left}/"),
+        "decision-warned": ("oncall", f"/decisions/{warned}/"),
+        "gateway-quarantined": ("operator", f"/gateways/{quarantined}/"),
+    }
+
+
+def trusted(site: Site) -> Pages:
+    """What two people decide: keys, configurations, signers; releases on their way."""
+    change, config, candidate = site.scene("change"), site.scene("config"), site.scene("trust")
+    return {
+        "change": ("oncall", f"/changes/{change}/"),
+        "change-own": ("operator", f"/changes/{change}/"),
+        "changes": ("oncall", "/changes/"),
+        "configs": ("operator", "/configs/"),
+        "config": ("oncall", f"/configs/{config}/"),
+        "keys": ("oncall", "/keys/"),
+        "releases": ("operator", "/releases/"),
+        "release": ("operator", "/releases/1/"),
+        "release-open": ("operator", "/releases/1/"),
+        "release-candidate": ("operator", f"/releases/{candidate}/"),
+        "release-compare": ("auditor", f"/releases/1/compare/{candidate}/"),
+        "release-add": ("operator", "/releases/add/"),
+        "signers": ("operator", "/signers/"),
+        "signers-open": ("operator", "/signers/"),
+        "rollout-new-config": ("operator", f"/rollouts/new/?release=1&pool={site.scene('config_pool')}"),
+    }
+
+
+def planned(site: Site) -> Pages:
+    """Strategies, and plans before they are approved."""
+    strategy, changed = site.scene("strategy"), site.scene("changed")
+    return {
+        "strategies": ("operator", "/strategies/"),
+        "strategy": ("operator", f"/strategies/{strategy}/"),
+        "strategy-add": ("operator", f"/strategies/add/?from={strategy}"),
+        "plan-changed": ("oncall", f"/rollouts/{changed}/"),
+        "decision-plan-open": ("oncall", f"/decisions/{changed}/"),
+    }
+
+
+def rollouts(site: Site) -> Pages:
+    """A rollout in each state, and what is decided about it."""
+    ids = {name: site.scene(name, on=pool) for name, pool in ROLLOUTS.items()}
+    return {f"rollout-{name}": ("oncall", f"/rollouts/{pk}/") for name, pk in ids.items()} | {
+        "rollout-planned": ("operator", f"/rollouts/{ids['planned']}/"),
+        "rollout-observing-auditor": ("auditor", f"/rollouts/{ids['observing']}/"),
+        "rollout-waiting_approval-operator": ("operator", f"/rollouts/{ids['waiting_approval']}/"),
+        "rollout-late-open": ("oncall", f"/rollouts/{ids['late']}/"),
+        "rollout-left": ("oncall", f"/rollouts/{ids['late']}/left/"),
+        "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
+        "decision-promote": ("oncall", f"/decisions/{ids['waiting_promotion']}/"),
+        "decision-agree-back": ("oncall", f"/decisions/{ids['back_asked']}/"),
+        "decision-agree-cut": ("oncall", f"/decisions/{ids['cut_asked']}/"),
+        "decision-extend": ("oncall", f"/decisions/{ids['late']}/?do=extend"),
+        "decision-ask-cut": ("operator", f"/decisions/{ids['late']}/?do=ask-cut"),
+        "decision-abort": ("oncall", f"/decisions/{ids['observing']}/?do=abort"),
+        "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
+        "decision-nothing": ("oncall", f"/decisions/{ids['done']}/"),
+        "numbers": ("oncall", f"/rollouts/{ids['observing']}/numbers/?wave=1"),
+    }
+
+
+def lists(_: Site) -> Pages:
+    """What one opens first."""
+    return {
+        "overview": ("oncall", "/"),
+        "overview-stranger": ("stranger", "/"),
+        "rollouts": ("operator", "/rollouts/"),
+        "rollout-new": ("operator", "/rollouts/new/"),
+        "gateways": ("oncall", "/gateways/"),
+        "gateway": ("oncall", "/gateways/1/"),
+        "audit": ("auditor", "/audit/?verify=1"),
+        "refused": ("oncall", "/audit/"),
+        "missing": ("oncall", "/nowhere/"),
+        "sign-in": ("", "/sign-in/"),
+    }
+
+
+def called(site: Site) -> Pages:
+    """What waits behind a freeze, balancers, and what calls people."""
+    waiting, crowded, three = (site.scene(name) for name in ("waiting", "crowded", "three"))
+    site.scene("balancer")
+    site.scene("called")
+    return {
+        "rollout-crowded": ("oncall", f"/rollouts/{crowded}/"),
+        "rollout-three-slots": ("oncall", f"/rollouts/{three}/"),
+        "rollout-waits": ("oncall", f"/rollouts/{waiting}/"),
+        "balancers": ("operator", "/balancers/"),
+        "alerts-called": ("oncall", "/alerts/"),
+    }
+
+
+def emergency(site: Site) -> Pages:
+    """Asked for by name only: its band stands on every page."""
+    loud = site.scene("emergency")
+    site.scene("called")
+    return {
+        "emergency-rollout": ("oncall", f"/rollouts/{loud}/"),
+        "emergency-overview": ("oncall", "/"),
+        "emergency-alerts": ("auditor", "/alerts/"),
+    }
+
+
+def every(site: Site) -> Pages:
+    """All of them but the first run's and the emergency's, whose band stands on every page."""
+    made: Pages = {}
+    for part in (rollouts, drifted, trusted, desks, planned, called, lists):
+        made |= part(site)
+    return made
+
+
+def first_run(site: Site) -> Pages:
+    """What stands there before anything is: no gateway, no release, no rollout. Call it before the others."""
+    site.scene("people")
+    places = ("rollouts", "strategies", "releases", "gateways", "bounds", "changes", "alerts", "balancers")
+    more = (
+        "signers",
+        "configs",
+        "credentials",
+        "keys",
+        "releases/matrix",
+        "rollouts/new",
+        "releases/add",
+        "gateways/add",
+    )
+    found = {f"first-{place.replace('/', '-')}": ("operator", f"/{place}/") for place in (*places, *more)}
+    return found | {
+        "first-overview": ("operator", "/"),
+        "first-audit": ("auditor", "/audit/"),
+        "first-overview-auditor": ("auditor", "/"),
+    }
