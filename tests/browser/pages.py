@@ -12,6 +12,7 @@ ROLLOUTS = {
     **{"observing": "eu-west", "waiting_promotion": "eu-north", "waiting_approval": "us-east", "stuck": "us-west"},
     **{"draining": "asia", "done": "brazil", "rolled_back": "africa", "failed": "oceania", "late": "osaka"},
     **{"cut_asked": "madrid", "back_asked": "lisbon", "ready": "milan", "planned": "athens", "upgrading": "oslo"},
+    **{"held": "cairo", "rolling_back": "lima", "rejected": "quito"},
 }
 """Scene → the pool that it is played in."""
 

@@ -1,5 +1,8 @@
 """Looks at pages: takes their pictures, 390 and 1440 wide, light and dark, and says what is wrong with them.
 
+Wrong is what the console says (a blocked style or script among it), what axe finds, what scrolls sideways (360 wide,
+too), and on a decision what a thumb could miss.
+
 The pictures are .cache/screenshots/PAGE-WIDTH-THEME.png; `script/test browser` makes them all.
 Usage: python -m tests.browser.screenshots [PART-OF-A-NAME…]
 """
@@ -91,6 +94,8 @@ class Looker:
         if name in FORCED:
             self.page.emulate_media(forced_colors="active")
             self._shoot("1440-forced")
+        self._size(360, 640, "light")
+        self._note("360-light", ["scrolls sideways"] if self.page.evaluate(WIDER) > 0 else [])
 
     def _settle(self) -> None:
         if self.name.endswith("-open"):

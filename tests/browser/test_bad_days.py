@@ -8,12 +8,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import called, emergency, planned
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
-WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TEXT = """title: Night shift
 kind: canary
 waves:
@@ -95,16 +93,3 @@ def test_a_second_person_rolls_back_on_the_phone(site: Site, open_as: Open, comp
     page.wait_for_url(f"{site.url}/rollouts/{rollout}/")
     expect(page.locator(".head")).to_contain_text("Rolling back")
     assert [text for text in complaints if "422" not in text] == []
-
-
-def test_new_pages_fit_a_phone_in_silence(site: Site, open_as: Open, complaints: list[str]) -> None:
-    """The emergency comes last: from then on its band stands on every page."""
-    site.scene("done", on="walked-too")
-    page = open_as("oncall", width=390)
-    wide = []
-    for pages in (planned, called, emergency):
-        for name, (_, path) in pages(site).items():
-            page.goto(site.url + path)
-            wide += [name] if page.evaluate(WIDER) > 0 else []
-    expect(page.locator(".band.loud")).to_contain_text("goes on through the freeze of tallinn")
-    assert (wide, complaints) == ([], [])

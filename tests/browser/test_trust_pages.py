@@ -19,7 +19,7 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a, summary")]
     .filter((one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim()))
     .map((one) => one.outerHTML)"""
-NEEDS_RIGHT = {"operator": [], "oncall": ["release-add"], "auditor": ["release-add"]}
+NEEDS_RIGHT = {"oncall": ["release-add"], "auditor": ["release-add"]}
 
 
 @pytest.fixture(scope="module")
