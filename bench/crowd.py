@@ -45,8 +45,9 @@ def one_size(count: int, *, servers: int, port: int, workers: int) -> dict[str, 
             pool = crowd_rows.a_pool("crowd", fleet)
             rollout = crowd_rows.a_rollout(pool, release)
             dashboard = Dashboard(state, port=port, simulated=False, say=told)
-            # Looking for drift is another work than upgrading, with a rhythm of its own.
+            # Looking for drift and measuring are other works than upgrading, with rhythms of their own (bench collect).
             dashboard.env |= {"HANDOVER_INVENTORY_SECONDS": "86400", "HANDOVER_STATE": str(state)}
+            dashboard.env["HANDOVER_COLLECT_SECONDS"] = "0"
             dashboard.env["HANDOVER_WORKERS"] = str(workers)
             dashboard.start()
             try:

@@ -16,6 +16,7 @@ from typing import Any
 import asyncssh
 
 from bench import speak
+from bench.collect_street import Measured
 from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Machine
 from fleet.gateways.memory import serving
@@ -36,7 +37,7 @@ class Street:
         self.keys: dict[str, asyncssh.SSHKey] = {}
         for address, name in wanted["gateways"].items():
             machine = serving(Machine(name, crowd=Crowd(name)), self.release, at=world.clock())
-            self.gateways[address] = MemoryGateway(machine, world=world)
+            self.gateways[address] = (Measured if wanted.get("full") else MemoryGateway)(machine, world=world)
             self.keys[address] = asyncssh.generate_private_key("ssh-ed25519")
 
     def public(self) -> dict[str, str]:

@@ -23,14 +23,17 @@ class Streets:
 
 
 @contextmanager
-def open_for(count: int, *, servers: int, release: str, key: str) -> Iterator[Streets]:
-    """`count` gateways in `servers` processes that let `key` in; they end with the context, and with this process."""
+def open_for(count: int, *, servers: int, release: str, key: str, full: bool = False) -> Iterator[Streets]:
+    """`count` gateways in `servers` processes that let `key` in; they end with the context, and with this process.
+
+    `full`: they measure as real ones do, in two slots.
+    """
     streets, running = Streets(), []
     names = {address(number): f"sim-{number:04d}" for number in range(count)}
     try:
         for share in range(servers):
             mine = dict(list(names.items())[share::servers])
-            running.append(begun({"gateways": mine, "release": release, "authorized": key}))
+            running.append(begun({"gateways": mine, "release": release, "authorized": key, "full": full}))
         for process in running:
             assert process.stdout
             said = json.loads(process.stdout.readline())
