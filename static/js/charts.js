@@ -89,6 +89,8 @@
   }
 
   document.addEventListener("htmx:afterSettle", look);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => near.forEach(draw));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    document.querySelectorAll("[data-chart][data-state=drawn]").forEach(draw); // those out of sight, too
+  });
   look();
 })();

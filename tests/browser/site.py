@@ -54,8 +54,8 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[Any]) -> None:
-    """Return when `url` answers 200; RuntimeError after 30 s or when the process ended."""
-    end = time.monotonic() + 30
+    """Return when `url` answers 200; RuntimeError after 90 s (a busy machine) or when the process ended."""
+    end = time.monotonic() + 90
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
