@@ -108,4 +108,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move_json, name="api-rollout-move"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]
