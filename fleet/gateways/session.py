@@ -40,7 +40,10 @@ OnProgress = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Question:
-    """One request. `seconds`: until when the whole answer must be here; `most`: bytes of a line."""
+    """One request. `seconds`: until when the whole answer must be here; `most`: bytes of a line.
+
+    `patience`: seconds to wait while another request has the channel.
+    """
 
     verb: str
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Question:
     seconds: float = 10.0
     most: int = ANSWER_MOST
     silence: float = SILENCE_SECONDS
+    patience: float = 3600.0
 
 
 def ignore(_: Mapping[str, Any]) -> None:
@@ -96,7 +100,7 @@ class Session:
     def ask(self, question: Question, *, on_progress: OnProgress = ignore) -> Mapping[str, Any]:
         """Return the result. RetryLater, GiveUp, or GatewayBug as the gateway's `error.kind` says."""
         deadline = time.monotonic() + question.seconds
-        with self.line(question.kind, deadline=deadline) as lines:
+        with self.line(question.kind, deadline=deadline, patience=question.patience) as lines:
             id = self.send(lines, question, deadline=deadline)
             return self.result(lines, question, id=id, deadline=deadline, on_progress=on_progress)
 
@@ -112,10 +116,10 @@ class Session:
             self._locks[kind].release()
 
     @contextmanager
-    def line(self, kind: Kind, *, deadline: float) -> Iterator[Lines]:
+    def line(self, kind: Kind, *, deadline: float, patience: float = 3600.0) -> Iterator[Lines]:
         """Hold one channel. It stays open only if what was asked was answered, with yes or with no."""
         name = self.target.name
-        if not self._locks[kind].acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if not self._locks[kind].acquire(timeout=max(0.0, min(patience, deadline - time.monotonic()))):
             raise RetryLater(f"{name} is still busy with an earlier {kind} request.", code="busy")
         try:
             with self._pulse.listening():

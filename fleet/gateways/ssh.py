@@ -133,7 +133,8 @@ class SshGateway:
         return answers.archive(self._ask(Question("snapshot", seconds=90, most=SNAPSHOT_MOST)))
 
     def metrics(self) -> tuple[SlotMetrics, ...]:
-        found = answers.metrics(self._ask(Question("metrics", seconds=15)))
+        # A start may hold the channel for a minute: who measures many gateways goes on to the next one.
+        found = answers.metrics(self._ask(Question("metrics", seconds=15, patience=2)))
         # Whoever watches a gateway may have to roll it back within 300 ms: no process start then.
         session, _ = self._borrow.take()
         session.warm("steer")
