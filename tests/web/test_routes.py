@@ -68,7 +68,15 @@ ROUTES: dict[str, dict[str, int]] = {
     "/audit/?verify=1&verb=rollout.": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/api/rollouts/{rollout}/": {**SEES, "stranger": 404},
 }
-OPEN = {"/sign-in/": 200, "/livez": 200, "/readyz": 200, "/metrics": 404, "/sign-out/": 405, "/nowhere/": 404, "/kit/forged/": 410}
+OPEN = {
+    "/sign-in/": 200,
+    "/livez": 200,
+    "/readyz": 200,
+    "/metrics": 404,
+    "/sign-out/": 405,
+    "/nowhere/": 404,
+    "/kit/forged/": 410,
+}
 
 
 @pytest.mark.parametrize("who", ["operator", "oncall", "auditor", "stranger"])
