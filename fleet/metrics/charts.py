@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,34 +15,56 @@ from fleet.metrics.series import Point, Series
 MIB = 1024 * 1024
 GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
 ROWS = 30
+ROLLING = 300  # seconds that one point of a rate looks back on: single events would be a comb, not a line
+LEAST = 60.0  # seconds: one event in the first five is no dozen a minute
 TONES = ("canary", "control")
+DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart. `value`: what it draws of a point, None where it is not known; `form`: how a value is written."""
+    """One chart. `values`: what it draws of each point, None where it is not known; `form`: how a value is written."""
 
     title: str
     unit: str
-    value: Callable[[Point], float | None]
+    values: Callable[[Sequence[Point]], list[float | None]]
     form: str = "{:.1f}"
 
     def said(self, value: float | None) -> str:
         return "–" if value is None else f"{self.form.format(value)} {self.unit}".strip()
 
 
-def felt(column: str, divisor: float = 1.0) -> Callable[[Point], float | None]:
+def felt(column: str, divisor: float = 1.0) -> Callable[[Sequence[Point]], list[float | None]]:
     """A column's mean in other units."""
 
-    def value(point: Point) -> float | None:
-        found = point.values[column]
-        return None if found is None else float(found) / divisor
+    def values(points: Sequence[Point]) -> list[float | None]:
+        found = [point.values[column] for point in points]
+        return [None if value is None else float(value) / divisor for value in found]
 
-    return value
+    return values
+
+
+def rate(column: str) -> Callable[[Sequence[Point]], list[float | None]]:
+    """A count a minute over the last ROLLING seconds, or over the point where that is longer."""
+
+    def values(points: Sequence[Point]) -> list[float | None]:
+        known: deque[Point] = deque()
+        found: list[float | None] = []
+        for point in points:
+            if point.values[column] is not None:
+                known.append(point)
+            while known and known[0].at <= point.at - ROLLING and known[0] is not point:
+                known.popleft()
+            seconds = max(LEAST, sum(one.seconds for one in known))
+            told = point.values[column] is not None
+            found.append(60 * sum(one.values[column] for one in known) / seconds if told else None)
+        return found
+
+    return values
 
 
 PANELS: Mapping[str, Panel] = {
-    "failures": Panel("Sign-ins that fail", "a minute", lambda point: point.rate("failures")),
+    "failures": Panel("Sign-ins that fail", "a minute", rate("failures")),
     "sessions": Panel("Users on it", "users", felt("sessions"), "{:.0f}"),
     "rtt": Panel("Round trip to users, median", "ms", felt("rtt_ms")),
     "memory": Panel("Memory", "MiB", felt("rss_bytes", MIB), "{:.0f}"),
@@ -72,10 +95,11 @@ def line(panel: Panel, points: Sequence[Point]) -> list[tuple[str, float | None]
     steps = [later.at - point.at for point, later in zip(points, points[1:], strict=False)]
     usual = sorted(steps)[len(steps) // 2] if steps else 0
     drawn: list[tuple[str, float | None]] = []
+    values = panel.values(points)
     for place, point in enumerate(points):
         if place and steps[place - 1] > GAP_TIMES * usual:
             drawn.append((iso(points[place - 1].at + usual), None))
-        value = panel.value(point)
+        value = values[place]
         drawn.append((iso(point.at), None if value is None else round(value, 2)))
     return drawn
 
@@ -111,7 +135,8 @@ def figure(panel: Panel, found: Series, shown: Range) -> dict[str, Any]:
         xaxis={"type": "date", "fixedrange": True, "showgrid": False, "nticks": 5},
         yaxis={"fixedrange": True, "rangemode": "tozero", "nticks": 5},
     )
-    drawn.update_xaxes(range=[iso(shown.since), iso(shown.until)])
+    ticks = "%H:%M" if shown.until - shown.since <= DAY else "%d %b"
+    drawn.update_xaxes(range=[iso(shown.since), iso(shown.until)], tickformat=ticks)
     made: dict[str, Any] = drawn.to_plotly_json()
     made["layout"].pop("template", None)
     return {"data": list(made["data"]), "layout": made["layout"]}
@@ -129,7 +154,7 @@ def say(panel: Panel, found: Series) -> str:
 
 def ends(panel: Panel, points: Sequence[Point]) -> float | None:
     """The last value that is known."""
-    return next((value for point in reversed(points) if (value := panel.value(point)) is not None), None)
+    return next((value for value in reversed(panel.values(points)) if value is not None), None)
 
 
 @dataclass(frozen=True)
@@ -145,7 +170,8 @@ def table(found: Series, rows: int = ROWS) -> list[Row]:
     for key in newest_first(found):
         points = found[key]
         every = -(-len(points) // rows) or 1
-        for point in points[::-1][::every]:
-            cells = tuple(panel.said(panel.value(point)) for panel in PANELS.values())
-            told.append(Row(datetime.fromtimestamp(point.at, UTC), name_of(key), cells))
+        columns = [panel.values(points) for panel in PANELS.values()]
+        for place in range(len(points))[::-1][::every]:
+            cells = tuple(panel.said(values[place]) for panel, values in zip(PANELS.values(), columns, strict=True))
+            told.append(Row(datetime.fromtimestamp(points[place].at, UTC), name_of(key), cells))
     return told
