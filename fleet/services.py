@@ -81,7 +81,11 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
     except (RetryLater, GiveUp, GatewayBug) as silence:
         journal.move(gateway, Gateway.State.UNREACHABLE, reason=silence.say, actor=WATCHER, now=now)
         return False
-    note_facts(gateway, facts.raw, now=now)
+    with transaction.atomic():
+        unchanged = Gateway.objects.select_for_update().filter(pk=gateway.pk, facts_at=gateway.facts_at)
+        # A step that ended while we asked has noted newer facts than these.
+        if unchanged.exists():
+            note_facts(gateway, facts.raw, now=now)
     return True
 
 

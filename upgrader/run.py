@@ -76,12 +76,13 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
     if go_on is not None and not passes_on(claimed, now=clock()):
         go_on = None
     try:
-        if outcome is not None:
-            keep_outcome(claimed, outcome, now=clock())
         follows = claims.settle(claimed, settled, now=clock(), go_on=go_on)
     except LostRace as lost:
+        # What it saw is not kept either: somebody may have changed the gateway since, and noted that.
         log.info("%s", lost)
         return Ended(ask_engine=True), None
+    if outcome is not None:
+        keep_outcome(claimed, outcome, now=clock())
     if next_claim := claims.going_on(follows):
         return Ended(), next_claim
     asks, bad = asks_engine(claimed, settled, before=before), is_bad(settled)
