@@ -91,7 +91,7 @@ def asked_of(reached: ports.Gateway) -> tuple[SlotMetrics, ...]:
 
 
 def due(now: float, *, wish: Settings, first: Collection[int] = ()) -> list[int]:
-    """Gateways to be asked now, in one query: those in `first` (under an upgrade) always belong to them.
+    """Gateways to be asked now, at most `wish.most`: those in `first` (under an upgrade) before all others.
 
     The same ones each time, so that their connections are kept; those that do not answer are asked less often.
     """
@@ -99,9 +99,10 @@ def due(now: float, *, wish: Settings, first: Collection[int] = ()) -> list[int]
         return []
     watched = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO)
     late = Q(watch=None) | Q(watch__misses__lt=MISSES_UNTIL_SELDOM) | Q(watch__asked_at__lt=now - MISSED_EVERY)
-    chosen = list(watched.filter(late, pk__in=list(first)).values_list("pk", flat=True)) if first else []
-    rest = watched.filter(late).exclude(pk__in=chosen).order_by("pk")
-    return [*chosen, *rest.values_list("pk", flat=True)[: max(0, wish.most - len(chosen))]]
+    some = sorted(first)[: wish.most]
+    chosen = list(watched.filter(late, pk__in=some).values_list("pk", flat=True)) if some else []
+    rest = watched.filter(late).exclude(pk__in=some).order_by("pk")
+    return [*chosen, *rest.values_list("pk", flat=True)[: max(0, wish.most - len(some))]]
 
 
 def why_not(gateway: Gateway, wish: Settings) -> str:

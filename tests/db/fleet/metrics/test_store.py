@@ -110,6 +110,8 @@ def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     wish = collect.Settings(every=5.0, most=2)
     assert collect.due(BEGIN, wish=wish) == [fleet[2].pk, fleet[3].pk]
     assert collect.due(BEGIN, wish=wish, first=[fleet[4].pk]) == [fleet[4].pk, fleet[2].pk]
+    everybody = [gateway.pk for gateway in fleet]
+    assert len(collect.due(BEGIN, wish=wish, first=everybody)) <= 2, "an upgrade of thousands is no measure for it"
     assert collect.due(BEGIN + 60, wish=wish) == [fleet[1].pk, fleet[2].pk], "who is silent is asked, but seldom"
     assert collect.due(BEGIN, wish=replace(wish, every=0.0)) == []
     assert "switched off" in collect.why_not(fleet[1], replace(wish, every=0.0))
