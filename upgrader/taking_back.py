@@ -22,7 +22,7 @@ from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
 from upgrader.models import Rollout, Upgrade
 from upgrader.questions import most_alone
-from upgrader.reach import DECIDE_WITHIN, KIND, Action, drop_question, going_back, lock, reached
+from upgrader.reach import DECIDE_WITHIN, KIND, Action, drop_cuts, drop_question, going_back, lock, reached
 from upgrader.see import Looked, look
 from upgrader.states import ACTION_STATES, ROLLOUT_MOVES, R, U
 
@@ -107,19 +107,22 @@ def go(rollout: Rollout, action: Action, *, reason: str, actor: Actor, now: date
         except LostRace:
             continue
         drop_question(rollout, reason="It goes back already.", actor=actor, now=now)
+        drop_cuts(rollout, reason="It goes back already.", actor=actor, now=now)
         asking.hint_all(opened, rollout.pk)
         return
     asking.too_late(rollout.pk)
 
 
 def end(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
-    """Nothing has begun: the rollout is over and no gateway learns of it."""
+    """Nothing of it is on any gateway: the rollout is over and none learns of it."""
+    # One that could not be rolled back, and whose gateways were left out since, has gone back for all there is.
+    to = R.ROLLING_BACK if rollout.state == R.FAILED else R.REJECTED
     with transaction.atomic():
         Rollout.objects.select_for_update().filter(pk=rollout.pk).first()
         # The question before the record's tail, as who answers it takes them.
         if rollout.request is not None:
             approvals.void(rollout.request, reason="The rollout was aborted.", actor=actor, now=now)
-        asking.moved([Change(rollout, R.REJECTED, reason)], actor=actor, now=now)
+        asking.moved([Change(rollout, to, reason)], actor=actor, now=now)
 
 
 def changes(
@@ -221,6 +224,8 @@ def refuse_under_way(looked: Looked) -> None:
 def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:
     """Two people stand behind it: one whose right was taken away, or whose account was, is none of them."""
     asker = request.requested_by
+    if asker == approvals.machine():
+        return
     if not rights.may(asker, action, rollout.pool):
         raise Refused(
             f"{asker.username} asked for this and may not roll back any more. Say no to it, and have somebody else ask."

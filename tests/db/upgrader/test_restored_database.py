@@ -108,6 +108,16 @@ def test_a_person_who_takes_back_what_an_old_plan_did_is_told_first(strict: Flee
     assert "has seen orders up to" in rollout.reason
 
 
+def test_a_rollback_that_failed_for_it_ends_once_it_is_believed(strict: Fleet) -> None:
+    rollout = strict.until(strict.started(), "waiting_promotion", seconds=120)
+    restored(strict, 1)
+    strict.act("roll_back", rollout)
+    strict.until(rollout, "failed", seconds=120)
+    call_command("believe", "gw-1", why="restored from last night's backup")
+    strict.act("abort", rollout, by=strict.cal, reason="there is nothing left of it")
+    assert strict.until(rollout, "rolled_back", seconds=10).state == "rolled_back"
+
+
 def test_a_later_fence_of_our_own_is_no_alarm(strict: Fleet) -> None:
     rollout = strict.started()
     strict.turn(5)
