@@ -219,6 +219,9 @@ def at_work(seen: Picture, now: datetime) -> Why:
         case W.PLANNED if seen.waits:
             users = count(wave.sessions, "user")
             whom = f"{count(len(wave.gateways), 'gateway')}, {users}"
+            if (full := seen.waits.removeprefix("Waits for room: ")) != seen.waits:
+                room = "It begins by itself when there is room."
+                return Why(f"Wave {wave.number} waits for room: {whom}. {sentence(full)} {room}", now)
             return Why(f"Wave {wave.number} waits: {whom}. {sentence(seen.waits)}", now)
         case W.UPGRADING:
             return Why(

@@ -177,3 +177,13 @@ def test_a_planned_wave_says_when_it_begins() -> None:
         assert (begins(seen, first), begins(seen, second)) == words
     assert begins(replace(picture(R.UPGRADING, first), waits="Frozen."), first) == "as soon as it may"
     assert replace(picture(R.UPGRADING, first), waits="Frozen.").word.say == "Waits to begin"
+
+
+def test_waiting_for_room_says_that_it_ends_by_itself() -> None:
+    first = wave(1, W.PLANNED, row(1, U.PLANNED))
+    full = "Waits for room: 1 of 4 gateways of eu may be out (25 %); gw-2 does not answer."
+    said = why(replace(picture(R.UPGRADING, first), waits=full), NOW).text
+    assert said.startswith("Wave 1 waits for room: 1 gateway, ")
+    assert said.endswith(
+        "1 of 4 gateways of eu may be out (25 %); gw-2 does not answer. It begins by itself when there is room."
+    )
