@@ -45,6 +45,7 @@ def desks(site: Site) -> Pages:
         "bounds-auditor": ("auditor", "/bounds/"),
         "matrix": ("operator", "/releases/matrix/"),
         "matrix-cell": ("operator", f"/releases/matrix/cells/{cell}/"),
+        "matrix-cell-ratio": ("operator", f"/releases/matrix/cells/{cell - 1}/"),
         "credentials": ("operator", "/credentials/"),
         "credentials-auditor": ("auditor", "/credentials/"),
         "gateway-add": ("operator", "/gateways/add/"),
