@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
-PROGRAMS = {"uvicorn": "web", "celery": "worker", "upgrader.serving.beat": "clock", "valkey-server": "broker"}
 
 
 def family(pid: int) -> list[int]:
@@ -50,10 +49,9 @@ def since(before: Mapping[str, float], after: Mapping[str, float], *, share: int
 
 def _program(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "gone"
-    return next((PROGRAMS[name] for word in words if (name := word.rpartition("/")[2]) in PROGRAMS), "supervisor")
 
 
 def _ticks(pid: int) -> int:

@@ -54,7 +54,11 @@ def served(argv: Sequence[str], port: int) -> Iterator[int]:
 def site() -> Iterator[tuple[int, int]]:
     """The product's web process: its process id and port."""
     port = free_port()
-    with served(programs.web(HOST, port).argv, port) as pid:
+    argv = (
+        *("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "uvicorn", "upgrader.asgi:application"),
+        *("--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", "2", "--log-level", "warning"),
+    )
+    with served(argv, port) as pid:
         yield pid, port
 
 

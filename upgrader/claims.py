@@ -84,6 +84,16 @@ def locked(upgrade: Upgrade) -> None:
     freshen(upgrade)
 
 
+def behind(wave_id: int, state: str) -> set[str]:
+    """Which of these two states upgrades of a wave are in: planned, and `state`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT state FROM upgrader_upgrade WHERE wave_id = %s AND state IN (%s, %s)",
+            [wave_id, str(U.PLANNED), state],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
 def freshen(upgrade: Upgrade) -> None:
     """Bring what others may have written; to build the whole of it anew costs more than the rest of a settled step."""
     for path, value in zip(OTHERS_WRITE, WRITTEN.get(upgrade.pk), strict=True):

@@ -27,7 +27,7 @@ WORK = frozenset(
 )
 THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "collect": 9, "engine": 2}
 """Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
-PAUSE_TIMES, PAUSE_MOST = 9, 0.25
+PAUSE_TIMES, PAUSE_MOST = 9, 0.5
 """Between two decisions on one rollout: so many times what the last one took, at most so many seconds. Who asks
 meanwhile is answered by the next: a big rollout is not looked at for each of its gateways. Bad news don't wait."""
 STOP_SECONDS = 2.5  # the supervisor gives 4

@@ -29,7 +29,7 @@ from upgrader.turns import Turns
 PATH = re.compile(r"/bundles/([0-9a-f]{64})")
 PIECE_LEAST, PIECE_MOST = 16 * 1024, 256 * 1024  # bytes; a download's turn
 ROOM = 200 * PIECE_LEAST
-"""Bytes that all downloads' turns may hold together. A turn costs a thread's work whatever its size: few take big ones."""
+"""Bytes that the turns of all downloads may hold together. Each turn is a thread's work, so few take big ones."""
 FOREVER = "public, max-age=31536000, immutable"
 
 Headers = dict[str, str]

@@ -28,7 +28,7 @@ from upgrader import advice, alive, approval, claims, drifted, flow, plans
 from upgrader.claims import Claim, GoOn, Settled
 from upgrader.journal import LostRace
 from upgrader.models import Rollout, StepRun
-from upgrader.states import R, S
+from upgrader.states import R, S, U
 from upgrader.steps.job import Config, Done, Job, NotYet
 from upgrader.steps.table import STEPS
 
@@ -85,24 +85,31 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
         keep_outcome(claimed, outcome, now=clock())
     if next_claim := claims.going_on(follows):
         return Ended(), next_claim
-    asks, bad = asks_engine(claimed, settled, before=before), is_bad(settled)
-    return Ended([follows] if follows else [], ask_engine=asks, urgent=asks and bad), None
+    ask, urgent = asks_engine(claimed, settled, before=before)
+    return Ended([follows] if follows else [], ask_engine=ask, urgent=urgent), None
 
 
-def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> bool:
-    """Whether the settled step can change what decide.py sees: a state moved, or there is new evidence.
+def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> tuple[bool, bool]:
+    """Whether the settled step can change what decide.py sees, and whether that may not wait: a state moved, or there
+    is new evidence.
 
-    `before`: the upgrade's state. The last gateway of a blue-green wave that becomes ready lets all shift.
+    `before`: the upgrade's state. While others of its wave are where it was, only what has not begun waits for it, and
+    the tick looks each second; the last one lets the wave go on.
     """
     if settled.to == S.DUE:
-        return claimed.step.name == "observe"
-    return claimed.upgrade.state != before or settled.to == S.FAILED or flow.moves(claimed.step.name)
+        return claimed.step.name == "observe", is_bad(settled)
+    if settled.to == S.FAILED:
+        return True, True
+    if claimed.upgrade.state == before and not flow.moves(claimed.step.name):
+        return False, False
+    behind = claims.behind(claimed.upgrade.wave_id, before)
+    return U.PLANNED in behind or before not in behind, before not in behind
 
 
 def is_bad(settled: Settled) -> bool:
-    """Whether the step said no, or what it watches speaks against the new release."""
+    """Whether what it watches speaks against the new release."""
     canary = settled.result.get("tally", {}).get("canary", {})
-    return settled.to == S.FAILED or bool(settled.result.get("lost") or canary.get("failed") or canary.get("restarts"))
+    return bool(settled.result.get("lost") or canary.get("failed") or canary.get("restarts"))
 
 
 class Opened:

@@ -134,7 +134,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", f"unix://{STATE / 'valkey.sock'}")
 BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 
-# One Python process uses one core, and each takes 100 MB: more than one is for thousands of gateways. The number is the
+# One Python process uses one core: more than one is for thousands of gateways. The number is the
 # same on all machines; WORKER is which of them this process is, None for one that does the work of all.
 WORKERS = max(1, int(os.environ.get("HANDOVER_WORKERS", "1")))
 WORKER = int(os.environ["HANDOVER_WORKER"]) if "HANDOVER_WORKER" in os.environ else None

@@ -26,8 +26,7 @@ from lab.demo.people import OVER, People
 from tests.chaos.revived import Revived, both
 from tests.gateway.ocgate.door import Door
 from tests.stack.conftest import free_port
-from tests.stack.site import Site, children, command
-from upgrader.serving.programs import clock, worker
+from tests.stack.site import Site, pids, unit
 
 GATEWAYS, USERS = 3, 6
 STRATEGY = "Bad days"
@@ -41,7 +40,7 @@ SPEC: dict[str, Any] = {
     "limits": {"login_success_min": 0.98, "min_logins": 6, "restarts_max": 0},
     "drain": {"deadline_hours": 24},
 }
-PROGRAMS = {"web": "uvicorn", "worker": "worker", "clock": "upgrader.serving.beat"}
+PROGRAMS = ("web", "worker", "clock", "crew")
 WITHIN = 150.0  # seconds for a rollout to come to its end
 BREATH = (0.3, 4.0)  # seconds between two bad things
 
@@ -80,8 +79,7 @@ class Company:
 
     def pid(self, program: str) -> int:
         """A process of the supervisor's that runs this program now; 0: none does."""
-        mine = [pid for pid in children(self.dashboard.pid) if any(PROGRAMS[program] in w for w in command(pid))]
-        return self.dice.choice(sorted(mine)) if mine else 0
+        return pids(self.dashboard.pid).get(program, 0)
 
     def strike(self) -> None:
         """One bad thing, at this moment."""
@@ -236,9 +234,9 @@ def beside(dashboard: Dashboard) -> Iterator[None]:
     """A second clock and a worker that takes what all others take, as on another machine."""
     running = []
     with ExitStack() as stack:
-        for program in (worker(0), clock()):
-            log = stack.enter_context((dashboard.state / "logs" / f"second-{program.name}.log").open("wb"))
-            running.append(subprocess.Popen(program.argv, cwd=ROOT, env=dashboard.env, stdout=log, stderr=log))
+        for program in ("worker", "clock"):
+            log = stack.enter_context((dashboard.state / "logs" / f"second-{program}.log").open("wb"))
+            running.append(subprocess.Popen(unit(program), cwd=ROOT, env=dashboard.env, stdout=log, stderr=log))
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg
 
 from lab.demo import simulated
-from lab.demo.dashboard import Dashboard
+from lab.demo.dashboard import ROOT, Dashboard
 from lab.demo.pages import Browser, PageError
 from lab.demo.people import People
 
@@ -33,8 +34,8 @@ SPEC: dict[str, Any] = {
     "drain": {"deadline_hours": 24},
 }
 PASSWORDS = {name: f"{name}-of-the-stack" for name in ("operator", "oncall", "auditor")}
-# A word of each program's command line; `embedded` ones are the supervisor's children.
-PROGRAMS = {"broker": "valkey", "web": "uvicorn", "worker": "worker", "clock": "beat"}
+PROGRAMS = {"valkey-server": "broker", "crew": "crew", "web": "web", "worker-0": "worker", "clock": "clock"}
+"""What a process of the supervisor's calls itself → which program it is."""
 ASKED_IN = 0.4  # seconds of a simulated gateway's answer: what it changes happens in the middle
 STAGED_IN = 1.0  # seconds
 
@@ -91,13 +92,7 @@ class Site:
 
     def pids(self) -> dict[str, int]:
         """Program → process id, of those that run now."""
-        found = {}
-        for pid in children(self.dashboard.pid):
-            words = command(pid)
-            for name, word in PROGRAMS.items():
-                if any(word in part for part in words):
-                    found[name] = pid
-        return found
+        return pids(self.dashboard.pid)
 
     def ask(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the product's database, read from outside."""
@@ -124,6 +119,22 @@ def loaded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def pids(supervisor: int) -> dict[str, int]:
+    """Program → process id, of what the supervisor and its crew run now."""
+    near = children(supervisor)
+    everyone = [*near, *(pid for one in near for pid in children(one))]
+    return {PROGRAMS[name]: pid for pid in everyone if (name := called(pid)) in PROGRAMS}
+
+
+def unit(program: str) -> list[str]:
+    """The command of a program on a machine of its own, as contrib/systemd starts it, with this Python."""
+    text = (ROOT / "contrib" / "systemd" / f"handover-{program}.service").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("ExecStart="))
+    python, *words = line.removeprefix("ExecStart=").split()
+    assert python.endswith("/bin/python"), line
+    return [sys.executable, *words]
+
+
 def children(pid: int) -> list[int]:
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -131,11 +142,11 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def command(pid: int) -> list[str]:
+def called(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
-        return []
+        return ""
 
 
 def gone(pid: int) -> bool:

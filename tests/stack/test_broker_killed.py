@@ -11,8 +11,8 @@ import pytest
 
 from lab.demo.dashboard import ROOT
 from tests.stack.hits import Hunt, recorded
-from tests.stack.site import GOOD, NEXT, ONCE, Site, until
-from upgrader.serving.programs import answers_ping, worker
+from tests.stack.site import GOOD, NEXT, ONCE, Site, unit, until
+from upgrader.serving.programs import answers_ping
 
 IN = {"stage", "shift", "observe"}
 
@@ -41,10 +41,9 @@ def test_of_another_program(site: Site, program: str) -> None:
 
 @pytest.fixture
 def second(site: Site) -> Iterator[subprocess.Popen[bytes]]:
-    """Another worker of the same installation, started by hand."""
-    argv = worker(0).argv
+    """Another worker of the same installation, as on a machine of its own."""
     with (site.dashboard.state / "logs" / "second.log").open("wb") as log:
-        process = subprocess.Popen(argv, cwd=ROOT, env=site.dashboard.env, stdout=log, stderr=log)
+        process = subprocess.Popen(unit("worker"), cwd=ROOT, env=site.dashboard.env, stdout=log, stderr=log)
     yield process
     process.kill()
     process.wait()

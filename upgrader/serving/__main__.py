@@ -1,4 +1,4 @@
-"""`python -m upgrader.serving`: broker, web, worker and clock in the foreground; Ctrl-C or SIGTERM ends all in 6 s."""
+"""`python -m upgrader.serving`: broker, web, workers and clock in the foreground; Ctrl-C or SIGTERM ends all in 6 s."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import fcntl
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from upgrader import settings
 from upgrader.serving import programs
-from upgrader.serving.child import LONGEST_PAUSE, die_with
+from upgrader.serving.child import die_with
+from upgrader.serving.options import chosen, passed_on
 from upgrader.serving.programs import Program, SetupError
 from upgrader.serving.supervisor import Supervisor, say
 
@@ -48,22 +50,6 @@ def migrate() -> None:
         raise SetupError(f"The database could not be migrated: {last}")
 
 
-def chosen(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="script/serve", description="Run the dashboard and all that it needs.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--logs", type=Path, help="a folder for one log a program, instead of standard error")
-    parser.add_argument(
-        "--longest-pause",
-        type=float,
-        default=LONGEST_PAUSE,
-        metavar="SECONDS",
-        help="at most this long before a program that keeps ending is started again (%(default)s)",
-    )
-    parser.add_argument("--leash", action="store_true", help="end when standard input is closed")
-    return parser.parse_args(argv)
-
-
 def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
     """Start all in the order in which they need each other, then keep them until a signal."""
     if not programs.port_is_free(options.host, options.port):
@@ -73,8 +59,8 @@ def serve(options: argparse.Namespace, supervisor: Supervisor) -> None:
     embedded: list[Program] = [] if "REDIS_URL" in os.environ else [programs.broker(settings.STATE)]
     supervisor.start(embedded)
     migrate()
-    workers = [programs.worker(number) for number in range(settings.WORKERS)]
-    supervisor.start([programs.web(options.host, options.port), *workers, programs.clock()])
+    answers = partial(programs.answers_http, options.host, options.port)
+    supervisor.start([programs.crew(passed_on(options), ready=answers)])
     say(f"Handover answers on http://{options.host}:{options.port}/ (pid {os.getpid()}); Ctrl-C ends it.")
     supervisor.run()
 

