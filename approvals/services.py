@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from approvals import audit, policy
@@ -69,6 +70,12 @@ def ask(*, by: User, now: datetime, actor: Actor | None = None, **question: Unpa
         details = {"needed": request.needed, "expires_at": expires, "use_until": use_until, "scope": request.scope}
         _record("asked", request, actor=actor, now=now, details=details)
         return request
+
+
+def machine() -> User:
+    """Who asks when the machine does. Nobody signs in as him: no form takes a name with a blank, and he is inactive."""
+    nobody = {"is_active": False, "password": make_password(None)}
+    return User.objects.get_or_create(username="the controller", defaults=nobody)[0]
 
 
 def decide(

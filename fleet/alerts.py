@@ -17,7 +17,14 @@ from fleet.models import Alert, Gateway, Pool
 
 WATCHER = Actor.machine("drift")
 CALLER = Actor.machine("controller")
-CALLS = ("rollback", "drain", "hold", "freeze", "budget")  # kinds that are not drift: upgrader/calls.py says when
+CALLS = (
+    "rollback",
+    "drain",
+    "hold",
+    "freeze",
+    "budget",
+    "peers",
+)  # kinds that are not drift: upgrader/calls.py says when
 LOGINS = 10  # of one alert
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from approvals.models import Request
 from fleet import alerts
 from fleet.alerts import Call
-from fleet.models import Gateway, Pool
+from fleet.models import Balancer, Gateway, Pool
 from fleet.phrases import count, listed, sentence
 from upgrader import bounds, budgets, live
 from upgrader.budget import SAID, Tally, allows, sessions_say
@@ -35,7 +35,7 @@ def note(*, now: datetime) -> int:
 
 def standing(now: datetime) -> list[Call]:
     """Everything that calls a person now."""
-    return [*rollbacks(now), *drains(now), *holds(), *freezes(now), *overruns()]
+    return [*rollbacks(now), *drains(now), *holds(), *freezes(now), *overruns(), *quarrels()]
 
 
 def rollbacks(now: datetime) -> Iterator[Call]:
@@ -45,7 +45,8 @@ def rollbacks(now: datetime) -> Iterator[Call]:
         if (request := rollout.back_request) is None:
             continue
         gateways = count(len(request.summary["gateways"]), "gateway")
-        say = f"{request.requested_by.username} asks to take {gateways} back. {sentence(request.summary['why'])}"
+        asks = sentence(f"{request.requested_by.username} asks to take {gateways} back")
+        say = f"{asks} {sentence(request.summary['why'])}"
         yield call("rollback", rollout, say.strip(), do="agree-back")
 
 
@@ -104,6 +105,18 @@ def overruns() -> Iterator[Call]:
                 pool=pool,
                 gateway=first,
             )
+
+
+def quarrels() -> Iterator[Call]:
+    """The peers of a balancer that do not do the same: no upgrade begins behind them before that is put right."""
+    for balancer in Balancer.objects.select_related("pool").order_by("pk"):
+        seen = balancer.seen.get("gateways", {})
+        differ = [say for one in seen.values() for say in one.get("differences", ())]
+        if not differ:
+            continue
+        more = f" And {len(differ) - 1} more." if len(differ) > 1 else ""
+        say = f"Its peers disagree. {differ[0]}{more} Put them right; no upgrade begins there before."
+        yield Call("peers", f"balancer:{balancer.pk}", balancer.name, say, reverse("balancers"), pool=balancer.pool)
 
 
 def too_many(tally: Tally) -> str:

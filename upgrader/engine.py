@@ -14,7 +14,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, budgets, calls, evidence, journal, together
+from upgrader import alive, approval, budgets, calls, evidence, journal, rest, together
 from upgrader.bounds import Bounds, passes_of
 from upgrader.bounds import read as read_bounds
 from upgrader.budgets import NoRoom
@@ -120,9 +120,12 @@ def apply(looked: Looked, step: Move, *, now: datetime) -> list[StepRun]:
             return journal.move([change], actor=MACHINE, now=now)
     if step.to is U.UPGRADING:
         return begin(looked, step, now=now)
-    changed = changes_of(look(looked.rollout.pk, now=now) if step.to is R.ROLLING_BACK else looked, step, now=now)
+    whole = look(looked.rollout.pk, now=now) if step.to is R.ROLLING_BACK else looked
+    changed = changes_of(whole, step, now=now)
     with transaction.atomic():  # no final verdict stays behind of a move that somebody else was faster with
         numbers = evidence.seal(looked, step, now=now)
+        if step.to is R.ROLLING_BACK:
+            changed = rest.asked_instead(whole, changed, now=now)
         return journal.move(changed, actor=MACHINE, now=now, evidence=numbers)
 
 

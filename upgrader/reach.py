@@ -18,7 +18,9 @@ from upgrader.states import S, U
 
 KIND = "rollout.rollback"
 DECIDE_WITHIN = timedelta(hours=2)
-Action = Literal["roll_back", "abort"]
+Action = Literal["roll_back", "abort", "rest"]
+"""rest: what a verdict could not take back alone, because the old slot is retired."""
+CUT = "drain.cut"
 
 
 def lock(rollout: Rollout) -> None:
@@ -31,7 +33,13 @@ def lock(rollout: Rollout) -> None:
 def reached(looked: Looked, action: Action) -> list[Upgrade]:
     """What goes back: all that was touched; of an abort only where the old slot is still there."""
     touched = [upgrade for upgrade in looked.upgrades.values() if U(upgrade.state) in NEEDS_ROLLBACK]
-    return touched if action == "roll_back" else [it for it in touched if U(it.state) not in STAYS]
+    match action:
+        case "roll_back":
+            return touched
+        case "abort":
+            return [it for it in touched if U(it.state) not in STAYS]
+    theirs = {upgrade.id for wave in looked.seen.waves for upgrade in wave.upgrades if upgrade.overtaken}
+    return [it for it in touched if it.old_retired_at is not None and it.pk not in theirs]
 
 
 def going_back(looked: Looked, action: Action) -> list[GoesBack]:
@@ -75,4 +83,11 @@ def drop_question(rollout: Rollout, *, reason: str, actor: Actor, now: datetime)
     """A question whose answer nobody needs any more."""
     request = rollout.back_request
     if request is not None and request.state == Request.State.OPEN:
+        approvals.void(request, reason=reason, actor=actor, now=now)
+
+
+def drop_cuts(rollout: Rollout, *, reason: str, actor: Actor, now: datetime) -> None:
+    """The same for the question about cutting users."""
+    asked = Request.objects.filter(kind=CUT, subject=f"rollout:{rollout.pk}", state=Request.State.OPEN)
+    for request in asked:
         approvals.void(request, reason=reason, actor=actor, now=now)

@@ -22,7 +22,7 @@ from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
 from upgrader.models import Rollout, Upgrade
 from upgrader.questions import most_alone
-from upgrader.reach import DECIDE_WITHIN, KIND, Action, drop_question, going_back, lock, reached
+from upgrader.reach import DECIDE_WITHIN, KIND, Action, drop_cuts, drop_question, going_back, lock, reached
 from upgrader.see import Looked, look
 from upgrader.states import ACTION_STATES, ROLLOUT_MOVES, R, U
 
@@ -107,6 +107,7 @@ def go(rollout: Rollout, action: Action, *, reason: str, actor: Actor, now: date
         except LostRace:
             continue
         drop_question(rollout, reason="It goes back already.", actor=actor, now=now)
+        drop_cuts(rollout, reason="It goes back already.", actor=actor, now=now)
         asking.hint_all(opened, rollout.pk)
         return
     asking.too_late(rollout.pk)
@@ -223,6 +224,8 @@ def refuse_under_way(looked: Looked) -> None:
 def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:
     """Two people stand behind it: one whose right was taken away, or whose account was, is none of them."""
     asker = request.requested_by
+    if asker == approvals.machine():
+        return
     if not rights.may(asker, action, rollout.pool):
         raise Refused(
             f"{asker.username} asked for this and may not roll back any more. Say no to it, and have somebody else ask."
