@@ -89,11 +89,11 @@ class Looker:
             self._size(width, height, theme)
             self._shoot(f"{width}-{theme}")
             self._note(f"{width}-{theme}", self.page.evaluate(JUDGE, RULES[theme]))
-        if name.startswith("decision-"):
-            self._thumb()
         if name in FORCED:
             self.page.emulate_media(forced_colors="active")
             self._shoot("1440-forced")
+        if name.startswith("decision-"):
+            self._thumb()
         self._size(360, 640, "light")
         self._note("360-light", ["scrolls sideways"] if self.page.evaluate(WIDER) > 0 else [])
 
