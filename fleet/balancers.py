@@ -56,6 +56,18 @@ class Said(TypedDict):
     why: NotRequired[str]
 
 
+def peer_of(text: str) -> AskedPeer:
+    """One machine from its line, NAME=USER@ADDRESS:PORT,KIND,KEY; a key as ssh-keyscan and *.pub files write it."""
+    name, _, rest = text.strip().partition("=")
+    where, _, key = rest.partition(",")
+    kind, _, key = key.strip().replace(" ", ",").partition(",")
+    user, _, address = where.rpartition("@")
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and key):
+        raise Refused(f"“{text[:60]}” is not NAME=USER@ADDRESS:PORT,KIND,KEY.")
+    return AskedPeer(name, host, kind, key.split(",")[0], int(port), user or "hagate")
+
+
 def propose(name: str, pool: Pool, peers: Sequence[AskedPeer], **said: Unpack[Said]) -> Request:
     """Ask a second person for a balancer with exactly these peers; one of that name gets them instead of its own."""
     _refuse_bad(name, pool, peers)

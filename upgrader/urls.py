@@ -86,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/install/run/", install.gateway_install_run, name="gateway-install-run"),
     path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
     path("balancers/", balancers.balancer_list, name="balancers"),
+    path("balancers/add/", balancers.balancer_add, name="balancer-add"),
     path("credentials/", credentials.credential_list, name="credentials"),
     path("credentials/rotate/", credentials.credential_rotate, name="credential-rotate"),
     path("credentials/<int:rotation_id>/<str:act>/", credentials.rotation_act, name="rotation-act"),

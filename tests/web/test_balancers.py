@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.test import Client
 
+from approvals.models import Request
 from fleet.models import Balancer, BalancerPeer, Gateway
 from tests.scenes import scene
 from tests.web.conftest import assert_clean
@@ -44,3 +46,37 @@ def test_the_page_of_gateways_leads_there(browse: Browse) -> None:
     assert "/balancers/" not in browse("auditor").get("/gateways/").content.decode()
     front()
     assert "/balancers/" in browse("auditor").get("/gateways/").content.decode()
+
+
+PEER = f"lb-1=hagate@192.0.2.1:22,ssh-ed25519,{KEY}"
+
+
+def asked(client: Client, **other: object) -> Any:
+    pool = Gateway.objects.get(pk=scene("observing").upgrades(1)[0].gateway_id).pool_id
+    return client.post("/balancers/add/", {"name": "front", "pool": pool, "peers": PEER, "why": "a site", **other})
+
+
+def test_a_balancer_is_asked_for_on_the_page(browse: Browse) -> None:
+    asked(browse("operator"))
+    request = Request.objects.get(kind="balancer.add")
+    assert (request.requested_by.username, request.summary["why"]) == ("operator", "a site")
+    assert not Balancer.objects.exists()
+    asked(browse("operator"))
+    assert Request.objects.filter(kind="balancer.add").count() == 1
+
+
+def test_what_can_not_be_read_is_refused_with_the_line(browse: Browse) -> None:
+    page = asked(browse("operator"), peers="lb-1 at 192.0.2.1")
+    assert page.status_code == 409
+    assert "is not NAME=USER@ADDRESS:PORT,KIND,KEY." in page.content.decode()
+    assert not Request.objects.filter(kind="balancer.add").exists()
+
+
+def test_without_the_right_there_is_no_form_and_no_question(browse: Browse) -> None:
+    assert "/balancers/add/" not in browse("auditor").get("/balancers/").content.decode()
+    assert asked(browse("auditor")).status_code == 409
+    assert not Request.objects.filter(kind="balancer.add").exists()
+
+
+def test_it_is_asked_by_post_only(browse: Browse) -> None:
+    assert browse("operator").get("/balancers/add/").status_code == 405

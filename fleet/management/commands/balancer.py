@@ -15,7 +15,7 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet import balancers, sealed, sshca
-from fleet.balancers import AskedPeer, Place
+from fleet.balancers import Place
 from fleet.errors import GiveUp
 from fleet.hagate_build import build
 from fleet.models import Balancer, Gateway, Pool
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{build(options['file'])} is hagate; docs/traffic.md says where it belongs.")
 
     def _add(self, options: dict[str, Any]) -> None:
-        peers = [_peer(text) for text in options["peer"]]
+        peers = [balancers.peer_of(text) for text in options["peer"]]
         pool = Pool.objects.get(name=options["pool"])
         self._asked(balancers.propose(options["name"], pool, peers, **_who(options)))
 
@@ -102,17 +102,6 @@ def _who(options: dict[str, Any]) -> dict[str, Any]:
     by = User.objects.get(username=options["by"])
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     return {"by": by, "actor": actor, "now": timezone.now(), "why": options["why"]}
-
-
-def _peer(text: str) -> AskedPeer:
-    name, _, rest = text.partition("=")
-    where, _, key = rest.partition(",")
-    kind, _, key = key.strip().replace(" ", ",").partition(",")
-    user, _, address = where.rpartition("@")
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdigit() and key):
-        raise Refused(f"“{text[:60]}” is not NAME=USER@ADDRESS:PORT,KIND,KEY.")
-    return AskedPeer(name, host, kind, key.split(",")[0], int(port), user or "hagate")
 
 
 def _server(text: str) -> tuple[str, str]:
