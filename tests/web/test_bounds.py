@@ -26,7 +26,7 @@ NIGHTS: dict[str, Any] = {
     "zone": "Europe/Berlin",
     "from": "22:00",
     "until": "04:00",
-    "days": ["mon", "tue", "wed", "thu", "fri"],
+    "days-0": ["mon", "tue", "wed", "thu", "fri"],
     "why": "Users sleep",
 }
 TIGHT = {"gateways_percent": "10", "sessions": "200", "rollback_gateways": "3", "why": "The fair"}
@@ -186,7 +186,7 @@ def test_the_last_window_is_ended_by_two_and_the_request_warns(
     ("wrong", "why"),
     [
         ({"zone": "Europe/Berlim"}, "There is no time zone"),
-        ({"days": []}, "The days of a rule are"),
+        ({"days-0": []}, "The days of a rule are"),
         ({"from": "4 pm"}, "A time of day is 00:00 to 24:00"),
         ({"title": ""}, "Give the window a name."),
     ],
@@ -289,3 +289,16 @@ def test_the_form_and_the_rollout_say_what_will_make_it_wait(
     made = factories.draft(people["operator"], to=Release.objects.get())
     assert say in text(browse("operator").get(f"/rollouts/{made.pk}/"))
     assert say in text(browse("oncall").get(f"/decisions/{made.pk}/"))
+
+
+def test_every_time_of_a_window_is_in_the_form_and_stays(browse: Browse, people: dict[str, User], eu: Pool) -> None:
+    two = {"from": ["22:00", "01:00"], "until": ["04:00", "05:30"], "days-1": ["sun"]}
+    browse("operator").post(f"/bounds/{eu.pk}/window/", NIGHTS | two)
+    rules = Request.objects.get().summary["payload"]["rules"]
+    assert [(rule["days"], rule["from"]) for rule in rules] == [(NIGHTS["days-0"], "22:00"), (["sun"], "01:00")]
+
+
+def test_a_time_that_is_emptied_is_taken_away(browse: Browse, people: dict[str, User], eu: Pool) -> None:
+    one = {"from": ["22:00", ""], "until": ["04:00", ""], "days-1": ["sun"]}
+    browse("operator").post(f"/bounds/{eu.pk}/window/", NIGHTS | one)
+    assert len(Request.objects.get().summary["payload"]["rules"]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -63,12 +64,22 @@ def window_set(request: HttpRequest, place: int) -> HttpResponse:
         pool = _place(request, place)
         old = _number(request, "window")
         instead = get_object_or_404(Window, pk=old, pool=pool, ended_at=None) if old else None
-        days: Any = [day for day in DAYS if day in request.POST.getlist("days")]
-        rule = {"days": days, "from": _said(request, "from"), "until": _said(request, "until")}
-        wanted = {"title": _said(request, "title")[:120], "zone": _said(request, "zone"), "rules": [rule]}
+        wanted = {"title": _said(request, "title")[:120], "zone": _said(request, "zone"), "rules": _rules(request)}
         return bound_changes.ask_window(pool, _who(request), wanted, instead_of=instead)
 
     return _asked(request, ask, place)
+
+
+def _rules(request: HttpRequest) -> list[Any]:
+    """The times of a window, in the form's order; one that was left empty is none."""
+    begins = [begin.strip() for begin in request.POST.getlist("from")]
+    ends = [end.strip() for end in request.POST.getlist("until")]
+    rules = []
+    for number, (begin, end) in enumerate(zip_longest(begins, ends, fillvalue="")):
+        ticked = request.POST.getlist(f"days-{number}")
+        if begin or end:
+            rules.append({"days": [day for day in DAYS if day in ticked], "from": begin, "until": end})
+    return rules
 
 
 @require_POST
