@@ -228,8 +228,8 @@ class Gateway(Protocol):
 
     `shift` with `after_ms` is applied so many milliseconds after it came, and answered then; any shift, commit, restore
     or replace that comes meanwhile cancels it (GiveUp `superseded`). `replace` is for gateways that do not steer
-    (`Facts.steers`): a trial too, which the gateway itself ends; `restore` there cuts `cut_at_most` users at most, None:
-    whoever is on. `message`: what sign-ins on a slot are shown; "" takes it back.
+    (`Facts.steers`): a trial too, which the gateway itself ends; `restore` there cuts `cut_at_most` users at most, with
+    None whoever is on. `message`: what sign-ins on a slot are shown; "" takes it back.
     """
 
     def facts(self) -> Facts: ...
