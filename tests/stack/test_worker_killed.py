@@ -43,7 +43,7 @@ def test_forward(site: Site) -> None:
 
 def test_sigterm_of_the_supervisor_ends_everything(site: Site) -> None:
     pids = [site.dashboard.pid, *site.pids().values()]
-    assert len(pids) == 5
+    assert len(pids) == 6
     site.people().start(NEXT, STRATEGY)
     until(lambda: site.ask("SELECT id FROM upgrader_steprun WHERE state = 'claimed'"), what="no step is at work")
     os.kill(site.dashboard.pid, signal.SIGTERM)

@@ -24,11 +24,18 @@ SLEEPER = (
 # Starts a supervisor with two programs whose process ids it leaves in files.
 SUPERVISED = f"""
 import sys
+from functools import partial
 from pathlib import Path
 from upgrader.serving.programs import Program
 from upgrader.serving.supervisor import Supervisor
 folder = Path(sys.argv[1])
-programs = [Program(name, (sys.executable, "-c", {SLEEPER!r}, str(folder / name))) for name in ("one", "two")]
+def sleep(name):
+    sys.argv[1:] = [str(folder / name)]
+    exec({SLEEPER!r})
+if sys.argv[2] == "forked":
+    programs = [Program(name, run=partial(sleep, name)) for name in ("one", "two")]
+else:
+    programs = [Program(name, (sys.executable, "-c", {SLEEPER!r}, str(folder / name))) for name in ("one", "two")]
 supervisor = Supervisor()
 supervisor.listen()
 supervisor.start(programs)
@@ -56,9 +63,10 @@ def gone(pid: int) -> bool:
         return True
 
 
-@pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(tmp_path)], stderr=subprocess.DEVNULL)
+@pytest.fixture(params=["commands", "forked"])
+def supervisor(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    argv = [sys.executable, "-c", SUPERVISED, str(tmp_path), request.param]
+    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
     until(lambda: pids(tmp_path / "one") and pids(tmp_path / "two"))
     yield process
     process.kill()
@@ -95,6 +103,32 @@ def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     assert not child.end(time.monotonic() + 0.1)
     assert child.process is not None
     assert child.process.returncode == -signal.SIGKILL
+
+
+def test_a_forked_program_says_how_it_ended(tmp_path: Path) -> None:
+    """Its sibling's file and its caller's clean-up are not its own."""
+    script = ENDED.format(log=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WITHIN, check=True)
+    assert done.stdout.split() == ["3", "1", "0", "clean"]
+    assert "ValueError: broken" in (tmp_path / "b.log").read_text()
+
+
+ENDED = """
+import sys
+from pathlib import Path
+from upgrader.serving.child import Child
+from upgrader.serving.programs import Program
+def broken():
+    raise ValueError("broken")
+def status(name, run):
+    child = Child(Program(name, run=run), Path("{log}"))
+    child.start()
+    return child.process.wait(10)
+try:
+    print(status("a", lambda: sys.exit(3)), status("b", broken), status("c", lambda: None))
+finally:
+    print("clean")
+"""
 
 
 def test_the_pause_grows_while_a_program_keeps_ending(tmp_path: Path) -> None:
