@@ -15,7 +15,7 @@ from typing import Dict, Iterable, List
 from . import slots
 from . import state as states
 from .call import Call, Result
-from .slotlog import CLOSED, ENDED
+from .slotlog import CLOSED, ENDED, REUSED
 
 OWN_DOING = frozenset({"user disconnected", "anyconnect client disconnected"})
 TAIL = 1 << 20  # bytes of the log that are looked at
@@ -39,12 +39,15 @@ def parse(lines: Iterable[str]) -> List[Dict[str, object]]:
     """
     closed: Dict[str, List[str]] = defaultdict(list)
     reasons: Dict[str, List[str]] = defaultdict(list)
+    reused = set()
     for line in lines:
-        shut, ended = CLOSED.search(line), ENDED.search(line)
+        shut, ended, again = CLOSED.search(line), ENDED.search(line), REUSED.search(line)
         if shut:
             closed[shut.group(1) or shut.group(2)].append(shut.group(3))
-        elif ended:
-            reasons[ended.group(1)].append(ended.group(2))
+        elif again:
+            reused.add(again.group(1))
+        elif ended and ended.group(2) not in reused:
+            reasons[ended.group(1)].append(ended.group(3))
     found: List[Dict[str, object]] = []
     for user, sessions in closed.items():
         for session, reason in zip(reversed(sessions), reversed(reasons[user])):

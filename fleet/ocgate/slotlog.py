@@ -22,7 +22,9 @@ OPENED = re.compile(r"sec-mod: initiating session for user '(.+?)' \(session: (\
 CLOSED = re.compile(
     r"sec-mod: (?:invalidating session of user '(.+?)'|temporarily closing session for (.+?)) \(session: (\S+?)\)"
 )
-ENDED = re.compile(r"\bmain\[([^\]]*)\]:\S+ user disconnected \(reason: ([^,)]+)")
+ENDED = re.compile(r"\bmain\[([^\]]*)\]:(\S+) user disconnected \(reason: ([^,)]+)")
+# Who comes back while his old connection still stands: that one is ended, and its session is not.
+REUSED = re.compile(r"\bmain\[[^\]]*\]:(\S+) disconnecting previous user session")
 DIED = re.compile(r"(?:Child|Sec-mod) \d+ died with (sigsegv|sigsys|signal \d+)|ocserv-secmod died (unexpectedly)")
 BANNED = re.compile(r"main: added IP '(\S+)' \(with score ")
 FRESH = re.compile(r"main: initialized \S")
@@ -34,6 +36,7 @@ TRY_SECONDS = 15.0  # who has not signed in so long after the form has given up,
 PAIR_SECONDS = 6.0  # sec-mod and main write on their own: one may be a look later than the other
 REASONS_MOST = 16
 PENDING_MOST = 10_000
+REUSED_MOST = 100  # ocserv 1.1.6 says nothing more of most of them
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Log:
     open: Dict[str, str] = field(default_factory=dict)  # session → user
     closed: List[Tuple[str, float]] = field(default_factory=list)  # (user, when), not explained yet
     ended: List[Tuple[str, float]] = field(default_factory=list)
+    reused: List[str] = field(default_factory=list)  # address and port of connections whose session goes on elsewhere
     died: int = 0  # crashes with a line of their own whose session has not been seen to close yet
 
     @classmethod
@@ -97,8 +101,7 @@ class Log:
             self.refused += failed.group(1) not in ours
             self.refused_ours += failed.group(1) in ours
         elif ended := ENDED.search(text):
-            self.ended.append((ended.group(1), now))
-            self._reason(ended.group(2), bad=ended.group(2).startswith(BAD_REASONS))
+            self._ended(ended.group(1), ended.group(2), reason=ended.group(3), now=now)
         else:
             self._rare(text, ours)
 
@@ -114,8 +117,17 @@ class Log:
             if user is not None:
                 self.closed.append((user, now))
 
+    def _ended(self, user: str, address: str, *, reason: str, now: float) -> None:
+        self._reason(reason, bad=reason.startswith(BAD_REASONS))
+        if address in self.reused:
+            self.reused.remove(address)
+        else:
+            self.ended.append((user, now))
+
     def _rare(self, text: str, ours: FrozenSet[str]) -> None:
-        if died := DIED.search(text):
+        if reused := REUSED.search(text):
+            self.reused = [*self.reused, reused.group(1)][-REUSED_MOST:]
+        elif died := DIED.search(text):
             self._crash((died.group(1) or "unknown").upper().replace("SIGNAL ", "SIG"))
             self.died += 1
         elif NO_WORKER.search(text):

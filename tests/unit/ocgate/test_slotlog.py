@@ -53,6 +53,23 @@ def test_a_real_log_tells_what_was_done(version: str) -> None:
     assert not log.begun
 
 
+@pytest.mark.parametrize("version", ["1.1.6", "1.3.0", "1.5.0"])
+def test_who_comes_back_from_elsewhere_explains_no_crash(version: str) -> None:
+    """ocserv ends the old connection and not the session, so that end belongs to no session that was closed."""
+    log = read((RECORDED / version / "log-4.txt").read_text())
+    assert log.ended == []
+    log = read("", log=log, at=10.0)
+    assert log.crashes == {"unknown": 1}, "the one that there was before"
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.5.0"])
+def test_who_signed_out_before_another_came_back_has_left_by_himself(version: str) -> None:
+    lines = (RECORDED / version / "log-4.txt").read_text().splitlines()
+    gone = next(line for line in lines if "invalidating session" in line)
+    told = [one for one in departures.parse(lines) if f"(session: {one['session']})" in gone]
+    assert told[0]["by_user"] is True
+
+
 def test_a_log_is_counted_once_without_our_own_probes(tmp_path: Path) -> None:
     path, log = tmp_path / "log", Log()
     for text in (LOG, LOG + "dle\n", LOG + "dle\nmain[bob]:203.0.113.8:9 user logged in\n"):

@@ -2,8 +2,8 @@
 
 One real gateway of the lab runs ocserv 1.1.6, 1.3.0 and 1.5.0 one after the other. On each, two guests sign in, one
 reconnects, a stranger guesses five passwords on a connection each and is banned, another guesses three on one
-connection, a worker is killed by SIGSEGV, a guest signs out; what occtl, ss and the slot's log said is written down as
-it came.
+connection, a worker is killed by SIGSEGV, a guest signs out, the other comes back from elsewhere; what occtl, ss and
+the slot's log said is written down as it came.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ except (OSError, probe.Unexpected) as failure:
 """
 
 
-KEPT = {"users-1", "users-2", "users-3", "ss-2", "bans-3", "status-3", "sessions-3", "log-3"}
+KEPT = {"users-1", "users-2", "users-3", "ss-2", "bans-3", "status-3", "sessions-3", "log-3", "log-4"}
 
 
 def note(gateway: Gateway, release: str, when: str) -> None:
@@ -92,6 +92,13 @@ def record(lab: Lab, gateway: Gateway, door: Door, release: str) -> None:
     other.stop()
     time.sleep(1)
     note(gateway, release, "3")
+    # From another address while ocserv still holds the connection from the old one.
+    one.corner.move(200 + 4 * slot + 40)
+    before = len(one.events())
+    one.signal(signal.SIGUSR2)
+    wait_until(lambda: len(one.events()) > before + 1, seconds=60, what="The return from elsewhere")
+    time.sleep(1)
+    note(gateway, release, "4")
     one.stop()
 
 
