@@ -93,7 +93,7 @@ class Tally:
         limit = self.limit
         newly_out = use.out and not (known and known.out)
         if limit.gateways is not None and newly_out and self.out + 1 > limit.gateways:
-            return f"Waits for room: {allows(limit)}; {said_of(self.uses, use.rollout)}."
+            return f"Waits for room: {allows(limit)}; {said_of(self.uses, use.rollout, pool=use.pool)}."
         more = use.sessions - (known.sessions if known else 0)
         if limit.sessions is not None and more > 0 and self.sessions + more > limit.sessions:
             at_risk = f"{self.sessions:,} are now, and {use.name} has {use.sessions:,}"
@@ -132,7 +132,8 @@ def _group_why_not(use: Use, groups: dict[str, Use]) -> str:
         return ""
     why = "is in hand" if mate.what == "hand" else SAID[mate.what][0]
     by = f" by rollout {mate.rollout}" if mate.what == "hand" and mate.rollout not in (0, use.rollout) else ""
-    return f"{use.name} waits for {mate.name}, which {why}{by}: both are of the group {use.group}."
+    other = mate.name if mate.pool == use.pool else "a gateway of another pool"
+    return f"{use.name} waits for {other}, which {why}{by}: both are of the group {use.group}."
 
 
 def mates(uses: Iterable[Use]) -> list[Use]:
@@ -154,8 +155,10 @@ def sessions_say(limit: Limit) -> str:
     return f"{count(limit.sessions or 0, 'session')} {limit.whose} may be at risk"
 
 
-def said_of(uses: Iterable[Use], rollout: int = 0) -> str:
-    """Who is out, and by whom: "2 are in hand by rollout 14, gw-07 does not answer". `rollout` is the one asking."""
+def said_of(uses: Iterable[Use], rollout: int = 0, *, pool: int | None = None) -> str:
+    """Who is out, and by whom: "2 are in hand by rollout 14, gw-07 does not answer". `rollout` is the one asking; of
+    others than its `pool` only the number is said, for who reads it may not know them.
+    """
     out = [use for use in uses if use.out]
     hands = Counter(use.rollout for use in out if use.what == "hand")
     parts = [
@@ -163,7 +166,9 @@ def said_of(uses: Iterable[Use], rollout: int = 0) -> str:
         for by, number in sorted(hands.items())
     ]
     for what, (one, more) in SAID.items():
-        names = sorted(use.name for use in out if use.what == what)
+        names = sorted(use.name for use in out if use.what == what and pool in (None, use.pool))
         if names:
             parts.append(f"{listed(names)} {one if len(names) == 1 else more}")
+        if others := sum(use.what == what and pool not in (None, use.pool) for use in out):
+            parts.append(f"{count(others, 'gateway')} of other pools {one if others == 1 else more}")
     return ", ".join(parts) or "none is out"

@@ -14,11 +14,13 @@ from approvals.models import User
 from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with
+from releases import services as releases
 from releases.models import ConfigRevision, Release
 from upgrader import bounds, drifted, plan, services, strategy_store
 from upgrader.models import Rollout, Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy, ConfigRevision)
+LOOKED_AT = 20  # releases, the newest first, until one is found that may run
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Choice:
     config: ConfigRevision | None = None
     without: Rollout | None = None  # whose gateways are left out
     plan: dict[str, Any] | None = None
+    newer: str = ""  # why a newer release than the chosen one is not chosen by itself
     waits: str = ""  # which window or freeze will make it wait, and until when
     refusal: str = ""
 
@@ -89,17 +92,18 @@ def pools(user: User) -> QuerySet[Pool]:
 def choice(user: User, ids: Mapping[str, int], *, now: datetime, over_drift: bool = False) -> Choice:
     """Return the form with the plan that these ids (release, pool, strategy, config, without) give.
 
-    0 takes the first that there is, and of configurations none.
+    0 takes the first that there is, of releases the newest that may run there, and of configurations none.
     """
-    releases = list(Release.objects.filter(state=Release.State.READY)[:200])
+    ready = list(Release.objects.filter(state=Release.State.READY)[:200])
     mine, strategies = list(pools(user)[:200]), strategy_store.offered()
     without = Rollout.objects.filter(pk=ids.get("without", 0), pool__in=mine).first()
     made = Choice(
-        releases=releases,
+        releases=ready,
         pools=mine,
         strategies=strategies,
-        release=_picked(releases, ids["release"]),
         pool=(pool := _picked(mine, ids["pool"])),
+        release=(picked := _release(ready, ids["release"], pool, now))[0],
+        newer=picked[1],
         strategy=_of_name(strategies, ids["strategy"]),
         configs=(agreed := _configs(pool)),
         config=_picked(agreed, ids["config"]) if ids["config"] else None,
@@ -129,6 +133,18 @@ def refused(made: Choice, say: str) -> Choice:
 
 def _picked(rows: list[Row], pk: int) -> Row | None:
     return next((row for row in rows if row.pk == pk), rows[0] if rows and not pk else None)
+
+
+def _release(rows: list[Release], pk: int, pool: Pool | None, now: datetime) -> tuple[Release | None, str]:
+    """The release that is asked for, else the newest that may run in the pool; and why no newer one may."""
+    if pk or pool is None or not rows:
+        return _picked(rows, pk), ""
+    refused: list[str] = []
+    for row in rows[:LOOKED_AT]:
+        if not (why := releases.why_not_for(row, pool, now)):
+            return row, " ".join(refused)
+        refused.append(f"{row.name} is newer and can't go to {pool.name}. {why}")
+    return rows[0], ""
 
 
 def _of_name(rows: list[Strategy], pk: int) -> Strategy | None:

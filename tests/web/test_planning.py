@@ -84,3 +84,13 @@ def test_nothing_to_do_is_said(browse: Browse) -> None:
 def test_empty_house_says_what_is_missing(browse: Browse) -> None:
     assert b"There is no release yet." in browse("operator").get("/rollouts/new/").content
     assert b"You may not plan a rollout on any pool." in browse("auditor").get("/rollouts/new/").content
+
+
+def test_the_newest_that_may_run_is_chosen_and_a_refused_one_says_why(browse: Browse) -> None:
+    made = choice()
+    factories.release("1.4.0-1", counter=1_004_000, channel="candidate")
+    page = browse("operator").get("/rollouts/new/", {"pool": made["pool"]})
+    text = " ".join(page.content.decode().split())
+    assert f'<option value="{made["release"]}" selected>ocserv 1.3.0-2</option>' in text
+    assert "1.4.0-1 is newer and can&#x27;t go to eu-west." in text
+    assert "4 gateways go to 1.3.0-2" in text

@@ -53,6 +53,7 @@ ROUTES: dict[str, dict[str, int]] = {
     "/gateways/{gateway}/leave/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/gateways/{gateway}/host-key/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/balancers/": {**SEES, "stranger": 200},
+    "/balancers/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/credentials/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/credentials/rotate/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/credentials/1/sign/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},

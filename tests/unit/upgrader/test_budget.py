@@ -118,3 +118,12 @@ def test_no_limit_is_ever_gone_beyond_by_what_fits(limits: list[Limit], there: l
             assert sum(it.out for it in here) + len(new) <= limit.gateways
             assert limit.sessions is not None
             assert sum(it.sessions for it in [*here, *new]) <= limit.sessions
+
+
+def test_gateways_of_other_pools_are_counted_and_not_named() -> None:
+    theirs = [use(number, what="silent", rollout=0, pool=2) for number in (7, 8)]
+    assert room([fleet(3)], [*theirs, use(9, what="drained", rollout=0)], [use(1)]).say.endswith(
+        "; 2 gateways of other pools do not answer, gw-9 is drained at its balancer."
+    )
+    mate = room([], [use(7, group="a", pool=2)], [use(1, group="a")])
+    assert mate.say == "gw-1 waits for a gateway of another pool, which is in hand: both are of the group a."
