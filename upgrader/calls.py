@@ -45,8 +45,7 @@ def rollbacks(now: datetime) -> Iterator[Call]:
         if (request := rollout.back_request) is None:
             continue
         gateways = count(len(request.summary["gateways"]), "gateway")
-        asks = sentence(f"{request.requested_by.username} asks to take {gateways} back")
-        say = f"{asks} {sentence(request.summary['why'])}"
+        say = f"{request.requested_by.username} asks to take {gateways} back. {sentence(request.summary['why'])}"
         yield call("rollback", rollout, say.strip(), do="agree-back")
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from approvals.models import Actor, AuditEvent
 from fleet import alerts
-from fleet.models import Alert, Gateway
+from fleet.models import Alert, Balancer, Gateway
 from tests import factories as f
 from tests.scenes import Scene, scene
 from upgrader import calls, drains, engine, services
@@ -128,3 +128,14 @@ def test_a_call_may_be_ended_once_only() -> None:
     who, now = Actor.machine("controller"), timezone.now()
     with transaction.atomic():
         assert [alerts.end(alert, why="because", actor=who, now=now) for _ in range(2)] == [True, False]
+
+
+def test_peers_of_a_balancer_that_disagree() -> None:
+    made = scene("observing")
+    differ = {"gateways": {"gw-1": {"differences": ["gw-1: lb-1 says ready with weight 100, lb-2 says drain."]}}}
+    Balancer.objects.create(name="front", pool=made.rollout.pool, seen=differ)
+    (alert,) = called("peers")
+    assert (alert.link, alert.pool) == ("/balancers/", made.rollout.pool)
+    assert alert.say.startswith("Its peers disagree. gw-1: lb-1 says ready with weight 100, lb-2 says drain.")
+    Balancer.objects.update(seen={"gateways": {"gw-1": {"differences": []}}})
+    assert called("peers") == []

@@ -47,7 +47,7 @@ def test_the_machine_asks_for_what_it_left(fleet: Fleet) -> None:
     assert (request.state, request.requested_by.username) == ("open", "the controller")
     assert [(it["name"], it["gone"]) for it in request.summary["gateways"]] == [("gw-1", True)]
     assert Alert.objects.get(kind="rollback", ended_at=None).say.startswith(
-        "The controller asks to take 1 gateway back."
+        "the controller asks to take 1 gateway back."
     )
     assert rollout in selectors.needs_me(fleet.cal, now=fleet.now())
     said = why(selectors.picture(rollout, fleet.cal, now=fleet.now()), fleet.now()).text
