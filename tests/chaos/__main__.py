@@ -117,6 +117,7 @@ def summed(reports: list[dict[str, Any]], options: argparse.Namespace, *, second
         "faults": dict(sorted(faults.items())),
         "moves": sum(report["moves"] for report in reports),
         "seed": options.seed if options.seed is not None else options.first,
+        "cpu_s": round(sum(report.get("cpu_s", 0.0) for report in reports)),
     }
     print(f"{total['rollouts']} rollouts, {sum(faults.values())} faults, {total['moves']} moves in {seconds:.0f} s:"
           f" {total['invariants_broken']} invariants broken.")  # fmt: skip

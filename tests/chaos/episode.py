@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import random
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,15 +16,19 @@ from unittest import mock
 
 from django.utils import timezone
 
-from fleet import gateways
+from fleet import errands, gateways, orders, traffic
+from fleet.traffic import balanced
 from tests.chaos.faults import Weather
+from tests.chaos.fronts import OneByOne
 from tests.chaos.people import People
 from tests.chaos.planted import PLANTS
+from tests.chaos.processes import Own
 from tests.chaos.town import SimulatedLane, Town
 from tests.chaos.truth import Broken, Truth
 from tests.chaos.yesterday import Yesterday
-from upgrader import alive, desk, engine, hint, live
+from upgrader import alive, desk, engine, hint, live, tasks
 from upgrader.models import Rollout, StepRun
+from upgrader.news import News
 from upgrader.states import ROLLOUT_OVER, R, S
 
 FAIR = 100  # seeds below it have good weather and patient people: nothing breaks but what is planted
@@ -38,6 +43,7 @@ class Report:
     rollouts: int = 0
     gateways: int = 0
     moves: int = 0
+    cpu_s: float = 0.0
     ends: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
@@ -76,12 +82,17 @@ def in_town(town: Town) -> Iterator[None]:
             (hint, "send", town.send),
             (hint, "is_mine", town.is_mine),
             (desk, "PAUSE_MOST", 0.0),
+            (balanced, "ThreadPoolExecutor", OneByOne),
+            (traffic.rows, "DRIVERS", {"memory": town.open_peer}),
             (desk.DESK, "lanes", {name: SimulatedLane(town, name) for name in desk.THREADS}),
             (live, "_send", lambda topic: None),
             (gateways, "open", town.open),
             (alive, "owner", town.owner),
             (alive, "is_gone", town.is_gone),
-            (engine, "call_out", town.now_and_then(engine.call_out)),
+            (engine, "call_out", town.now_and_then(engine.call_out, None)),
+            (errands, "due", town.now_and_then(errands.due, [])),
+            (tasks, "NEWS", Own(town.processes, News)),
+            (orders, "_KNOWN", Own(town.processes, dict)),
         ):
             stack.enter_context(mock.patch.object(where, name, what))
         handlers, root.handlers = root.handlers, [heard]
@@ -102,9 +113,12 @@ def run(seed: int, *, database: Path, plant: str = "") -> Report:
     town.allowed = people.allowed
     town.processes.committed = truth.after_commit
     with in_town(town), PLANTS[plant](town), suppress(Broken):
-        yesterday = bad_days(town, weather, people, truth)
-        weather.counts["yesterday's database"] += yesterday.restored
-        calm(town, weather, people, yesterday)
+        try:
+            yesterday = bad_days(town, weather, people, truth)
+            weather.counts["yesterday's database"] += yesterday.restored
+            calm(town, weather, people, yesterday)
+        except Exception:
+            truth.break_("fault of ours", f"outside of every process: {traceback.format_exc(limit=-6)}")
     fill(report, town, weather, truth)
     return report
 

@@ -10,9 +10,11 @@ from approvals.models import User
 from fleet.gateways.machine import Faults
 from fleet.models import Gateway
 from releases.models import Release
+from tests.chaos.fronts import PEERS, ChaosPeer
 from tests.chaos.town import Town
 from tests.chaos.watched import Watched
-from upgrader.models import Budget, Freeze
+from upgrader.models import Budget, Freeze, Window
+from upgrader.windows import DAYS
 
 Mend = Callable[[], None]
 
@@ -162,9 +164,47 @@ class Weather:
             starts_at=now,
             ends_at=self.dice.choice((None, now + timedelta(seconds=60))),
             made_by=self.town.people["cal"],
-            made_at=now,
+            made_at=self.town.true_now(),
         )
         return "", lambda: lifted(row)
+
+    def window(self) -> tuple[str, Mend]:
+        """A pool, or the fleet, gets a window that closes soon, or one that opens soon."""
+        now = self.town.now()
+        opens, closes = now + timedelta(minutes=self.dice.choice((-5, -5, 2))), self.dice.choice((1, 2, 4))
+        row = Window.objects.create(
+            pool=self.dice.choice([None, *self.town.pools]),
+            title="night",
+            zone="UTC",
+            rules=[{"days": list(DAYS), "from": f"{opens:%H:%M}", "until": f"{now + timedelta(minutes=closes):%H:%M}"}],
+            made_by=self.town.people["cal"],
+            made_at=self.town.true_now(),
+        )
+        return f"{row.rules[0]['from']} to {row.rules[0]['until']}", lambda: ended(row)
+
+    def balancer_silent(self) -> tuple[str, Mend | None]:
+        return self._peer(lambda peer: setattr(peer, "answers", False), lambda peer: setattr(peer, "answers", True))
+
+    def balancer_deaf(self) -> tuple[str, Mend | None]:
+        """It says yes and does nothing."""
+        return self._peer(lambda peer: setattr(peer, "deaf", True), lambda peer: setattr(peer, "deaf", False))
+
+    def balancer_restart(self) -> tuple[str, Mend | None]:
+        return self._peer(lambda peer: peer.restart(), None)
+
+    def balancer_by_hand(self) -> tuple[str, Mend | None]:
+        """Somebody sets a weight there himself, and sets it back to what the other peer has."""
+        return self._peer(lambda peer: peer.by_hand(7), lambda peer: peer.as_the_other())
+
+    def _peer(
+        self, do: Callable[[ChaosPeer], None], undo: Callable[[ChaosPeer], None] | None
+    ) -> tuple[str, Mend | None]:
+        if not self.town.fronts:
+            return "nowhere", None
+        front = self.town.fronts[self.dice.choice(sorted(self.town.fronts))]
+        peer = front.peers[self.dice.choice(PEERS)]
+        do(peer)
+        return f"{peer.name} before {front.machine.name}", (lambda: undo(peer)) if undo else None
 
     def restart(self) -> tuple[str, None]:
         """A process is killed while it does nothing."""
@@ -177,7 +217,8 @@ class Weather:
 KINDS = (
     "unreachable", "unreachable", "partition", "reboot", "lost_answers", "lost_answers", "slow", "disk_full",
     "their_clock", "our_clock", "bad_release", "bad_release", "bad_old_release", "withdrawn", "quarantined",
-    "left_pool", "right_withdrawn", "small_budget", "freeze", "restart",
+    "left_pool", "right_withdrawn", "small_budget", "freeze", "window", "window", "restart", "balancer_silent",
+    "balancer_deaf", "balancer_restart", "balancer_by_hand",
 )  # fmt: skip
 
 
@@ -205,6 +246,10 @@ def restored(release: Release) -> None:
 
 def back_in(name: str, state: str) -> None:
     Gateway.objects.filter(name=name).update(state=state)
+
+
+def ended(row: Window) -> None:
+    Window.objects.filter(pk=row.pk).update(ended_at=row.made_at)
 
 
 def active_again(person: int) -> None:

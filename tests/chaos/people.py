@@ -35,9 +35,8 @@ class People:
         pool, release = self.dice.choice(self.town.pools), self.dice.choice(self.town.releases)
         for _ in range(10):
             self.count += 1
-            strategy = Strategy.objects.create(
-                name=f"drawn-{self.count}", title=f"Drawn {self.count}", spec=specs.drawn(self.dice)
-            )
+            spec = specs.drawn(self.dice, in_place=self.town.kinds[pool.pk].startswith("in_place"))
+            strategy = Strategy.objects.create(name=f"drawn-{self.count}", title=f"Drawn {self.count}", spec=spec)
             wish = {"release": release, "pool": pool, "strategy": strategy, "by": self.town.people[by]}
             what = f"{by} drafts {release.name} for {pool.name} ({strategy.spec['kind']})"
             if "can't be read" not in self.press(what, partial(self.plan, wish)):
@@ -87,8 +86,8 @@ class People:
 
     def one_gateway(self, action: str, rollout: Rollout) -> Upgrade | None:
         rows = Upgrade.objects.filter(wave__rollout=rollout)
-        if action == "retry":
-            rows = rows.filter(state=U.FAILED)
+        if action == "retry" or self.town.processes.calm:
+            rows = rows.filter(state=U.FAILED)  # who is patient leaves out those that are in the way
         found = list(rows)
         return self.dice.choice(found) if found else None
 
@@ -141,6 +140,8 @@ class People:
                 return self.first(rollout, ("resume", "roll_back", "abort"))
             case R.UPGRADING if round >= 7 and rollout.waits:
                 return self.first(rollout, ("roll_back", "abort"))
+            case R.HELD if round % 3 == 2:
+                return self.first(rollout, ("skip", "roll_back", "abort"))
             case R.HELD | R.WAITING_PROMOTION | R.FAILED:
                 return self.first(rollout, ("roll_back", "abort", "resume"))
             case _:
@@ -178,15 +179,25 @@ class People:
             self.act("submit", rollout, by=rollout.created_by.username)
             self.decide(rollout, yes=True, by="cal")
 
-    def allowed(self, gateway: str, slot: int) -> int:
-        """How many users people have agreed to cut on a gateway now, by the plans that they said yes to."""
+    def allowed(self, gateway: str, verb: str) -> int:
+        """How many users people have agreed to cut on a gateway by this verb now, by the plans they said yes to."""
         most = 0
-        for upgrade in Upgrade.objects.filter(gateway__name=gateway).select_related("wave__rollout"):
-            drain = upgrade.wave.rollout.plan["spec"].get("drain") or {}
-            most = max(most, int(drain.get("sessions_max") or 0))
-            if drain.get("at_deadline") == "cut":
-                most = max(most, int(drain.get("cut_at_most") or 0))
-            subject = f"rollout:{upgrade.wave.rollout_id}"
-            for request in Request.objects.filter(kind="drain.cut", subject=subject, state="approved"):
-                most = max([most, *(cut["users"] for cut in request.summary["cuts"] if cut["id"] == upgrade.pk)])
+        mine = Upgrade.objects.filter(gateway__name=gateway, wave__rollout__request__state="approved")
+        for upgrade in mine.select_related("wave__rollout"):
+            most = max(most, self._of_plan(upgrade) if verb == "replace" else self._of_drain(upgrade))
+        return most
+
+    def _of_plan(self, upgrade: Upgrade) -> int:
+        """What the approved plan says of a gateway that holds one release at a time."""
+        entries = [entry for wave in upgrade.wave.rollout.plan["waves"] for entry in wave["gateways"]]
+        return max(int(entry["cut"]) for entry in entries if entry["id"] == upgrade.gateway_id)
+
+    def _of_drain(self, upgrade: Upgrade) -> int:
+        drain = upgrade.wave.rollout.plan["spec"].get("drain") or {}
+        most = int(drain.get("sessions_max") or 0)
+        if drain.get("at_deadline") == "cut":
+            most = max(most, int(drain.get("cut_at_most") or 0))
+        subject = f"rollout:{upgrade.wave.rollout_id}"
+        for request in Request.objects.filter(kind="drain.cut", subject=subject, state="approved"):
+            most = max([most, *(cut["users"] for cut in request.summary["cuts"] if cut["id"] == upgrade.pk)])
         return most

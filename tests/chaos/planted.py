@@ -17,10 +17,11 @@ from fleet import orders
 from fleet.gateways.machine import Machine
 from fleet.gateways.simulated import MemoryGateway
 from tests.chaos.town import Town
-from upgrader import budgets, claims, decide, engine, run
+from upgrader import bounds, budgets, claims, decide, engine, run
 from upgrader.journal import LostRace
-from upgrader.models import Rollout
+from upgrader.models import Freeze, Rollout
 from upgrader.states import R
+from upgrader.steps import front
 
 Plant = Callable[[Town], AbstractContextManager[object]]
 
@@ -125,6 +126,22 @@ def no_budget(town: Town) -> Iterator[None]:
 
 
 @contextmanager
+def no_bounds(town: Town) -> Iterator[None]:
+    """Nobody asks whether it is frozen, and it is."""
+    by, at = town.people["cal"], town.true_now() - timedelta(minutes=5)
+    Freeze.objects.create(reason="feast", starts_at=at, ends_at=None, made_by=by, made_at=at)
+    with mock.patch.object(bounds.Bounds, "why_not", return_value=None):
+        yield
+
+
+@contextmanager
+def stray_balancer(town: Town) -> Iterator[None]:
+    """A commit that forgets the balancers."""
+    with mock.patch.object(front, "send_to", return_value=None):
+        yield
+
+
+@contextmanager
 def slow_transaction(town: Town) -> Iterator[None]:
     """A gateway is asked while the database is locked."""
     attempt = run.attempt
@@ -161,6 +178,8 @@ PLANTS: dict[str, Plant] = {
             false_record,
             jumps,
             no_budget,
+            no_bounds,
+            stray_balancer,
             slow_transaction,
             sleeps,
         )  # fmt: skip

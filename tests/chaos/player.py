@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -43,7 +44,9 @@ def databases(state: Path) -> Iterator[Path]:
 def main() -> None:
     for word, database in zip(sys.argv[1:], databases(Path(settings.STATE)), strict=False):
         seed, _, plant = word.partition(":")
+        began = time.process_time()
         report = episode.run(int(seed), database=database, plant=plant)
+        report.cpu_s = time.process_time() - began
         print(json.dumps(asdict(report)), flush=True)
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 from django.db import connection
 
+Freeze = Callable[[float], None]
+Told = Callable[[str], None]
+
 
 class Killed(BaseException):
     """kill -9: what was not committed never was."""
@@ -29,6 +32,7 @@ class Process:
     offset: float = 0.0
     born: int = 1
     dead: bool = False
+    began: float = 0.0  # what it does now, in true time
 
     @property
     def name(self) -> str:
@@ -39,11 +43,29 @@ class Process:
         return f"{self.machine}:{self.name}"
 
 
+class Own:
+    """What each process has in its own memory and no other sees; it is gone with the process."""
+
+    def __init__(self, processes: Processes, make: Callable[[], Any]) -> None:
+        self._processes, self._make = processes, make
+        self._kept: dict[str, Any] = {}
+
+    def _mine(self) -> Any:
+        process = self._processes.current
+        return self._kept.setdefault(process.owner if process else "", self._make())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._mine(), name)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self._mine()[key] = value
+
+
 class Processes:
     """Who runs now, and what becomes of him. `freeze(seconds)` lets the world go on without the frozen one."""
 
-    def __init__(self, dice: random.Random, *, freeze: Callable[[float], None], told: Callable[[str], None]) -> None:
-        self.dice, self.freeze, self.told = dice, freeze, told
+    def __init__(self, dice: random.Random, *, clock: Callable[[], float], freeze: Freeze, told: Told) -> None:
+        self.dice, self.clock, self.freeze, self.told = dice, clock, freeze, told
         self.stack: list[Process | None] = []  # None: the world goes on beside a frozen one
         self.gone: set[str] = set()  # owners of processes that have ended
         self.calm = False
@@ -62,6 +84,7 @@ class Processes:
     def run(self, process: Process, work: Callable[[], object]) -> bool:
         """Let a process do its work; False when it was killed on the way: the next one is there then."""
         self.stack.append(process)
+        process.began = self.clock()
         try:
             work()
         except Killed:

@@ -18,9 +18,12 @@ AT_RISK = f"({DOWN} OR EXISTS ({HANDS}))"
 MINE = """SELECT u.gateway_id FROM upgrader_upgrade u JOIN upgrader_wave w ON w.id = u.wave_id
  WHERE w.rollout_id = ?"""
 COUNTED = f"count(*), coalesce(sum({OUT}), 0), coalesce(sum(CASE WHEN {AT_RISK} THEN g.sessions ELSE 0 END), 0)"
-BEGUN = """SELECT g.id, g.name, g.pool_id, g."group", g.sessions, g.state, w.rollout_id, o.plan FROM upgrader_upgrade u
- JOIN fleet_gateway g ON g.id = u.gateway_id JOIN upgrader_wave w ON w.id = u.wave_id
+BEGUN = """SELECT g.id, g.name, g.pool_id, g."group", g.sessions, g.state, w.rollout_id, o.plan, u.since
+ FROM upgrader_upgrade u JOIN fleet_gateway g ON g.id = u.gateway_id JOIN upgrader_wave w ON w.id = u.wave_id
  JOIN upgrader_rollout o ON o.id = w.rollout_id WHERE u.id = ?"""
+FROZEN = """SELECT reason, starts_at FROM upgrader_freeze WHERE (pool_id IS NULL OR pool_id = ?) AND made_at < ?
+ AND lifted_at IS NULL AND starts_at <= ? AND (ends_at IS NULL OR ends_at > ?)"""
+WINDOWS = "SELECT pool_id, rules FROM upgrader_window WHERE ended_at IS NULL AND made_at < ?"
 
 Found = list[tuple[str, str]]
 
@@ -31,16 +34,31 @@ class Room:
     def __init__(self, base: sqlite3.Connection) -> None:
         self.base = base
 
-    def begun(self, upgrade: int) -> Found:
-        """What is wrong now that this gateway is out by the controller's own will."""
+    def begun(self, upgrade: int, *, before: str) -> Found:
+        """What is wrong now that this gateway is out by the controller's own will. `before`: when the process that
+        began it had begun to look; what was made since it could not know.
+        """
         row = self.base.execute(BEGUN, (upgrade,)).fetchone()
-        gateway, name, pool, group, sessions, state, rollout, plan = row
-        found = self.together(gateway, name, group)
+        gateway, name, pool, group, sessions, state, rollout, plan, since = row
+        found = self.together(gateway, name, group) + self.bounded(name, pool, since, before)
         if state in ("unreachable", "quarantined"):
             return found  # it counted before already
         for where, key in (("the fleet", None), (f"pool {pool}", pool)):
             found += self.within(name, where, key, sessions)
         return found + self.own(rollout, json.loads(plan)["spec"])
+
+    def bounded(self, name: str, pool: int, at: str, before: str) -> Found:
+        """Nothing begins in a freeze or outside of a window, by the clock of the process that begins it."""
+        frozen = self.base.execute(FROZEN, (pool, before, at, at)).fetchone()
+        if frozen:
+            return [("window", f"{name} began at {at}, and {frozen[0]} froze it at {frozen[1]}")]
+        rows = self.base.execute(WINDOWS, (before,)).fetchall()
+        mine = [json.loads(rules) for of, rules in rows if of == pool] or [
+            json.loads(r) for of, r in rows if of is None
+        ]
+        if mine and not any(is_open(rule["from"], rule["until"], at[11:16]) for rules in mine for rule in rules):
+            return [("window", f"{name} began at {at}, and its windows are {mine}")]
+        return []
 
     def together(self, gateway: int, name: str, group: str) -> Found:
         if not group:
@@ -80,3 +98,8 @@ class Room:
         who = f"g.state IN ('enrolled', 'unreachable', 'quarantined') AND ({which})"
         row = self.base.execute(f"SELECT {COUNTED} FROM fleet_gateway g WHERE {who}", values).fetchone()
         return int(row[0]), int(row[1]), int(row[2])
+
+
+def is_open(start: str, until: str, clock: str) -> bool:
+    """Whether a window of every day is open, all three as "03:10"; one that ends when it starts can't be read."""
+    return start <= clock < until if start <= until else clock >= start or clock < until

@@ -6,9 +6,9 @@ import random
 from typing import Any
 
 
-def drawn(dice: random.Random) -> dict[str, Any]:
-    """A strategy that parse_spec takes."""
-    kind = dice.choice(("canary", "canary", "rolling", "blue_green"))
+def drawn(dice: random.Random, *, in_place: bool = False) -> dict[str, Any]:
+    """A strategy that parse_spec takes. `in_place`: for gateways that can't hold two releases at once."""
+    kind = dice.choice(("canary", "canary", "rolling", "rolling" if in_place else "blue_green"))
     spec: dict[str, Any] = {
         "kind": kind,
         "observe_seconds": dice.choice((0, 5, 10, 30)),

@@ -19,8 +19,9 @@ from fleet.gateways.crowd import Crowd
 from fleet.gateways.machine import Machine, Place
 from fleet.gateways.simulated import MemoryGateway
 from fleet.gateways.simulated_base import World
-from fleet.models import Gateway, Pool
+from fleet.models import BalancerPeer, Gateway, Pool
 from releases.models import ChannelPolicy, Release
+from tests.chaos.fronts import WAYS, ChaosPeer, Front, stand
 from tests.chaos.processes import Process, Processes
 from tests.chaos.watched import Watched
 from tests.db.upgrader.world import OLD, START, make_release
@@ -34,6 +35,7 @@ RIGHTS = {
     "cal": ("approve_rollout", "rollback_rollout", "hold_rollout", "promote_rollout", "pass_freeze"),
     "ada": (),
 }
+LOOKS = 45.0  # seconds from one look at all gateways to the next: they cost as much as the rollouts
 MOST_MESSAGES = 400  # a broker forgets what lies for long; the tick says it again
 
 
@@ -44,7 +46,7 @@ class Town:
         self.dice = dice
         self.seconds: float = START.timestamp()
         self.story = told
-        self.processes = Processes(dice, freeze=self.freeze, told=self.told)
+        self.processes = Processes(dice, clock=lambda: self.seconds, freeze=self.freeze, told=self.told)
         self.beats = [Process("beat", number, "here") for number in range(dice.choice((1, 1, 2)))]
         self.workers = [
             Process("worker", number, dice.choice(("here", "there")), offset=dice.choice((0.0, 0.0, 3.0, -3.0)))
@@ -53,9 +55,12 @@ class Town:
         self.browsers = [Process("web", number, "here") for number in range(2)]
         self.messages: list[tuple[float, str, int | list[int]]] = []  # due, task, row or rows
         self.lines: list[Line] = []
+        self.looked = 0.0  # when the clocks last asked for all gateways
         self.lossy = dice.choice((0.0, 0.0, 0.05, 0.3))
         self.gateways: dict[str, Watched] = {}
-        self.allowed: Callable[[str, int], int] = lambda name, slot: 0
+        self.fronts: dict[str, Front] = {}  # by gateway, of those behind balancers
+        self.kinds: dict[int, str] = {}  # by pool: a name in fronts.WAYS
+        self.allowed: Callable[[str, str], int] = lambda name, verb: 0
         self.failures: list[str] = []  # what no process should have said
         self.every_second: Callable[[], None] = lambda: None
         self.people = {name: User.objects.create(username=name) for name in RIGHTS}
@@ -71,6 +76,7 @@ class Town:
         for name, rights in RIGHTS.items():
             for right in (*rights, "view_pool"):
                 assign_perm(right, self.people[name], pool)
+        self.kinds[pool.pk] = self.dice.choice(WAYS)
         size = self.dice.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12) if number == 0 else (1, 1, 2, 3, 4))
         if size == 12 and self.dice.random() < 0.25:
             size = 24  # seldom: it takes as long as ten small ones
@@ -94,12 +100,16 @@ class Town:
         gateway = MemoryGateway(machine, world=world)
         crowd.open(machine, self.seconds)
         self.gateways[name] = Watched(
-            gateway, point=self.processes.point, who=self._who, allowed=lambda name, slot: self.allowed(name, slot)
+            gateway, point=self.processes.point, who=self._who, allowed=lambda name, verb: self.allowed(name, verb)
         )
         Gateway.objects.create(
             name=name, pool=pool, adapter="memory", address=name, release=OLD, sessions=users, group=group,
             failure_domain=domain,
         )  # fmt: skip
+        kind, point = self.kinds[pool.pk], self.processes.point
+        if front := stand(pool, machine, kind=kind, clock=lambda: self.seconds, point=point):
+            self.fronts[name] = front
+        Gateway.objects.filter(name=name).update(facts=dict(gateway.facts().raw))
         sealed.seal(f"probe:{name}", b"probe\nsecret")
 
     def budget(self, percent: int, **more: Any) -> None:
@@ -114,6 +124,9 @@ class Town:
     def open(self, row: Gateway) -> Any:
         rows.refuse_silent(row)
         return self.gateways[row.name]
+
+    def open_peer(self, peer: BalancerPeer, gateway: Gateway, servers: object) -> ChaosPeer:
+        return self.fronts[gateway.name].peers[peer.name]
 
     def owner(self) -> str:
         return self.processes.current.owner if self.processes.current else "here:nobody"
@@ -132,6 +145,9 @@ class Town:
         offset = self.processes.current.offset if self.processes.current else self.workers[0].offset
         return datetime.fromtimestamp(self.seconds + offset, UTC)
 
+    def true_now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
     def wait(self, seconds: float) -> None:
         """Somebody waits for a slow gateway. The others go on when it is worth it."""
         if seconds < 1 or None in self.processes.stack:
@@ -139,15 +155,10 @@ class Town:
         else:
             self.processes.stand_still(seconds)
 
-    def now_and_then(self, call: Callable[..., None]) -> Callable[..., None]:
-        """What is asked at each tick and costs half of it, at some of them."""
+    def now_and_then(self, call: Callable[..., Any], else_: Any) -> Callable[..., Any]:
+        """What is asked at each tick, costs much of it and is beside the point: at some of them."""
         turns = itertools.count()
-
-        def seldom(**known: Any) -> None:
-            if next(turns) % 8 == 0:
-                call(**known)
-
-        return seldom
+        return lambda *said, **known: else_ if next(turns) % 8 else call(*said, **known)
 
     def freeze(self, seconds: float) -> None:
         """Whoever runs now stands still for so long, and everybody else does not."""
@@ -174,12 +185,15 @@ class Town:
     def turn(self, without: list[Process] | None = None) -> None:
         """All that happens at this moment: the clocks beat, the workers do what they are told."""
         frozen = without or []
-        for beat in self.beats:
+        for beat in self.beats[: 1 if self.processes.calm else None]:
             if beat not in frozen:
                 self.run(beat, "tick", tasks.tick)
         self.every_second()
-        if int(self.seconds) % 10 == 0 and self.beats[0] not in frozen:
+        if self.seconds >= self.looked + LOOKS and self.beats[0] not in frozen:
+            self.looked = self.seconds
             self.run(self.beats[0], "look", tasks.look)
+            if free := [worker for worker in self.workers if worker not in frozen]:
+                self.run(self.dice.choice(free), "look_at_balancers", tasks.look_at_balancers)
         for _ in range(500):
             if not self.work([worker for worker in self.workers if worker not in frozen]):
                 return

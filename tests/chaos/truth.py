@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,10 @@ class Truth:
         if before == "rolling_back" and state in ("rolled_back", "skipped") and slot:
             self.expected[gateway] = old
         if (before, state) == ("planned", "upgrading"):
-            for what, say in self.room.begun(row):
+            process = self.town.processes.current
+            assert process is not None
+            before = str(datetime.fromtimestamp(process.began, UTC).replace(tzinfo=None))
+            for what, say in self.room.begun(row, before=before):
                 self.break_(what, say)
 
     def _steps(self) -> None:
@@ -121,9 +125,14 @@ class Truth:
             for what, say in gateway.truth.broken:
                 self.break_(what, say)
             gateway.truth.broken.clear()
+            gateway.machine.advance(self.town.seconds)  # time passes there, also while nobody asks
             running = {slot.release for slot in gateway.machine.slots.values() if slot.running}
             if more := running - gateway.truth.told:
                 self.break_("releases", f"{name} runs {', '.join(sorted(more))}, and nobody asked for it")
+        for front in self.town.fronts.values():
+            for say in front.broken:
+                self.break_("outside", say)
+            front.broken.clear()
         for failure in self.town.failures:
             self.break_("fault of ours", failure)
         self.town.failures.clear()
@@ -158,6 +167,9 @@ class Truth:
             return
         if machine.weights() != {committed.slot: 100}:
             self.break_("releases", f"{name} sends new users to {machine.weights()} when all is over")
+        if front := self.town.fronts.get(name):
+            for say in front.strayed(committed.slot):
+                self.break_("releases", say)
         if row.release != release or row.fence < self.town.gateways[name].truth.fence:
             self.break_("views", f"{name}: the row says {row.release} and fence {row.fence}, the gateway {committed}")
         running = sorted(slot.number for slot in machine.slots.values() if slot.running)

@@ -11,10 +11,11 @@ from django.db import connection
 from fleet.errors import RetryLater
 from fleet.gateways.machine import Machine, Slot
 from fleet.gateways.simulated import MemoryGateway
-from fleet.ports import Session
+from fleet.ports import Replacement, Session
 
-CUTS = frozenset({"retire", "replace"})
-"""Verbs that may end sessions, each with the number that it may end at most."""
+CUTS = frozenset({"retire", "replace", "restore"})
+"""Verbs that may end sessions, each with the number that it may end at most. `restore` only where one release at a time
+serves; without a number it was a verdict's, inside the window."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Watched:
         *,
         point: Callable[[str], None],
         who: Callable[[], str],
-        allowed: Callable[[str, int], int],
+        allowed: Callable[[str, str], int],
     ) -> None:
         self.gateway, self.point, self.who, self.allowed = gateway, point, who, allowed
         self.truth = Truth(told={slot.release for slot in gateway.machine.slots.values() if slot.running})
@@ -89,7 +90,7 @@ class Watched:
         self.point(f"before {name} of {self.machine.name}")
         self.machine.advance(self.gateway.world.clock())
         cut, acted = len(self.machine.cut), False
-        if name in CUTS:
+        if name in ("retire", "replace"):
             self._may_cut(name, args, kwargs)
         try:
             answer = verb(*args, **kwargs)
@@ -108,16 +109,19 @@ class Watched:
         users = tuple(session.user for session in cut)
         at = self.gateway.world.clock()
         self.truth.asked.append(Asked(at, self.who(), name, args, kwargs, users))
-        if name == "start":
-            self.truth.told.add(str(args[0]))
+        if name in ("start", "replace"):
+            self.truth.told.add(args[0].release if name == "replace" else str(args[0]))
         if users and name not in CUTS:
             self._broken("cut", f"{name} ended the sessions of {', '.join(users)}")
-        if users and name in CUTS and len(users) > int(kwargs["cut_at_most"]):
-            self._broken("cut", f"{name} with cut_at_most={kwargs['cut_at_most']} ended {len(users)} sessions")
+        if users and name == "restore" and not self.machine.faults.no_nft:
+            self._broken("cut", f"{name} ended the sessions of {', '.join(users)}, and both releases fit there")
+        most = cut_at_most(args, kwargs)
+        if users and name in CUTS and most is not None and len(users) > most:
+            self._broken("cut", f"{name} with cut_at_most={most} ended {len(users)} sessions")
 
     def _may_cut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        wanted, slot = int(kwargs["cut_at_most"]), int(args[0]) if isinstance(args[0], int) else 0
-        if wanted > (most := self.allowed(self.machine.name, slot)):
+        wanted = cut_at_most(args, kwargs)
+        if wanted and wanted > (most := self.allowed(self.machine.name, name)):
             self._broken("cut", f"{name} was asked with cut_at_most={wanted}, and people agreed to {most}")
 
     def _admitted(self, name: str, fence: int) -> None:
@@ -129,3 +133,10 @@ class Watched:
 
     def _broken(self, what: str, say: str) -> None:
         self.truth.broken.append((what, f"{self.machine.name}: {say}"))
+
+
+def cut_at_most(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    """The number that a verb was asked with; None: it has none."""
+    wish = args[0] if args else None
+    number = wish.cut_at_most if isinstance(wish, Replacement) else kwargs.get("cut_at_most")
+    return None if number is None else int(number)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from django.db import connection
 
-from fleet import orders
 from fleet.models import Gateway
 from tests.chaos.town import Town
 from tests.chaos.truth import Truth
@@ -49,7 +48,6 @@ class Yesterday:
             process.born += 1
         self.town.messages.clear()
         self.town.lines.clear()
-        orders.forget()
         self.truth.reopen()
         self.restored += 1
         ahead = []
