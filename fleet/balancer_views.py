@@ -34,7 +34,7 @@ def balancer_add(request: HttpRequest) -> HttpResponse:
         lines = [line for line in str(request.POST.get("peers", "")).splitlines() if line.strip()]
         peers = [balancers.peer_of(line) for line in lines[: balancers.PEERS_MOST + 1]]
         name, why = str(request.POST.get("name", "")).strip(), str(request.POST.get("why", "")).strip()[:2000]
-        said = {"by": person(request), "actor": actor(request), "now": timezone.now()}
+        said: dict[str, Any] = {"by": person(request), "actor": actor(request), "now": timezone.now()}
         asked = balancers.propose(name, pool, peers, why=why, **said)
     except Refused as refusal:
         return _page(request, refusal=refusal.say, status=409)
