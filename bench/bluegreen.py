@@ -33,8 +33,7 @@ SPEC = {
     "drain": {"deadline_hours": 24},
 }
 WITHIN, BACK_WITHIN = 180.0, 60.0  # seconds
-# Seconds between two knocks at one gateway, each of which costs it a process; a turn's strangers are its own.
-EVERY, KNOCKS_A_TURN = 0.1, 15_000
+EVERY, KNOCKS_A_TURN = 0.02, 15_000  # seconds between two knocks at one gateway; a turn's strangers are its own
 
 
 def one_turn(lab: Lab, people: People, turn: int) -> dict[str, float]:
