@@ -1,20 +1,30 @@
 """From evidence to a verdict. Pure.
 
-First cut: probe logins against a limit, with the old slot beside it as control. The probability is that of the
-binomial tail at the limit (Clopper and Pearson's building block); looking often is not yet paid for.
+Everything here may be looked at as often as one likes: the evidence is that of sequential tests (upgrader/analysis), of
+which one window in a hundred reaches FAIL by chance at most, over all critical metrics together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import comb
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log
 from typing import Any
 
+from upgrader.analysis import rates
+from upgrader.analysis.evalues import averaged, chance
+from upgrader.analysis.rates import Counted
+from upgrader.analysis.times import Pair
+from upgrader.readings import Reading, Sides, on_record, read
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
+from upgrader.strategy_spec import Metric
 
-SURE = 0.01  # a failure rate above the limit is believed when chance would show it less often than this
+ALPHA = 0.01  # false alarms a window, all critical metrics together
+SURE = log(1 / ALPHA)
+FAILURES = 2  # one failed login is never enough
+METHOD = "always-valid mixture tests; weighted average of e-values over critical metrics"
+PROBES = Metric(use=True, critical=True, tolerated=1.0)
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,11 @@ class Side:
     failed: int = 0
     restarts: int = 0
     last_failure: str = ""  # the probe's own sentence
+    run: int = 0  # failures in a row up to now, on the gateway that has most of them
+
+    @property
+    def counted(self) -> Counted:
+        return Counted(self.tried, self.failed, run=self.run)
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,9 @@ class Evidence:
     control: Side
     lost: Sequence[str] = ()  # sentences: a gateway went back by itself, rebooted, or its slot died
     silent: Sequence[str] = ()  # names of gateways that have not answered lately
+    rates: Mapping[str, Sides] = field(default_factory=dict)  # of users, by metric
+    times: Mapping[str, Sequence[Pair]] = field(default_factory=dict)  # of probes, by metric, a pair a gateway
+    gateways: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,35 +61,13 @@ class Judgement:
     numbers: dict[str, Any]
 
 
-def tail(failed: int, tried: int, rate: float) -> float:
-    """P(at least `failed` of `tried` fail) when each fails with probability `rate`."""
-    if failed == 0:
-        return 1.0
-    return max(0.0, 1.0 - sum(comb(tried, k) * rate**k * (1 - rate) ** (tried - k) for k in range(failed)))
-
-
-def too_many(side: Side, limits: Limits) -> bool:
-    """More failures than the limit, and more than chance would show."""
-    if side.tried == 0 or side.failed / side.tried <= 1 - limits.login_success_min:
-        return False
-    return side.failed >= 2 and tail(side.failed, side.tried, 1 - limits.login_success_min) < SURE
-
-
-def of(side: Side) -> str:
-    return f"{side.failed} of {side.tried} logins failed on {side.release}"
-
-
 def judge(evidence: Evidence, limits: Limits) -> Judgement:
     """Return the verdict on what is known so far. Equality at a limit is allowed."""
     canary, control = evidence.canary, evidence.control
-    both = f"{of(canary)}, {control.failed} of {control.tried} on {control.release}"
-    numbers: dict[str, Any] = {
-        "canary": {"tried": canary.tried, "failed": canary.failed, "restarts": canary.restarts},
-        "control": {"tried": control.tried, "failed": control.failed, "restarts": control.restarts},
-        "limit": limits.login_success_min,
-        "min_logins": limits.min_logins,
-        "silent": list(evidence.silent),
-    }
+    probes = of_probes(evidence, limits)
+    readings = read(evidence.rates, evidence.times, limits.metrics, (canary.release, control.release))
+    weigh = weighed([probes, *readings], limits)
+    numbers = recorded(evidence, limits, [probes, *readings], weigh)
 
     def verdict(outcome: Outcome, sentence: str) -> Judgement:
         return Judgement(outcome, sentence, numbers)
@@ -82,35 +78,89 @@ def judge(evidence: Evidence, limits: Limits) -> Judgement:
         return verdict(
             Outcome.FAIL, f"{canary.release} restarted {canary.restarts} times; {limits.restarts_max} allowed."
         )
-    if too_many(canary, limits):
-        if too_many(control, limits):
-            return verdict(Outcome.INCONCLUSIVE, f"{both}: both fail, so it is not the release.")
-        chance = tail(canary.failed, canary.tried, 1 - limits.login_success_min)
-        why = f" Last: {canary.last_failure}" if canary.last_failure else ""
-        return verdict(Outcome.FAIL, f"{both}. At the limit chance shows this {frequency(chance)}.{why}")
-    return unhurt(evidence, limits, both, verdict_numbers=numbers)
+    if weigh.total >= SURE and weigh.worst is probes and too_many(control, limits, evidence.gateways):
+        return verdict(Outcome.INCONCLUSIVE, f"{probes.say}: both fail, so it is not the release.")
+    if weigh.total >= SURE and weigh.worst:
+        why = f" Last: {canary.last_failure}" if weigh.worst is probes and canary.last_failure else ""
+        return verdict(Outcome.FAIL, f"{weigh.worst.say}; {by_chance(weigh.total)}.{why}")
+    return verdict(*unhurt(evidence, limits, probes, [one for one in readings if one.points and one.intolerable]))
 
 
-def unhurt(evidence: Evidence, limits: Limits, both: str, *, verdict_numbers: dict[str, Any]) -> Judgement:
-    """The verdict when nothing speaks against the release: is there enough that speaks for it?"""
-    canary = evidence.canary
+def too_many(side: Side, limits: Limits, gateways: int = 1) -> bool:
+    """More failures than the limit, and more than chance would show."""
+    if side.failed < FAILURES or side.failed / side.tried <= 1 - limits.login_success_min:
+        return False
+    return rates.against_limit(side.counted, 1 - limits.login_success_min, among=gateways) >= SURE
+
+
+def of_probes(evidence: Evidence, limits: Limits) -> Reading:
+    """Probe logins have a limit of their own: their password is right, so nearly none may fail."""
+    canary, control, allowed = evidence.canary, evidence.control, 1 - limits.login_success_min
+    found = rates.against_limit(canary.counted, allowed, among=max(1, evidence.gateways))
+    over = canary.failed >= FAILURES and canary.failed / canary.tried > allowed
+    say = f"{of(canary)}, {control.failed} of {control.tried} on {control.release}"
+    return Reading("probes", found, SURE, over, say, {"baseline": "the limit", **on_record(found, PROBES)})
+
+
+def of(side: Side) -> str:
+    return f"{side.failed} of {side.tried} logins failed on {side.release}"
+
+
+@dataclass(frozen=True)
+class Weighed:
+    total: float  # the average of the critical metrics' e-values, as a logarithm
+    weight: float  # of each
+    worst: Reading | None  # the one that has most to say
+
+
+def weighed(readings: Sequence[Reading], limits: Limits) -> Weighed:
+    """All critical metrics together: what is no worse than tolerated counts as 0, what has no reading keeps its weight.
+
+    The average of e-values is an e-value however they hang together, so nothing is lost to their being many but the
+    weights.
+    """
+    names = ["probes", *(name for name, metric in limits.metrics.items() if metric.critical and metric.use)]
+    against = [one for one in readings if one.name in names and one.intolerable]
+    total = averaged([1 / len(names)] * len(against), [one.evidence for one in against])
+    return Weighed(total, 1 / len(names), max(against, key=lambda one: one.evidence, default=None))
+
+
+def unhurt(evidence: Evidence, limits: Limits, probes: Reading, pointed: Sequence[Reading]) -> tuple[Outcome, str]:
+    """The verdict when nothing fails the release: is there enough that speaks for it?"""
+    canary, both = evidence.canary, probes.say
+    allowed = 1 - limits.login_success_min
     if evidence.silent:
-        return Judgement(
-            Outcome.NO_EVIDENCE, f"No answer from {', '.join(evidence.silent)}. {both} before that.", verdict_numbers
-        )
+        return Outcome.NO_EVIDENCE, f"No answer from {', '.join(evidence.silent)}. {both} before that."
+    if pointed:
+        said = " ".join(f"{one.say}; {by_chance(one.evidence)}." for one in pointed)
+        return Outcome.INCONCLUSIVE, f"{said} {both}."
     if canary.tried < limits.min_logins:
-        return Judgement(Outcome.NO_EVIDENCE, f"{both}; {limits.min_logins} are needed for a verdict.", verdict_numbers)
+        return Outcome.NO_EVIDENCE, f"{both}; {limits.min_logins} are needed for a verdict."
     if 1 - canary.failed / canary.tried >= limits.login_success_min:
-        return Judgement(Outcome.PASS, f"{both}.", verdict_numbers)
-    return Judgement(
-        Outcome.INCONCLUSIVE,
-        f"{both}: more than the limit of {1 - limits.login_success_min:.1%}, but chance may do that.",
-        verdict_numbers,
-    )
+        return Outcome.PASS, f"{both}."
+    return Outcome.INCONCLUSIVE, f"{both}: more than the limit of {allowed:.1%}, but chance may do that."
 
 
-def frequency(chance: float) -> str:
-    """Say a probability as a tired person understands it."""
-    if chance <= 1e-4:
-        return "less than once in 10,000 windows"
-    return f"once in {round(1 / chance):,} windows"
+def recorded(evidence: Evidence, limits: Limits, readings: Sequence[Reading], weigh: Weighed) -> dict[str, Any]:
+    """What a verdict's row and its audit event hold: both sides, the limits, the method, and each metric's part."""
+    canary, control = evidence.canary, evidence.control
+    return {
+        "canary": {"tried": canary.tried, "failed": canary.failed, "restarts": canary.restarts},
+        "control": {"tried": control.tried, "failed": control.failed, "restarts": control.restarts},
+        "limit": limits.login_success_min,
+        "min_logins": limits.min_logins,
+        "silent": list(evidence.silent),
+        "method": METHOD,
+        "alpha": ALPHA,
+        "weight": round(weigh.weight, 4),
+        "by_chance": float(f"{chance(weigh.total):.3g}"),
+        "metrics": {one.name: dict(one.numbers) for one in readings},
+    }
+
+
+def by_chance(evidence: float) -> str:
+    """Say evidence as a tired person understands it."""
+    by = chance(evidence)
+    if by <= 1e-4:
+        return "by chance less than once in 10,000 windows"
+    return f"by chance at most once in {round(1 / by):,} windows"

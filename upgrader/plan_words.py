@@ -8,6 +8,7 @@ from typing import Any
 
 from fleet.phrases import count, duration, listed
 from upgrader.strategy import Spec, parse_spec
+from upgrader.strategy_spec import Metric
 
 
 def cut_say(plan: Mapping[str, Any]) -> str:
@@ -39,6 +40,12 @@ def rules(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*said, ("Emergency", EMERGENCY)] if spec.emergency else said
 
 
+WORDS: Mapping[str, str] = {
+    "logins": "users' failed logins",
+    "session_errors": "session errors",
+    "login_time": "login time",
+    "handshake_time": "handshake time",
+}
 EMERGENCY = (
     "It may be approved through a freeze by who holds that right, it is shouted about, and it takes a third slot where"
     " the second still drains."
@@ -58,8 +65,18 @@ def limits_say(spec: Spec) -> str:
     restarts = "no restart" if limits.restarts_max == 0 else f"at most {count(limits.restarts_max, 'restart')}"
     return (
         f"Logins succeed in at least {100 * limits.login_success_min:g} % of at least {limits.min_logins} tries;"
-        f" {restarts} of the new release."
-    )
+        f" {restarts} of the new release. {metrics_say(limits.metrics)}"
+    ).rstrip()
+
+
+def metrics_say(metrics: Mapping[str, Metric]) -> str:
+    """What is compared with the old slot, and what follows when it is worse."""
+    used = {name: metric for name, metric in metrics.items() if metric.use}
+    fail = [f"{WORDS[name]} (×{one.tolerated:g})" for name, one in used.items() if one.critical]
+    ask = [f"{WORDS[name]} (×{one.tolerated:g})" for name, one in used.items() if not one.critical]
+    said = f"Worse than on the old slot beyond chance: {listed(fail, 9)} fail the wave." if fail else ""
+    asked = f"{'These' if fail else 'Worse than on the old slot beyond chance, these'} ask a person: {listed(ask, 9)}."
+    return f"{said} {asked}".strip() if ask else said
 
 
 def promote_say(spec: Spec) -> str:

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from upgrader.analysis.rates import Counted
 from upgrader.gates import Evidence, Side
 from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.readings import Sides
+from upgrader.steps.tally import RATES, TIMES, counted, paired
 
 MISSES_UNTIL_SILENT = 3
 
 
 def evidence(rollout: Rollout, watched: list[Upgrade], steps: Mapping[int, StepRun]) -> Evidence:
     """Sum what the gateways said since their present share was shifted. `steps`: open ones, by their upgrade's id."""
-    canary = Side(rollout.release.name)
-    control = Side("/".join(sorted({upgrade.from_release for upgrade in watched})))
-    lost, silent = [], []
-    for upgrade in watched:
-        step = steps.get(upgrade.pk)
-        if step is None or step.name != "observe":
-            continue
-        tally = step.result.get("tally", {})
+    observed = [
+        (upgrade, step) for upgrade in watched if (step := steps.get(upgrade.pk)) is not None and step.name == "observe"
+    ]
+    old = "/".join(sorted({upgrade.from_release for upgrade in watched}))
+    lost = [str(step.result["lost"]) for _, step in observed if step.result.get("lost")]
+    silent = [upgrade.gateway.name for upgrade, step in observed if is_silent(step)]
+    tallies = [step.result.get("tally", {}) for _, step in observed]
+    return replace(summed(tallies, new=rollout.release.name, old=old), lost=lost, silent=silent)
+
+
+def summed(tallies: Sequence[Mapping[str, Any]], *, new: str, old: str) -> Evidence:
+    """Add up tallies as steps/tally.py keeps them, one a gateway. `new`, `old`: the releases."""
+    canary, control = Side(new), Side(old)
+    for tally in tallies:
         canary, control = add(canary, tally.get("canary", {})), add(control, tally.get("control", {}))
-        if step.result.get("lost"):
-            lost.append(str(step.result["lost"]))
-        if is_silent(step):
-            silent.append(upgrade.gateway.name)
-    return Evidence(canary, control, lost, silent)
+    rates = {name: sides([tally.get("rates", {}).get(name, {}) for tally in tallies]) for name in RATES}
+    times = {name: [paired(tally.get("times", {}).get(name)) for tally in tallies] for name in TIMES}
+    return Evidence(canary, control, rates=rates, times=times, gateways=max(1, len(tallies)))
+
+
+def sides(kept: Iterable[Mapping[str, Any]]) -> Sides:
+    canary, control, past = Counted(), Counted(), Counted()
+    for one in kept:
+        canary, control = canary + counted(one.get("canary")), control + counted(one.get("control"))
+        past += Counted(*one.get("past", (0, 0)))
+    return Sides(canary, control, past)
 
 
 def is_silent(step: StepRun | None) -> bool:
@@ -43,4 +58,5 @@ def add(side: Side, counts: Mapping[str, Any]) -> Side:
         failed=side.failed + int(counts.get("failed", 0)),
         restarts=side.restarts + int(counts.get("restarts", 0)),
         last_failure=str(counts.get("last", "")) or side.last_failure,
+        run=max(side.run, int(counts.get("run", 0))),
     )

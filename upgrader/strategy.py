@@ -10,6 +10,7 @@ from typing import Any
 
 from upgrader.flow import TRIAL_LEAST
 from upgrader.strategy_check import check_times, check_together
+from upgrader.strategy_metrics import metrics_of, whole_metrics
 from upgrader.strategy_spec import KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
 
 __all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "checked_spec", "full_spec", "parse_spec"]
@@ -115,7 +116,7 @@ DEFAULTS: Mapping[str, Any] = {
     "drain": {},
     "max_out": {},
 }
-LIMITS: Mapping[str, Any] = {"login_success_min": 0.98, "min_logins": 20, "restarts_max": 0}
+LIMITS: Mapping[str, Any] = {"login_success_min": 0.98, "min_logins": 20, "restarts_max": 0, "metrics": {}}
 DRAIN: Mapping[str, Any] = {
     "deadline_hours": 24,
     "sessions_max": 0,
@@ -171,6 +172,7 @@ def full_spec(data: Mapping[str, Any]) -> dict[str, Any]:
     full = {**DEFAULTS, **data}
     parts = {"limits": LIMITS, "drain": DRAIN, "max_out": MAX_OUT}
     full |= {name: {**defaults, **full[name]} for name, defaults in parts.items()}
+    full["limits"]["metrics"] = whole_metrics(full["limits"]["metrics"])
     if "batch" in full:
         return full | {"batch": _full_wave(full["batch"])}
     return full | {"waves": [_full_wave(wave) for wave in full["waves"]]}
@@ -212,6 +214,7 @@ def _limits(full: Mapping[str, Any]) -> Limits:
         login_success_min=share(limits, "login_success_min", 0.0, 1.0, "limits"),
         min_logins=whole(limits, "min_logins", 1, 1_000_000, "limits"),
         restarts_max=whole(limits, "restarts_max", 0, 1_000, "limits"),
+        metrics=metrics_of(limits["metrics"], "limits", "metrics"),
     )
 
 

@@ -21,10 +21,28 @@ class SpecError(ValueError):
 
 
 @dataclass(frozen=True)
+class Metric:
+    """One that is compared with the old slot. Worse than that beyond chance: a person is asked, or it is a FAIL."""
+
+    use: bool
+    critical: bool  # it alone can fail a wave; it shares the one false alarm in a hundred windows with the others
+    tolerated: float  # times the old slot's; equal is allowed
+
+
+METRICS: Mapping[str, Metric] = {
+    "logins": Metric(use=True, critical=True, tolerated=3.0),  # of users, not of probes
+    "session_errors": Metric(use=True, critical=False, tolerated=3.0),
+    "login_time": Metric(use=True, critical=False, tolerated=1.2),
+    "handshake_time": Metric(use=True, critical=False, tolerated=1.2),
+}
+
+
+@dataclass(frozen=True)
 class Limits:
     login_success_min: float  # share of probe logins; equal is allowed
     min_logins: int  # fewer are no evidence
     restarts_max: int  # of the new release's processes; equal is allowed
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrader.gates import Evidence, Side, judge, tail
+from upgrader.analysis.rates import Counted
+from upgrader.gates import Evidence, Side, by_chance, judge
+from upgrader.readings import Sides
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
+from upgrader.strategy_spec import METRICS
 
 LIMITS = Limits(login_success_min=0.98, min_logins=20, restarts_max=0)
+GOOD = Evidence(Side("1.3.0", 40), Side("1.1.6", 40))
 
 
 def sides(canary: tuple[int, int], control: tuple[int, int] = (100, 0), restarts: int = 0) -> Evidence:
     return Evidence(Side("1.3.0", *canary, restarts=restarts), Side("1.1.6", *control))
+
+
+def users(canary: tuple[int, int], control: tuple[int, int], past: tuple[int, int] = (0, 0), hits: int = 9) -> Sides:
+    return Sides(replace(Counted(*canary), hits=hits), Counted(*control), Counted(*past))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +37,7 @@ def sides(canary: tuple[int, int], control: tuple[int, int] = (100, 0), restarts
         (sides((20, 1)), Outcome.INCONCLUSIVE),
         (sides((20, 9)), Outcome.FAIL),
         (sides((4, 3)), Outcome.FAIL),  # plain enough before the minimum
+        (sides((2, 2)), Outcome.FAIL),
         (sides((20, 9), (20, 9)), Outcome.INCONCLUSIVE),  # both fail: not the release
         (sides((20, 0), restarts=1), Outcome.FAIL),
         (Evidence(Side("1.3.0", 20), Side("1.1.6"), lost=["gw-1 rebooted."]), Outcome.FAIL),
@@ -39,11 +50,22 @@ def test_outcome(evidence: Evidence, outcome: Outcome) -> None:
 
 def test_one_failure_is_never_enough_to_fail() -> None:
     assert judge(sides((1, 1)), LIMITS).outcome is not Outcome.FAIL
+    assert judge(sides((1, 1)), replace(LIMITS, login_success_min=1.0)).outcome is not Outcome.FAIL
+
+
+def test_a_limit_of_all_logins_fails_at_the_second_failure() -> None:
+    assert judge(sides((900, 2)), replace(LIMITS, login_success_min=1.0)).outcome is Outcome.FAIL
+
+
+def test_a_release_that_breaks_late_is_found_by_its_last_logins() -> None:
+    late = Evidence(Side("1.3.0", 105, 3, run=3), Side("1.1.6", 105))
+    assert judge(late, LIMITS).outcome is Outcome.FAIL
+    assert judge(sides((105, 3)), LIMITS).outcome is not Outcome.FAIL, "spread out it is what chance does"
 
 
 def test_the_sentence_has_the_numbers_of_both_sides() -> None:
     sentence = judge(sides((20, 9), (40, 1)), LIMITS).sentence
-    assert "9 of 20 logins failed on 1.3.0, 1 of 40 on 1.1.6" in sentence
+    assert "9 of 20 logins failed on 1.3.0, 1 of 40 on 1.1.6; by chance less than once" in sentence
 
 
 def test_silence_is_named() -> None:
@@ -51,9 +73,50 @@ def test_silence_is_named() -> None:
     assert "No answer from fra-gw-02" in said
 
 
-def test_tail_is_the_binomial_one() -> None:
-    assert tail(2, 3, 0.5) == pytest.approx(0.5)
-    assert tail(0, 3, 0.5) == 1.0
+def test_users_logins_fail_a_release_whose_probes_are_fine() -> None:
+    judged = judge(replace(GOOD, rates={"logins": users((212, 20), (640, 4))}), LIMITS)
+    assert judged.outcome is Outcome.FAIL
+    assert judged.sentence.startswith("9.4 % of users' logins failed on 1.3.0, 0.6 % on 1.1.6 (212 and 640 tries)")
+    assert judged.numbers["metrics"]["logins"]["baseline"] == "old slot"
+
+
+@pytest.mark.parametrize(
+    ("sides", "outcome"),
+    [
+        (users((212, 3), (640, 4)), Outcome.PASS),
+        (users((212, 20), (640, 60)), Outcome.PASS),  # both alike
+        (users((208, 39), (640, 40)), Outcome.PASS),  # worse beyond chance, three times as bad: equality is tolerated
+        (users((30, 12), (0, 0)), Outcome.PASS),  # nothing to hold it against
+        (users((30, 12), (0, 0), (3000, 20)), Outcome.FAIL),
+        (users((212, 20), (640, 4), hits=1), Outcome.PASS),  # all in one half minute: one user at a keyboard
+        (users((10, 3), (10, 0), (600, 0)), Outcome.FAIL),  # a baseline of zero
+        (users((60, 20), (80, 0), (900, 300)), Outcome.PASS),  # strangers come to the new slot first
+    ],
+)
+def test_users_logins(sides: Sides, outcome: Outcome) -> None:
+    assert judge(replace(GOOD, rates={"logins": sides}), LIMITS).outcome is outcome
+
+
+def test_a_metric_that_is_not_critical_asks_a_person() -> None:
+    found = replace(GOOD, rates={"session_errors": users((212, 20), (640, 4))})
+    assert judge(found, LIMITS).outcome is Outcome.INCONCLUSIVE
+    metrics = dict(METRICS) | {"session_errors": replace(METRICS["session_errors"], critical=True)}
+    assert judge(found, replace(LIMITS, metrics=metrics)).outcome is Outcome.FAIL
+    metrics = dict(METRICS) | {"session_errors": replace(METRICS["session_errors"], use=False)}
+    assert judge(found, replace(LIMITS, metrics=metrics)).outcome is Outcome.PASS
+
+
+def test_the_verdict_records_what_it_was_drawn_from() -> None:
+    numbers = judge(replace(GOOD, rates={"logins": users((212, 20), (640, 4), (900, 5))}), LIMITS).numbers
+    logins = numbers["metrics"]["logins"]
+    assert (logins["canary"], logins["past"]) == ({"tried": 212, "failed": 20}, {"tried": 900, "failed": 5})
+    assert (logins["baseline"], logins["critical"], logins["tolerated"]) == ("old slot and its past", True, 3.0)
+    assert (numbers["alpha"], numbers["weight"], numbers["limit"]) == (0.01, 0.5, 0.98)
+
+
+def test_chance_is_said_in_windows() -> None:
+    assert by_chance(8.006) == "by chance at most once in 2,999 windows"
+    assert by_chance(99.0) == "by chance less than once in 10,000 windows"
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
