@@ -12,7 +12,8 @@ from fleet.models import Alert
 from tests.db.upgrader.test_abort import draining, serving
 from tests.db.upgrader.test_back_asked import decide
 from tests.db.upgrader.test_drain_asked import act
-from tests.db.upgrader.test_ways_around import of, with_spec
+from tests.db.upgrader.test_one_gateway import of
+from tests.db.upgrader.test_ways_around import with_spec
 from tests.db.upgrader.world import NEW, OLD, Fleet
 from upgrader import selectors
 from upgrader.models import Budget, Rollout, Upgrade
