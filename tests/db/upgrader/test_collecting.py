@@ -12,6 +12,7 @@ from fleet.metrics import collect
 from fleet.models import Gateway, Reading, Watch
 from tests.db.upgrader.world import Fleet
 from upgrader import engine, hint, live, tasks
+from upgrader.desk import DESK
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def worker(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         job()
 
     monkeypatch.setattr(hint, "send", send)
-    monkeypatch.setattr(tasks.DESK, "collect", at_once)
+    monkeypatch.setattr(DESK, "collect", at_once)
     monkeypatch.setattr(tasks, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(live, "publish", said.append)
     monkeypatch.setattr(collect, "COLLECTOR", collect.Collector())
