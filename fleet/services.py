@@ -70,6 +70,8 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
     """Ask a gateway for its facts and note them; True when it answered. Never raises for what a gateway does."""
     if gateway.state not in Gateway.SPOKEN_TO:
         return False
+    rows = Gateway.objects.filter(pk=gateway.pk)
+    noted_at = rows.values_list("facts_at", flat=True).get()
     try:
         reached = gateways.open(gateway)
         try:
@@ -82,9 +84,8 @@ def look(gateway: Gateway, *, now: datetime) -> bool:
         journal.move(gateway, Gateway.State.UNREACHABLE, reason=silence.say, actor=WATCHER, now=now)
         return False
     with transaction.atomic():
-        unchanged = Gateway.objects.select_for_update().filter(pk=gateway.pk, facts_at=gateway.facts_at)
         # A step that ended while we asked has noted newer facts than these.
-        if unchanged.exists():
+        if rows.select_for_update().filter(facts_at=noted_at).exists():
             note_facts(gateway, facts.raw, now=now)
     return True
 
