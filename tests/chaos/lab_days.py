@@ -148,7 +148,7 @@ class Company:
                 self.press(number, "promote")
             elif state == "held":
                 self.days.told(f"held: {why[:120]}")
-                self.press(number, "resume")
+                self.agree(number) if "second person" in why else self.press(number, "resume")
             time.sleep(0.5)
 
     def press(self, number: int, button: str) -> None:
@@ -157,6 +157,15 @@ class Company:
             self.people.press(number, button, reason="It is looked at.")
         except (PageError, OSError) as no:
             self.days.told(f"people: {button}: {str(no)[:100]}")
+
+    def agree(self, number: int) -> None:
+        """Where an old slot is gone already, a rollback waits for a second person's yes."""
+        oncall = self.people.oncall
+        try:
+            form = oncall.get(f"/decisions/{number}/?do=agree-back").form("/agree-back/")
+            oncall.send(form, reason="It is a drill.")
+        except (PageError, OSError) as no:
+            self.days.told(f"people: agree: {str(no)[:100]}")
 
 
 def play(company: Company, number: int) -> None:
