@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+from lab import web
 from upgrader.serving import programs
 from upgrader.serving.child import die_with
 
@@ -54,11 +55,7 @@ def served(argv: Sequence[str], port: int) -> Iterator[int]:
 def site() -> Iterator[tuple[int, int]]:
     """The product's web process: its process id and port."""
     port = free_port()
-    argv = (
-        *("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "uvicorn", "upgrader.asgi:application"),
-        *("--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", "2", "--log-level", "warning"),
-    )
-    with served(argv, port) as pid:
+    with served(web.command(HOST, port), port) as pid:
         yield pid, port
 
 

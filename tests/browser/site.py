@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.web import command
 from upgrader.serving import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,10 +26,6 @@ BROWSER = "/usr/bin/chromium"
 ARGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
-)
-WEB = (
-    *(sys.executable, "-m", "uvicorn", "upgrader.asgi:application", "--host", "127.0.0.1"),
-    *("--timeout-graceful-shutdown", "2", "--log-level", "warning"),
 )
 
 
@@ -96,7 +93,7 @@ def running(*, simulated: bool = False) -> Iterator[Site]:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=env, cwd=ROOT, check=True)
         stack.enter_context(child(programs.broker(state).argv, env))
         port = free_port()
-        web = stack.enter_context(child((*WEB, "--port", str(port)), env))
+        web = stack.enter_context(child(command("127.0.0.1", port), env))
         hand = (sys.executable, "-m", "tests.browser.stage")
         stage = stack.enter_context(child(hand, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_for(f"http://127.0.0.1:{port}/readyz", web)

@@ -17,6 +17,8 @@ from celery import Celery
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.stack.site import pids
+
 ROOT = Path(__file__).parents[3]
 ONE_WORKER = {"HANDOVER_WORKERS": "1"}  # so that killing it is noticed
 WITHIN = 60.0  # seconds; only a failing test waits that long
@@ -48,12 +50,9 @@ class Served:
             )
         self.broker = Redis(unix_socket_path=str(state / "valkey.sock"))
 
-    def child(self, word: str) -> int:
-        """The process id of the child whose command line has the word; 0 when there is none now."""
-        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
-            if word in Path(f"/proc/{pid}/cmdline").read_text():
-                return int(pid)
-        return 0
+    def pid(self, program: str) -> int:
+        """The program's process id; 0 when it does not run now."""
+        return pids(self.process.pid).get(program, 0)
 
     def consumed(self) -> bool:
         """True when the worker has taken everything from the queue, this message too."""
@@ -85,11 +84,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         made.broker.close()
 
 
-@pytest.mark.parametrize("word", ["valkey-server", "worker", "beat", "uvicorn"])
-def test_goes_on_after_kill_9_of(served: Served, word: str) -> None:
-    killed = served.child(word)
+@pytest.mark.parametrize("program", ["broker", "worker", "clock", "web", "crew"])
+def test_goes_on_after_kill_9_of(served: Served, program: str) -> None:
+    killed = served.pid(program)
     os.kill(killed, signal.SIGKILL)
-    until(lambda: served.child(word) not in (0, killed))
+    until(lambda: served.pid(program) not in (0, killed))
     until(served.consumed)
     until(served.answers)
 
@@ -108,7 +107,8 @@ def test_a_second_start_names_the_first(served: Served) -> None:
 
 
 def test_ends_all_when_asked(served: Served) -> None:
-    children = [served.child(word) for word in ("valkey-server", "worker", "beat", "uvicorn")]
+    children = pids(served.process.pid).values()
+    assert len(children) == 5
     served.process.terminate()
     assert served.process.wait(WITHIN) == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fleet.bundles import Download
+from lab import web
 from lab.fleet import Lab
 from tests.browser.site import ROOT, child, free_port, wait_for
-from upgrader.serving import programs
 
 SLOW = 1_500_000  # bytes a second: a bundle of the lab has some 10 MB
 
@@ -35,7 +35,7 @@ class Side:
     @contextmanager
     def serving(self, *, rate: int = 0) -> Iterator[subprocess.Popen[bytes]]:
         env = {**self.env, "HANDOVER_DOWNLOAD_RATE": str(rate)}
-        with child(programs.web(self.host, self.port).argv, env) as process:
+        with child(web.command(self.host, self.port), env) as process:
             wait_for(f"http://{self.host}:{self.port}/livez", process)
             yield process
 
