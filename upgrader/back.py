@@ -47,9 +47,16 @@ def because(gateways: int, gone: int, most: int | None, *, cut: int = 0) -> str:
     return ""
 
 
-def digest_of(rollout: int, action: str, back: Sequence[GoesBack]) -> str:
-    """SHA-256 over the exact gateways, slots and releases; how many users are on them is bound by `more_than`."""
-    exact = [{name: value for name, value in asdict(it).items() if name not in ("sessions", "cut")} for it in back]
+def digest_of(rollout: int, action: str, back: Sequence[GoesBack], cuts: Mapping[int, int] | None = None) -> str:
+    """SHA-256 over the exact gateways, slots, releases and numbers of users who may be cut; others are only shown.
+
+    `cuts`: those numbers by gateway as they were agreed; without it as they are now.
+    """
+    agreed = {it.id: it.cut for it in back if it.cut is not None} if cuts is None else cuts
+    exact = [
+        {name: value for name, value in asdict(it).items() if name != "sessions"} | {"cut": agreed.get(it.id)}
+        for it in back
+    ]
     said = {"rollout": rollout, "action": action, "gateways": sorted(exact, key=lambda it: int(it["id"]))}
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

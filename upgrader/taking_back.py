@@ -207,10 +207,10 @@ def stale(looked: Looked, request: Request, action: Action) -> str:
     """Why the question no longer fits what there is, as a sentence; "" while it does."""
     if looked.seen.state not in ACTION_STATES["agree_back"]:
         return f"The rollout {asking.STATE_WORDS[looked.seen.state]} by now."
-    back = going_back(looked, action)
-    if digest_of(looked.rollout.pk, action, back) != request.digest:
+    back, agreed = going_back(looked, action), agreed_cuts(request.summary)
+    if digest_of(looked.rollout.pk, action, back, agreed) != request.digest:
         return "Gateways of this rollout have changed since it was asked."
-    return more_than(agreed_cuts(request.summary), back)
+    return more_than(agreed, back)
 
 
 def refuse_under_way(looked: Looked) -> None:
