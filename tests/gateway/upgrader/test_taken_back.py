@@ -14,8 +14,8 @@ from tests.db.upgrader.world import NEW, OLD
 from tests.gateway.ocgate.door import Door
 from tests.gateway.ocgate.guests import sign_in
 from tests.gateway.upgrader.world import RealFleet, Users
-from upgrader import strategy
-from upgrader.models import Rollout
+from upgrader import services, strategy
+from upgrader.models import Budget, Rollout
 
 
 def observed(fleet: RealFleet) -> Rollout:
@@ -49,6 +49,21 @@ def test_a_disk_that_fills_up_does_not_stop_a_rollback(fleet: RealFleet, users: 
     assert fleet.upgrade(rollout).kept == 2
     users.assert_unhurt()
     fleet.work_until(lambda: states(fleet)[2] == ("idle", ""), what="The end of the new slot")
+
+
+def test_a_rollback_that_two_people_order(fleet: RealFleet, users: Users) -> None:
+    Budget.objects.update(rollback_gateways=0)
+    rollout = observed(fleet)
+    fleet.act("roll_back", rollout, reason="Logins hang.")
+    assert (rollout.state, newcomer(fleet, 235)) == ("held", 2)
+    request = rollout.back_request
+    assert request is not None
+    who, said = fleet.who(fleet.cal), "Seen it."
+    services.decide_back(rollout, yes=True, reason=said, digest=request.digest, actor=who, now=fleet.now())
+    fleet.go(rollout, "rolled_back")
+    assert (fleet.upgrade(rollout).kept, rollout.reason.endswith("Why: Logins hang.")) == (2, True)
+    users.assert_unhurt()
+    assert newcomer(fleet, 234) == 1
 
 
 def test_an_ocserv_that_starts_and_dies(fleet: RealFleet, users: Users) -> None:
