@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from fleet import alerts
+from fleet import alerts, call_pages
 from fleet.models import Alert, Gateway
 from tests.scenes import scene
 from tests.web.conftest import assert_clean
@@ -85,3 +85,7 @@ def test_a_call_can_be_neither_adopted_nor_put_back(browse: Browse) -> None:
         answer = browse("operator").post(f"/alerts/{alert.pk}/{action}/", {"reason": "x"})
         assert answer.status_code == 404
     assert Alert.objects.get(kind="rollback").ended_at is None
+
+
+def test_every_kind_of_call_has_a_word() -> None:
+    assert set(call_pages.WORDS) >= set(alerts.CALLS)
