@@ -15,7 +15,7 @@ from upgrader.strategy_spec import Metric
 
 # What a metric alone must show before it is pointed out. 100 is one window in a hundred by Ville's inequality. For
 # times the memory of the series is estimated, and the number is the one that was measured to hold 1 % (docs/judge.md).
-SHOWN_BY_RATES, SHOWN_BY_TIMES = log(100.0), log(70.0)
+SHOWN_BY_RATES, SHOWN_BY_TIMES = log(100.0), log(60.0)
 SPREAD = 2  # intervals with failures: a burst in one is one user at a keyboard
 WORDS: Mapping[str, str] = {
     "logins": "of users' logins failed",
@@ -72,7 +72,7 @@ def of_rate(name: str, sides: Sides, metric: Metric, releases: tuple[str, str]) 
 
 
 def of_time(name: str, pairs: Sequence[Pair], metric: Metric, releases: tuple[str, str]) -> Reading:
-    found = times.slower(pairs)
+    found = times.slower(pairs, tolerated=metric.tolerated)
     say = f"{WORDS[name]} takes {found.canary:,.0f} ms on {releases[0]}, {found.control:,.0f} ms on {releases[1]}"
     return Reading(
         name,

@@ -6,7 +6,6 @@ try. They read sums only: what a killed worker leaves in the database is all tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log, log1p
 
@@ -15,10 +14,10 @@ from upgrader.analysis.evalues import log_sum
 INTERVAL = 6  # looks that are taken together to see whether failures come in bursts: 30 s at a look in 5
 # What a bad release does to the odds of a failure; the last is one where nearly nothing works any more.
 ODDS = (2.0, 5.0, 15.0, 50.0, 1000.0)
-TIMES_MORE = (5.0, 20.0)  # and to the rate, beside another one
+TIMES_MORE = (8.0, 25.0)  # and to the rate, beside another one
 SUDDEN = 0.3  # of the weight is for a release that fails altogether from some look on: three in a row at 2 %
 HORIZON = 180  # looks among which that one is sought: a window of 15 minutes
-STEADY = 10.0  # intervals' worth of belief that failures come one by one
+STEADY = 5.0  # failures' worth of belief that they come one by one
 AGREE = log(10.0)  # with less evidence against it, the past speaks for the present
 
 
@@ -28,8 +27,8 @@ class Counted:
 
     tried: float = 0.0
     failed: int = 0
-    squares: float = 0.0  # Σ failed²/tried over closed intervals
-    intervals: int = 0  # closed ones with tries
+    squares: float = 0.0  # Σ tried² over closed intervals
+    together: int = 0  # Σ failed·(failed - 1) over them: ordered pairs that fell into the same one
     hits: int = 0  # those of them with failures, and the open one
     run: int = 0  # failures without a success since; of several gateways the longest
     looks: int = 0  # in the open interval
@@ -41,7 +40,7 @@ class Counted:
             self.tried + other.tried,
             self.failed + other.failed,
             self.squares + other.squares,
-            self.intervals + other.intervals,
+            self.together + other.together,
             self.hits + other.hits,
             max(self.run, other.run),
         )
@@ -57,8 +56,8 @@ class Counted:
         return Counted(
             self.tried + tried,
             self.failed + failed,
-            self.squares + (failed_now**2 / tried_now if close and tried_now else 0.0),
-            self.intervals + (close and tried_now > 0),
+            self.squares + (tried_now**2 if close else 0.0),
+            self.together + (failed_now * (failed_now - 1) if close else 0),
             self.hits + (failed > 0 and failed == failed_now),
             (self.run + failed if failed == tried else 0) if tried else self.run,
             0 if close else looks,
@@ -139,13 +138,10 @@ def above(canary: Counted, control: Counted, *, spread: Counted | None = None) -
 
 
 def bursts(side: Counted) -> float:
-    """How much more failures vary between intervals than if they came one by one; at least 1 (Pearson's dispersion)."""
-    rate = side.rate
-    if side.intervals < 2 or not 0.0 < rate < 1.0:
+    """How many failures come at once, at least 1: by how much more of them share an interval than if each came alone.
+
+    Lloyd's mean crowding less what the rate itself explains, so one failure in a quiet interval is no burst.
+    """
+    if not side.failed:
         return 1.0
-    spread = (side.squares - rate * side.failed) / (rate * (1 - rate))
-    return max(1.0, (STEADY + spread) / (STEADY + side.intervals - 1))
-
-
-def total(sides: Sequence[Counted]) -> Counted:
-    return sum(sides, Counted())
+    return 1.0 + max(0.0, side.together - side.rate**2 * side.squares) / (side.failed + STEADY)

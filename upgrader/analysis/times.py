@@ -16,7 +16,9 @@ from upgrader.analysis.evalues import NOTHING, log_sum
 
 # How much of a value the next one keeps, and how likely that is before the first look.
 MEMORY = ((0.0, 5.0), (0.2, 1.0), (0.4, 0.7), (0.6, 0.7), (0.8, 2.0), (0.9, 1.5), (0.97, 1.0))
-EFFECT = 1.0  # variance of the shift that is looked for, in variances of one series
+# Variance of the shift that is looked for, in variances of one series, and how likely: times that hardly vary may jump
+# by many of their deviations.
+EFFECTS = ((1.0, 0.9), (100.0, 0.1))
 LEAST = 10  # pairs before anything is said: spread and memory are not known earlier
 FAR = log(8.0)  # a single time counts as at most 8 times slower or faster than usual
 GATEWAYS = 24  # of a wave are read, those with the most pairs; more change nothing but the cost
@@ -74,15 +76,19 @@ class Slower:
     control: float
 
 
-def slower(pairs: Sequence[Pair]) -> Slower:
-    """Evidence that the canaries are slower; one shift for all, a level for each gateway."""
+def slower(pairs: Sequence[Pair], *, tolerated: float = 0.0) -> Slower:
+    """Evidence that the canaries are slower; one shift for all, a level for each gateway.
+
+    It is not worked out while the ratio is tolerated: nothing would follow from it, and it is most of a look's cost.
+    """
     read = sorted((pair for pair in pairs if pair.canary.n >= 2), key=lambda pair: -pair.canary.n)[:GATEWAYS]
     n = sum(pair.canary.n for pair in read)
     if not n:
         return Slower(0.0, 1.0, 0, 0.0, 0.0)
     canary, control = (sum(side.total for side in sides) / n for sides in zip(*map(_sides, read), strict=True))
-    evidence = _factor(read) if n >= LEAST else 0.0
-    return Slower(evidence, exp(canary - control), n, exp(canary), exp(control))
+    ratio = exp(canary - control)
+    evidence = _factor(read) if n >= LEAST and ratio > tolerated else 0.0
+    return Slower(evidence, ratio, n, exp(canary), exp(control))
 
 
 def _sides(pair: Pair) -> tuple[Sums, Sums]:
@@ -111,12 +117,20 @@ def _likelihoods(pairs: Sequence[Pair], memory: float) -> tuple[float, float]:
         rest += left + left_too + both * apart * apart
         sure, pull = sure + both, pull + both * apart
         base -= 0.5 * ((pair.canary.n + pair.control.n - 2) * log1p(-memory * memory) + log(know + know_too))
-    with_shift = rest - pull * pull / (sure + 1 / EFFECT)
     under = base - free / 2 * log(rest)
-    over = base - free / 2 * log(with_shift) - 0.5 * log1p(EFFECT * sure)
-    steps = pull / sqrt(with_shift / free * (sure + 1 / EFFECT))
+    over = log_sum(
+        log(likely) + base + _shifted(effect, rest, free, sure=sure, pull=pull) for effect, likely in EFFECTS
+    )
+    return under, over
+
+
+def _shifted(effect: float, rest: float, free: float, *, sure: float, pull: float) -> float:
+    """The same with a shift of this size to the worse."""
+    known = sure + 1 / effect
+    left = rest - pull * pull / known
+    steps = pull / sqrt(left / free * known)
     # Of the shifts that were looked for only those to the worse count, which are twice as likely then.
-    return under, over + log(erfc(-max(-FARTHEST, steps) / sqrt(2)))
+    return -free / 2 * log(left) - 0.5 * log1p(effect * sure) + log(erfc(-max(-FARTHEST, steps) / sqrt(2)))
 
 
 def _centred(sums: Sums, memory: float) -> tuple[float, float, float]:

@@ -87,8 +87,8 @@ def test_failures_that_come_in_bursts_weigh_less() -> None:
 
 def test_an_interval_is_six_looks() -> None:
     side = looked([1, 0, 1, 0, 0, 0, 2])
-    assert (side.intervals, side.hits) == (1, 2)
-    assert side.squares == pytest.approx(4 / 60)
+    assert (side.together, side.hits) == (2, 2)
+    assert side.squares == 3600
 
 
 def test_a_run_is_broken_by_one_success() -> None:

@@ -46,6 +46,14 @@ def test_and_within_180_where_each_keeps_most_of_the_last() -> None:
     assert found(4, memory=0.8, factor=1.5, looks=180, windows=25) >= 18
 
 
+def test_times_that_hardly_vary_are_no_harder_to_tell_apart() -> None:
+    rng, pair = random.Random(7), Pair()
+    new, old = series(rng, 0.0, 0.03), series(rng, 0.0, 0.03)
+    for _ in range(30):
+        pair = pair.added(1.5 * next(new), next(old))
+    assert slower([pair]).evidence >= SHOWN_BY_TIMES
+
+
 def test_faster_is_not_slower() -> None:
     assert found(9, memory=0.0, factor=0.5, looks=60, windows=20) == 0
 
@@ -61,6 +69,12 @@ def test_the_ratio_is_that_of_the_geometric_means() -> None:
     said = slower([paired([(300, 200), (330, 200)] * 10)])
     assert said.ratio == pytest.approx(sqrt(300 * 330) / 200)
     assert (said.pairs, round(said.control)) == (20, 200)
+
+
+def test_what_is_tolerated_is_not_weighed() -> None:
+    pair = paired([(400, 200)] * 50)
+    assert slower([pair], tolerated=1.9).evidence > SHOWN_BY_TIMES
+    assert slower([pair], tolerated=2.1).evidence == 0.0
 
 
 def test_nothing_is_said_before_the_least() -> None:
