@@ -149,10 +149,12 @@ def bounded(change: Change, agreed: Mapping[int, int]) -> Change:
 
 
 def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
-    """A gateway that a later rollout has taken is that one's to take back first."""
+    """A gateway that a later rollout has taken is that one's to take back first. Where one of the two never came past
+    the preflight, nothing of it is there."""
     later = Upgrade.objects.filter(
-        gateway__in=[upgrade.gateway_id for upgrade in touched],
+        gateway__in=[upgrade.gateway_id for upgrade in touched if upgrade.to_slot is not None],
         wave__rollout__created_at__gt=rollout.created_at,
+        to_slot__isnull=False,
     ).exclude(state__in=[U.PLANNED, U.ROLLED_BACK, U.SKIPPED])
     if first := later.select_related("gateway", "wave__rollout__release").first():
         raise Refused(

@@ -76,4 +76,5 @@ def in_turn(fleet: Fleet, first: str) -> Rollout:
     """A plan that begins with this gateway."""
     fleet.strategy.spec = {**SPEC, "waves": [{"names": [first]}, {"rest": True}], "at_once": 3}
     fleet.strategy.save()
+    fleet.seconds += 1
     return fleet.draft()
