@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -17,7 +17,7 @@ from upgrader import flow, live
 from upgrader.journal import MACHINE, Change, IllegalMove, LostRace, legal, open_step, subject, write
 from upgrader.leads import leads
 from upgrader.models import StepRun, Upgrade
-from upgrader.states import STEP_MOVES, R, S, U
+from upgrader.states import STEP_MOVES, UPGRADE_IDLE, R, S, U
 
 OTHERS_WRITE = (
     *("state", "version", "skip", "drain_until", "drain_extended", "cut_at_most", "cut_request_id"),
@@ -26,6 +26,7 @@ OTHERS_WRITE = (
 )
 """Columns of an upgrade and around it that are written while a step runs, by somebody else than its worker."""
 WRITTEN = sql.Read(lambda: Upgrade.objects.all(), OTHERS_WRITE)
+ASK_AGAIN = 30.0  # seconds
 RELEASE_TEXTS = ("manifest", "sums", "changelog", "provenance", "contents")
 
 
@@ -156,6 +157,7 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
         # The upgrade before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
         upgrade = claimed.upgrade
         locked(upgrade)
+        settled = patient(upgrade, settled)
         # Our fence is on the row only while nobody else claimed it.
         if sql.update(StepRun, ours(claimed), end_of(settled, now)) != 1:
             raise LostRace(f"step {step.pk} is no longer ours")
@@ -169,6 +171,14 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
             record(claimed, settled, now=now)
         live.publish(f"rollout:{upgrade.wave.rollout_id}")
     return follows
+
+
+def patient(upgrade: Upgrade, settled: Settled) -> Settled:
+    """A drain that says no while another rollout works on its gateway is asked again: one of them is at work there."""
+    if settled.to != S.FAILED or upgrade.state not in UPGRADE_IDLE:
+        return settled
+    others = Upgrade.objects.filter(gateway=upgrade.gateway_id, busy=True).exclude(pk=upgrade.pk)
+    return replace(settled, to=S.DUE, wait=ASK_AGAIN) if others.exists() else settled
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from approvals.errors import Refused
+from fleet.errors import GiveUp
 from tests.db.upgrader.world import NEW, OLD, SPEC, Fleet, make_release
-from upgrader.models import Rollout, Upgrade
-from upgrader.states import U
+from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.states import S, U
+from upgrader.steps.table import STEPS
 
 FIX = "1.3.0-3"
 AT_ONCE = {**SPEC, "waves": [{"rest": True}], "promote": "machine", "at_once": 3}
@@ -89,3 +93,32 @@ def test_a_fail_of_the_younger_leaves_the_drain_of_the_older_alone(fleet: Fleet)
     fleet.sign_out_all()
     fleet.until(older, "done", seconds=30)
     assert committed(fleet) == [NEW] * 3
+
+
+def test_a_drain_that_says_no_waits_while_another_rollout_works_there(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = drains(fleet)
+    fleet.release = make_release(FIX, "1.3.0", counter=1003001)
+    usual = STEPS["drain"]
+
+    def no(job: Any, gateway: Any) -> Any:
+        if job.release == NEW:
+            raise GiveUp("The slot does not say who is on it.", code="odd")
+        return usual(job, gateway)
+
+    monkeypatch.setitem(STEPS, "drain", no)
+    younger = fleet.started()
+    for _ in range(30):
+        fleet.turn(1)
+        if "upgrading" in states(younger) and said_no(older):
+            break
+    assert (states(older), said_no(older)) == ({U.DRAINING}, {S.DUE})
+    fleet.until(younger, "done", seconds=90)
+    fleet.turn(60)
+    assert states(older) == {U.FAILED}
+
+
+def said_no(rollout: Rollout) -> set[str]:
+    steps = StepRun.objects.filter(upgrade__wave__rollout=rollout, name="drain", error__contains="does not say")
+    return set(steps.values_list("state", flat=True))
