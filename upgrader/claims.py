@@ -174,11 +174,14 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
 
 
 def patient(upgrade: Upgrade, settled: Settled) -> Settled:
-    """A drain that says no while another rollout works on its gateway is asked again: one of them is at work there."""
+    """A drain that says no is asked again while another rollout works on its gateway: one of them is at work there. So
+    is one of an upgrade that has ended: nobody would retry it, and the slot that it is to retire would run for ever.
+    """
     if settled.to != S.FAILED or upgrade.state not in UPGRADE_IDLE:
         return settled
     others = Upgrade.objects.filter(gateway=upgrade.gateway_id, busy=True).exclude(pk=upgrade.pk)
-    return replace(settled, to=S.DUE, wait=ASK_AGAIN) if others.exists() else settled
+    again = not legal(upgrade, U.FAILED) or others.exists()
+    return replace(settled, to=S.DUE, wait=ASK_AGAIN) if again else settled
 
 
 @dataclass(frozen=True)

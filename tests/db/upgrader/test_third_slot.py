@@ -122,3 +122,21 @@ def test_a_drain_that_says_no_waits_while_another_rollout_works_there(
 def said_no(rollout: Rollout) -> set[str]:
     steps = StepRun.objects.filter(upgrade__wave__rollout=rollout, name="drain", error__contains="does not say")
     return set(steps.values_list("state", flat=True))
+
+
+def test_a_drain_after_a_rollback_is_asked_until_it_says_yes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, left = STEPS["drain"], {"times": 5}
+
+    def no(job: Any, gateway: Any) -> Any:
+        if left["times"]:
+            left["times"] -= 1
+            raise GiveUp("It is in no pool now.", code="gone")
+        return usual(job, gateway)
+
+    monkeypatch.setitem(STEPS, "drain", no)
+    for gateway in fleet.machines.values():
+        gateway.faults.bad_logins_after[NEW] = 3
+    fleet.until(fleet.started(), "rolled_back", seconds=90)
+    fleet.turn(300)
+    assert left["times"] == 0
+    assert [gateway.machine.slots[2].running for gateway in fleet.machines.values()] == [False] * 3
