@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
@@ -144,11 +144,19 @@ def end_of(settled: Settled, now: datetime) -> dict[str, Any]:
     }
 
 
-def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | None = None) -> StepRun | None:
+def settle(
+    claimed: Claim,
+    settled: Settled,
+    *,
+    now: datetime,
+    go_on: GoOn | None = None,
+    keep: Callable[[], None] = lambda: None,
+) -> StepRun | None:
     """Write the end of a run and what follows from it; return the step that follows.
 
-    With `go_on` the step that follows is claimed in the same transaction where `go_on` lets it; see `going_on`. Raise
-    LostRace when the lease was lost: the work is then somebody else's to report.
+    With `go_on` the step that follows is claimed in the same transaction where `go_on` lets it; see `going_on`. `keep`
+    writes what the run saw, in it too and before that. Raise LostRace when the lease was lost: the work is then
+    somebody else's to report.
     """
     step = claimed.step
     if settled.to not in STEP_MOVES[S.CLAIMED]:
@@ -161,6 +169,7 @@ def settle(claimed: Claim, settled: Settled, *, now: datetime, go_on: GoOn | Non
         # Our fence is on the row only while nobody else claimed it.
         if sql.update(StepRun, ours(claimed), end_of(settled, now)) != 1:
             raise LostRace(f"step {step.pk} is no longer ours")
+        keep()
         if settled.columns:
             sql.update(Upgrade, {"id": upgrade.pk}, settled.columns)
             for name, value in settled.columns.items():

@@ -75,14 +75,17 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
     before = claimed.upgrade.state
     if go_on is not None and not passes_on(claimed, now=clock()):
         go_on = None
+
+    def keep() -> None:
+        if outcome is not None:
+            keep_outcome(claimed, outcome, now=clock())
+
     try:
-        follows = claims.settle(claimed, settled, now=clock(), go_on=go_on)
+        follows = claims.settle(claimed, settled, now=clock(), go_on=go_on, keep=keep)
     except LostRace as lost:
         # What it saw is not kept either: somebody may have changed the gateway since, and noted that.
         log.info("%s", lost)
         return Ended(ask_engine=True), None
-    if outcome is not None:
-        keep_outcome(claimed, outcome, now=clock())
     if next_claim := claims.going_on(follows):
         return Ended(), next_claim
     ask, urgent = asks_engine(claimed, settled, before=before)

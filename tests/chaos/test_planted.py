@@ -26,7 +26,7 @@ PLANTED = {
     "slow_transaction": "outside",
     "sleeps": "way on",
 }
-SEED = 21  # two pools of one gateway in good weather: nothing else goes wrong
+SEED = 28  # two gateways in good weather: nothing else goes wrong
 BALANCED = "18:stray_balancer"  # three gateways behind balancers that choose the slot
 
 

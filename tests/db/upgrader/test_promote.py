@@ -57,7 +57,7 @@ def test_a_wave_that_was_promoted_ahead_still_needs_its_pass(fleet: Fleet) -> No
     rollout = waiting(fleet)
     promote(fleet, rollout, through=3)
     for name in ("gw-2", "gw-3"):
-        fleet.machines[name].faults.bad_logins_after[fleet.release.name] = 0
+        fleet.machines[name].faults.bad_logins_after[fleet.release.name] = 3
     fleet.until(rollout, R.ROLLED_BACK)
     assert [wave.state for wave in rollout.waves.all()] == [W.PASSED, W.ROLLED_BACK, W.PLANNED]
 
