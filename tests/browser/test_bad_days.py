@@ -37,7 +37,7 @@ def test_from_a_wrong_line_to_a_frozen_draft(site: Site, open_as: Open, complain
     draft = page.url
     page.goto(f"{site.url}/bounds/")
     form = page.locator("details", has_text="Freeze journey")
-    form.locator("summary").click()
+    form.locator("summary").first.click()
     form.locator("input[id^=why-freeze]").fill("The trade fair opens.")
     form.get_by_role("button", name="Freeze journey").click()
     page.goto(draft)
