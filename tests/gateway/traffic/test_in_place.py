@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from fleet.models import Gateway
 from lab.clients import Client
 from lab.commands import wait_until
 from lab.fleet import Lab
 from tests.db.upgrader.world import NEW, OLD
 from tests.gateway.traffic.site import FrontedFleet, on_slots, sign_in, sign_out
+from upgrader import services
 from upgrader.states import R
 
 
@@ -51,7 +53,12 @@ def test_a_rollback_in_place_counts_whom_it_cuts(lab: Lab, controller: None) -> 
     fleet.work_until(lambda: fleet.steps("observe").exists(), what="The old release in place")
     sign_in(lab, "user1", "user2")
     assert serves(lab) == OLD
-    fleet.act("roll_back", rollout, by=fleet.cal)
+    fleet.work_until(lambda: Gateway.objects.get(name="gw1").sessions == 2, what="Both in what the gateway says")
+    fleet.act("roll_back", rollout)
+    request = rollout.back_request
+    assert request is not None
+    who, said = fleet.who(fleet.cal), "Two users, seen."
+    services.decide_back(rollout, yes=True, reason=said, digest=request.digest, actor=who, now=fleet.now())
     fleet.go(rollout, R.ROLLED_BACK)
     assert {user for _, user in fleet.upgrade(rollout).cut} == {"user1", "user2"}
     sign_in(lab, "user1")
