@@ -76,12 +76,14 @@ def run_claimed(claimed: Claim, *, opened: Opened, clock: Clock, go_on: GoOn | N
     if go_on is not None and not passes_on(claimed, now=clock()):
         go_on = None
 
+    now = clock()  # one moment: a gateway that was heard from later than its step ended would be asked again
+
     def keep() -> None:
         if outcome is not None:
-            keep_outcome(claimed, outcome, now=clock())
+            keep_outcome(claimed, outcome, now=now)
 
     try:
-        follows = claims.settle(claimed, settled, now=clock(), go_on=go_on, keep=keep)
+        follows = claims.settle(claimed, settled, now=now, go_on=go_on, keep=keep)
     except LostRace as lost:
         # What it saw is not kept either: somebody may have changed the gateway since, and noted that.
         log.info("%s", lost)

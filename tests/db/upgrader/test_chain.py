@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -41,6 +43,19 @@ def test_it_goes_to_the_shift_and_tells_the_engine(fleet: Fleet) -> None:
     assert [(follows.name, follows.state) for follows in ended.opened] == [("observe", S.DUE)]
     assert ended.ask_engine
     assert audit.verify() is None
+
+
+def test_a_clock_that_goes_on_does_not_end_it(fleet: Fleet) -> None:
+    """A gateway was heard from while its step ran, not after it."""
+    _, step = begun(fleet)
+    moments = itertools.count()
+    run.run_chain(
+        step.pk,
+        opener=fleet.opener,
+        clock=lambda: fleet.now() + timedelta(milliseconds=next(moments)),
+        steps=desk.WORK,
+    )
+    assert names(step) == [*FORWARD, "observe"]
 
 
 def test_each_step_has_a_fence_of_its_own_and_one_attempt(fleet: Fleet) -> None:
