@@ -38,7 +38,7 @@ def by_program(pid: int) -> dict[str, float]:
     """Processor seconds so far of a running dashboard, by program; `pid` is its supervisor's."""
     took: dict[str, float] = defaultdict(float)
     for one in family(pid):
-        took[_program(one)] += _ticks(one) / TICK
+        took[called(one)] += _ticks(one) / TICK
     return took
 
 
@@ -47,7 +47,8 @@ def since(before: Mapping[str, float], after: Mapping[str, float], *, share: int
     return {name: round(1000 * (after[name] - before.get(name, 0.0)) / share, 1) for name in sorted(after)}
 
 
-def _program(pid: int) -> str:
+def called(pid: int) -> str:
+    """What the process calls itself; "gone" when it is no more."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:

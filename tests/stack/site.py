@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from bench.usage import called, family
 from lab.demo import simulated
 from lab.demo.dashboard import ROOT, Dashboard
 from lab.demo.pages import Browser, PageError
@@ -121,9 +122,7 @@ def loaded(value: Any) -> Any:
 
 def pids(supervisor: int) -> dict[str, int]:
     """Program → process id, of what the supervisor and its crew run now."""
-    near = children(supervisor)
-    everyone = [*near, *(pid for one in near for pid in children(one))]
-    return {PROGRAMS[name]: pid for pid in everyone if (name := called(pid)) in PROGRAMS}
+    return {PROGRAMS[name]: pid for pid in family(supervisor) if (name := called(pid)) in PROGRAMS}
 
 
 def unit(program: str) -> list[str]:
@@ -133,20 +132,6 @@ def unit(program: str) -> list[str]:
     python, *words = line.removeprefix("ExecStart=").split()
     assert python.endswith("/bin/python"), line
     return [sys.executable, *words]
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def called(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
 
 
 def gone(pid: int) -> bool:

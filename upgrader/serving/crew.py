@@ -7,7 +7,6 @@ soon as it has forked. This process opens no database and no broker, and has no 
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from functools import partial
 from importlib import import_module
@@ -94,5 +93,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "upgrader.settings")
     sys.exit(main())
