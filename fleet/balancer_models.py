@@ -13,6 +13,7 @@ class Balancer(models.Model):
 
     name = models.SlugField(max_length=60, unique=True)
     pool = models.ForeignKey("fleet.Pool", on_delete=models.PROTECT, related_name="balancers")
+    shared_with = models.ManyToManyField("fleet.Pool", blank=True, related_name="shared_balancers")
     kind = models.CharField(
         max_length=12, choices=Kind.choices, default=Kind.HAPROXY
     )  # a name in fleet.traffic.DRIVERS

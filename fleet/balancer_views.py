@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.errors import Refused
 from approvals.people import actor, person
 from fleet import balancers, selectors
-from fleet.models import Balancer
+from fleet.models import Balancer, Gateway
+from fleet.phrases import listed
 
 MOST = 100
 RIGHT = "enrol_gateway"
@@ -49,7 +51,9 @@ def _number(request: HttpRequest) -> int:
 def _page(request: HttpRequest, *, refusal: str = "", status: int = 200) -> HttpResponse:
     user = person(request)
     pools = selectors.visible_pools(user)
-    rows = Balancer.objects.filter(pool__in=pools).select_related("pool").prefetch_related("peers", "gateways")
+    mine = Balancer.objects.filter(Q(pool__in=pools) | Q(shared_with__in=pools)).distinct()
+    near = Prefetch("gateways", Gateway.objects.filter(pool__in=pools))  # of pools that share it some may be hidden
+    rows = mine.select_related("pool").prefetch_related("peers", "shared_with", near)
     context = {
         "shown": [_shown(row) for row in rows[:MOST]],
         "total": rows.count(),
@@ -62,11 +66,13 @@ def _page(request: HttpRequest, *, refusal: str = "", status: int = 200) -> Http
 
 
 def _shown(row: Balancer) -> dict[str, Any]:
-    seen = row.seen.get("gateways", {})
+    here = list(row.gateways.all())
+    seen = {gateway.name: said for gateway in here if (said := row.seen.get("gateways", {}).get(gateway.name))}
     return {
         "row": row,
         "say": row.seen.get("say", ""),
         "peers": [{"row": peer, "fingerprint": selectors.fingerprint(peer.key)} for peer in row.peers.all()],
-        "gateways": [{"row": gateway, "seen": seen.get(gateway.name)} for gateway in row.gateways.all()],
+        "gateways": [{"row": gateway, "seen": seen.get(gateway.name)} for gateway in here],
+        "shared": listed([pool.name for pool in row.shared_with.all()]),
         "differences": [say for one in seen.values() for say in one["differences"]],
     }

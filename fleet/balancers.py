@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
+from django.db.models import Q
 
 from approvals import audit, changes
 from approvals.changes import Applied
@@ -68,16 +69,28 @@ def peer_of(text: str) -> AskedPeer:
     return AskedPeer(name, host, kind, key.split(",")[0], int(port), user or "hagate")
 
 
-def propose(name: str, pool: Pool, peers: Sequence[AskedPeer], **said: Unpack[Said]) -> Request:
-    """Ask a second person for a balancer with exactly these peers; one of that name gets them instead of its own."""
+def propose(
+    name: str, pool: Pool, peers: Sequence[AskedPeer], *, shared: Collection[str] = (), **said: Unpack[Said]
+) -> Request:
+    """Ask a second person for a balancer with exactly these peers; one of that name gets them instead of its own.
+
+    `shared`: names of other pools whose gateways may stand behind it, too.
+    """
     _refuse_bad(name, pool, peers)
+    _sharers(pool, shared)
     lines = [f"{one.name} at {one.address}:{one.port} as {one.ssh_user}: {_print(one)}" for one in peers]
+    lines += [f"Gateways of {listed(sorted(shared))} may stand behind it, too."] if shared else []
     return changes.propose(
         ADD,
         **said,
         subject=f"balancer:{name}",
         scope=f"pool:{pool.pk}",
-        payload={"name": name, "pool": pool.name, "peers": [asdict(one) for one in peers]},
+        payload={
+            "name": name,
+            "pool": pool.name,
+            "peers": [asdict(one) for one in peers],
+            "shared": sorted(shared),
+        },
         title=f"Steer users at the balancer {name} with {listed([one.name for one in peers])}",
         lines=[*lines, enrolment.COMPARE],
     )
@@ -92,7 +105,10 @@ def added(applied: Applied) -> None:
     balancer, _ = Balancer.objects.get_or_create(name=said["name"], defaults={"pool": pool})
     balancer.peers.all().delete()
     BalancerPeer.objects.bulk_create(BalancerPeer(balancer=balancer, **asdict(one)) for one in peers)
-    _note("balancer.added", balancer, applied, peers={one.name: _print(one) for one in peers})
+    shared = said.get("shared", [])
+    _refuse_left_behind(balancer, shared)
+    balancer.shared_with.set(_sharers(pool, shared))
+    _note("balancer.added", balancer, applied, peers={one.name: _print(one) for one in peers}, shared=shared)
 
 
 def propose_place(gateway: Gateway, place: Place, **said: Unpack[Said]) -> Request:
@@ -159,17 +175,6 @@ def look(balancer: Balancer, *, now: datetime) -> bool:
     return not seen["say"]
 
 
-def drained() -> list[str]:
-    """Names of the gateways to which no peer of their balancer sends new users, as the peers said last."""
-    found = []
-    for seen in Balancer.objects.order_by().values_list("seen", flat=True):
-        for name, state in seen.get("gateways", {}).items():
-            servers = [server for peer in state.get("peers", ()) for server in peer["servers"]]
-            if servers and not any(server["admin"] == "ready" and server["weight"] > 0 for server in servers):
-                found.append(str(name))
-    return found
-
-
 def _shown(state: Any) -> dict[str, Any]:
     peers = [
         {"name": peer.name, "version": peer.version, "servers": [asdict(server) for server in peer.servers]}
@@ -200,13 +205,33 @@ def _refuse_bad_place(gateway: Gateway, place: Place) -> None:
         raise Refused(say)
     if not place.balancer:
         return
-    if not Balancer.objects.filter(name=place.balancer, pool=gateway.pool).exists():
+    mine = Q(pool=gateway.pool_id) | Q(shared_with=gateway.pool_id)
+    if not (balancer := Balancer.objects.filter(mine, name=place.balancer).first()):
         raise Refused(f"The pool {gateway.pool.name} has no balancer {place.balancer}.")
     servers = dict(place.servers or {})
     if set(servers) != {""} and not (len(servers) >= 2 and set(servers) <= {"1", "2", "3"}):
         raise Refused("Name one server for the whole gateway, or one for each of at least two slots.")
     if bad := [name for name in (place.backend, *servers.values()) if not NAME.fullmatch(name)]:
         raise Refused(f"“{bad[0][:70]}” is no name of a backend or a server.")
+    for other in Gateway.objects.filter(front=balancer, backend=place.backend).exclude(pk=gateway.pk):
+        # Who names another's server as his own would steer that one's users.
+        if taken := sorted({*servers.values()} & {*other.servers.values()}):
+            raise Refused(f"In the backend {place.backend} {taken[0]} is a server of {other.name}.")
+
+
+def _sharers(pool: Pool, names: Collection[str]) -> list[Pool]:
+    """The pools of these names. Refused for one that there is not, and for the balancer's own."""
+    found = list(Pool.objects.filter(name__in=names).exclude(pk=pool.pk))
+    if missing := sorted(set(names) - {one.name for one in found}):
+        raise Refused(f"There is no other pool {listed(missing)} to share a balancer of {pool.name} with.")
+    return found
+
+
+def _refuse_left_behind(balancer: Balancer, shared: Collection[str]) -> None:
+    """Refused while gateways of a pool that it is no longer shared with stand behind it."""
+    left = balancer.gateways.exclude(pool=balancer.pool_id).exclude(pool__name__in=shared)
+    if names := list(left.values_list("name", flat=True)):
+        raise Refused(f"Behind {balancer.name} there is {listed(names, 8)} of a pool that it would not be shared with.")
 
 
 def _refuse_used(balancer: Balancer) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
 from approvals.errors import Refused
-from fleet import balancers
+from fleet import idle
 from fleet.models import Gateway, Pool
 from fleet.phrases import count, listed
 from upgrader.budget import Limit, Tally, Use, What, by_gateway, mates, room, sessions_say, share_of
@@ -139,7 +139,7 @@ def _down() -> Iterator[Use]:
 
 def _drained(known: Collection[int]) -> Iterator[Use]:
     """Gateways that a balancer keeps new users away from, whoever told it so; without those that are in hand."""
-    if not (names := balancers.drained()):
+    if not (names := idle.drained()):
         return
     rows = Gateway.objects.filter(name__in=names, front__isnull=False).exclude(pk__in=known).exclude(state__in=DOWN)
     for pk, name, pool, sessions, group in rows.order_by().values_list(*COLUMNS):

@@ -47,7 +47,10 @@ class HaproxyDoor:
             if (one := found.get(name))
         ]
         trial = float(until) if isinstance(until, (int, float)) else 0.0
-        return Peer(self.name, about.get("Version", ""), now - int(about["Uptime_sec"]), trial, tuple(servers))
+        mine = set(self._servers.values())
+        others = sum(one.takes_new for one in found.values() if one.name not in mine)
+        began = now - int(about["Uptime_sec"])
+        return Peer(self.name, about.get("Version", ""), began, trial, tuple(servers), others)
 
     def set(self, wants: Mapping[Slot, Want], *, seconds: int, fence: int) -> None:
         changes = [

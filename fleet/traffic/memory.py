@@ -34,6 +34,7 @@ class MemoryPeer:
         self.name = name
         self.answers = True
         self.deaf = False  # says yes and does nothing
+        self.beside: Callable[[], int] = lambda: 0  # other gateways' servers that take new users
         self._clock = clock
         self._configured = dict(weights)
         self._lock = threading.RLock()
@@ -58,7 +59,7 @@ class MemoryPeer:
                 for slot, one in sorted(self.servers.items())
             ]
             until = self._trial.until if self._trial else 0.0
-            return Peer(self.name, "memory", self.started, until, tuple(servers))
+            return Peer(self.name, "memory", self.started, until, tuple(servers), self.beside())
 
     def set(self, wants: Mapping[Slot, Want], *, seconds: int, fence: int) -> None:
         with self._lock:

@@ -45,6 +45,7 @@ class Peer:
     started: float
     trial_until: float  # epoch seconds of its clock; 0.0: what is set stays
     servers: tuple[Server, ...]
+    others: int = 0  # servers of other gateways in the same backend that are up and take new users
 
     def server(self, slot: Slot) -> Server | None:
         return next((server for server in self.servers if server.slot == slot), None)

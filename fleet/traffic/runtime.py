@@ -30,6 +30,10 @@ class Found:
     weight: int
     sessions: int
 
+    @property
+    def takes_new(self) -> bool:
+        return self.up and self.admin == "ready" and self.weight > 0
+
 
 class Unreadable(RetryLater):
     """What came is not what HAProxy says."""

@@ -40,6 +40,9 @@ class Command(BaseCommand):
             metavar="NAME=USER@ADDRESS:PORT,KIND,KEY",
             help="one for each machine; the key as in /etc/ssh/ssh_host_ed25519_key.pub",
         )
+        add.add_argument(
+            "--share", action="append", default=[], metavar="POOL", help="another pool whose gateways stand behind it"
+        )
         place = actions.add_parser("place", help="ask to say that a gateway stands behind a balancer, or behind none")
         place.add_argument("gateway")
         place.add_argument("--balancer", default="", help="without it: behind none any more")
@@ -74,7 +77,8 @@ class Command(BaseCommand):
     def _add(self, options: dict[str, Any]) -> None:
         peers = [balancers.peer_of(text) for text in options["peer"]]
         pool = Pool.objects.get(name=options["pool"])
-        self._asked(balancers.propose(options["name"], pool, peers, **_who(options)))
+        who = _who(options)
+        self._asked(balancers.propose(options["name"], pool, peers, shared=options["share"], **who))
 
     def _place(self, options: dict[str, Any]) -> None:
         servers = dict(_server(text) for text in options["server"])
