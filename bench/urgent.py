@@ -73,6 +73,8 @@ def one_turn(lab: Lab, people: People, gateways: list[Gateway], strategy: str) -
 
 KNOWN: Counter[str] = Counter()  # how many strangers have knocked at each gateway so far
 CRASH = 'kill -9 "$(cat /run/ocgate/2/ocserv.pid)"'
+# A program that was killed leaves its file: whether the one that it names runs is what counts.
+RUNS = 'pid=$(cat /run/ocgate/2/ocserv.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null && echo "$pid" || true'
 
 
 def observed(people: People, number: int) -> set[str]:
@@ -83,7 +85,7 @@ def observed(people: People, number: int) -> set[str]:
 def is_free(gateway: Gateway) -> bool:
     """Whether it serves from its first slot alone; what was sent of the bundle is thrown away."""
     gateway.run(["sh", "-c", "rm -rf /var/lib/ocgate/incoming/*"])
-    return weights(gateway) == {"1": 100} and not gateway.run(["sh", "-c", "cat /run/ocgate/2/ocserv.pid || true"])
+    return weights(gateway) == {"1": 100} and not gateway.run(["sh", "-c", RUNS])
 
 
 def wait_failed(number: int) -> float:
