@@ -6,6 +6,7 @@ from approvals.changes import KINDS, Change
 from approvals.rights import SCOPES
 from fleet import balancers, enrolment, errands, remedies, rotation
 from fleet.models import Pool
+from fleet.probes import hosts as probe_hosts
 
 SCOPES["pool"] = Pool
 
@@ -22,3 +23,5 @@ errands.KINDS["authorize"] = rotation.authorize
 KINDS[balancers.ADD] = Change(ASK, CONFIRM, apply=balancers.added)
 KINDS[balancers.ATTACH] = Change(ASK, CONFIRM, apply=balancers.placed)
 KINDS[balancers.REMOVE] = Change(ASK, CONFIRM, apply=balancers.removed)
+KINDS[probe_hosts.ADD] = Change(ASK, CONFIRM, apply=probe_hosts.added)
+KINDS[probe_hosts.REMOVE] = Change(ASK, CONFIRM, apply=probe_hosts.removed)

@@ -8,6 +8,9 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from fleet.balancer_models import Balancer as Balancer
 from fleet.balancer_models import BalancerPeer as BalancerPeer
+from fleet.probe_models import Probe as Probe
+from fleet.probe_models import ProbeHost as ProbeHost
+from fleet.probe_models import ProbeReading as ProbeReading
 from fleet.reading_models import Reading as Reading
 from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch

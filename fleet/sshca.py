@@ -36,6 +36,7 @@ class Stamp:
     asked: str
     now: datetime
     good_for: timedelta = GOOD_FOR
+    command: str = COMMAND
 
 
 def make() -> bytes:
@@ -66,15 +67,15 @@ def certified(ca: bytes, stamp: Stamp) -> paramiko.PKey:
         .valid_principals([stamp.principal.encode()])
         .valid_after(int((stamp.now - EARLIER).timestamp()))
         .valid_before(int((stamp.now + stamp.good_for).timestamp()))
-        .add_critical_option(b"force-command", COMMAND.encode())
+        .add_critical_option(b"force-command", stamp.command.encode())
     )
     key = paramiko.Ed25519Key.from_private_key(io.StringIO(_openssh(own).decode()))
     key.load_certificate(builder.sign(_ed25519(ca)).public_bytes().decode())
     return key
 
 
-def key_for(gateway: str, *, now: datetime) -> paramiko.PKey:
-    """The key and certificate for one connection to a gateway that trusts the CA. GiveUp where there is no CA."""
+def key_for(gateway: str, *, now: datetime, command: str = COMMAND) -> paramiko.PKey:
+    """The key and certificate for one connection to a machine that trusts the CA. GiveUp where there is no CA."""
     ca = sealed.unseal_or_none(SSH_CA)
     if ca is None:
         raise GiveUp(
@@ -82,7 +83,7 @@ def key_for(gateway: str, *, now: datetime) -> paramiko.PKey:
             code="no_ssh_key",
         )
     asked = f"handover {socket.gethostname()} pid {os.getpid()} {secrets.token_hex(4)}"
-    return certified(ca, Stamp(gateway, asked, now))
+    return certified(ca, Stamp(gateway, asked, now, command=command))
 
 
 def _ed25519(private: bytes) -> Ed25519PrivateKey:

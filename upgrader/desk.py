@@ -25,7 +25,7 @@ WATCH = frozenset({"observe", "drain"})
 WORK = frozenset(
     {"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit", "drain", "retire"}
 )
-THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "collect": 9, "engine": 2}
+THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "collect": 9, "probe": 4, "engine": 2}
 """Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
 PAUSE_TIMES, PAUSE_MOST = 9, 0.5
 """Between two decisions on one rollout: so many times what the last one took, at most so many seconds. Who asks
@@ -83,6 +83,10 @@ class Desk:
     def collect(self, key: tuple[str, int], job: Callable[[], None], *, again: bool = False) -> None:
         """Work of the collector, in a lane of its own: errands that take minutes must not leave a gap in the charts."""
         self.lanes["collect"].put(key, partial(with_database, job), group=key[0], again=again)
+
+    def probe(self, key: tuple[str, int], job: Callable[[], None]) -> None:
+        """A round of a probe host, which takes minutes where gateways don't answer."""
+        self.lanes["probe"].put(key, partial(with_database, job))
 
     def stop(self) -> None:
         """Begin nothing more, and give what runs a moment; what does not end then is taken up by its lease."""

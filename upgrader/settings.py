@@ -19,6 +19,7 @@ RELEASE_THRESHOLD = int(os.environ.get("HANDOVER_RELEASE_THRESHOLD", "1"))  # di
 APPROVERS_NEEDED = int(os.environ.get("HANDOVER_APPROVERS_NEEDED", "1"))  # whose keys sign what gateways must believe
 COLLECT_SECONDS = float(os.environ.get("HANDOVER_COLLECT_SECONDS", "5"))  # how often gateways are measured; 0: never
 COLLECT_MOST = int(os.environ.get("HANDOVER_COLLECT_MOST", "200"))  # gateways; for more of them there is Prometheus
+PROBE_SECONDS = float(os.environ.get("HANDOVER_PROBE_SECONDS", "60"))  # how often each host signs in; 0: never
 METRICS_TOKEN = os.environ.get("HANDOVER_METRICS_TOKEN", "")  # Prometheus sends it for /metrics; empty: 404
 INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
@@ -158,6 +159,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
     "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
+if PROBE_SECONDS:
+    CELERY_BEAT_SCHEDULE["probe"] = {"task": "upgrader.tasks.probe", "schedule": 5.0, "options": {"expires": 5}}
 if COLLECT_SECONDS:
     CELERY_BEAT_SCHEDULE["collect"] = {
         "task": "upgrader.tasks.collect",

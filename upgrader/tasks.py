@@ -18,7 +18,9 @@ from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
 from fleet.metrics import collect as collector
 from fleet.metrics import rollup
-from fleet.models import Balancer, Errand, Gateway
+from fleet.models import Balancer, Errand, Gateway, ProbeHost
+from fleet.probes import rollup as probe_rollup
+from fleet.probes import rounds
 from upgrader import alive, drift, engine, hint, live
 from upgrader.desk import DESK
 from upgrader.models import StepRun
@@ -132,6 +134,24 @@ def do_write() -> None:
 
 
 @shared_task(ignore_result=True)
+def probe() -> None:
+    """Sign in from the probe hosts at the gateways that are due."""
+    hint.send_home("upgrader.tasks.probe_from", rounds.due_hosts(time.time()))
+
+
+@shared_task(ignore_result=True)
+def probe_from(host_ids: list[int]) -> None:
+    for host_id in host_ids:
+        DESK.probe(("probe", host_id), partial(do_probe, host_id))
+
+
+def do_probe(host_id: int) -> None:
+    host = ProbeHost.objects.filter(pk=host_id).first()
+    if host is not None and rounds.probe(host):
+        live.publish("probes")
+
+
+@shared_task(ignore_result=True)
 def roll_up() -> None:
     DESK.collect(("roll up", 0), do_roll_up)
 
@@ -140,6 +160,8 @@ def do_roll_up() -> None:
     """Make the coarser readings that are due, and remove old ones of a share of the gateways."""
     now = time.time()
     rollup.roll_up(now)
+    probe_rollup.roll_up(now)
+    probe_rollup.purge(now)
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
 
