@@ -6,6 +6,12 @@ from django.db import models
 from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from fleet.alarm_models import AlarmRule as AlarmRule
+from fleet.alarm_models import AlarmState as AlarmState
+from fleet.alarm_models import Contact as Contact
+from fleet.alarm_models import Delivery as Delivery
+from fleet.alarm_models import Notice as Notice
+from fleet.alarm_models import Silence as Silence
 from fleet.balancer_models import Balancer as Balancer
 from fleet.balancer_models import BalancerPeer as BalancerPeer
 from fleet.probe_models import Probe as Probe
