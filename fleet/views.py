@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -25,7 +26,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
     gateways = selectors.gateways_for(person(request))
     words = str(request.GET.get("q", "")).strip()[:80]
     if words:
-        gateways = gateways.filter(name__icontains=words)
+        gateways = gateways.filter(Q(name__icontains=words) | Q(pool__name__icontains=words))
     context = {
         "views": selectors.gateway_views(gateways, timezone.now(), MOST),
         "total": gateways.count(),

@@ -13,7 +13,16 @@ from approvals.models import Actor, ApproverKey
 from fleet import alerts, drift
 from fleet.inventory import Login
 from fleet.models import Alert, Errand
-from tests import factories, sights_bounds, sights_calls, sights_conf, sights_desk, sights_plan, sights_trust
+from tests import (
+    factories,
+    sights_bounds,
+    sights_calls,
+    sights_conf,
+    sights_desk,
+    sights_measured,
+    sights_plan,
+    sights_trust,
+)
 
 OPERATORS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqIa3bA5rLXXlGWlLaFoA3Y0TpqFLNCFCt8mwbQBGwN"
 ONCALLS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ4gMkDyYB3vV6cXw0Yj9s4Eo6vJrmQJd2bWqv1kQ7a"
@@ -94,6 +103,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config_pool,
         ),
         sights_bounds.bounds,
+        *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
         *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),

@@ -17,7 +17,7 @@ from upgrader import bounds, selectors
 
 # The first step of an address → the entry of the row of pages that it belongs to.
 SECTIONS = {"": "overview", "decisions": "rollouts", "signers": "releases", "strategies": "rollouts"}
-SECTIONS |= dict.fromkeys(("alerts", "balancers", "configs", "credentials", "errands"), "gateways")
+SECTIONS |= dict.fromkeys(("alerts", "balancers", "configs", "credentials", "errands", "pools"), "gateways")
 
 
 def house(request: HttpRequest) -> dict[str, Any]:

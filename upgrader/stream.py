@@ -114,7 +114,7 @@ async def talk(listener: Listener, send: Send) -> None:
 
 def named(topic: str) -> str:
     """The event that a topic becomes on the page."""
-    return topic if topic in (RESYNC, "inbox") else "changed"
+    return topic if topic in (RESYNC, "inbox", "readings") else "changed"
 
 
 def event(name: str) -> str:

@@ -19,7 +19,7 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
-from upgrader.views import believing, bounds, decisions, health, moves, overview, rollouts, strategies
+from upgrader.views import believing, bounds, decisions, health, measured, moves, overview, rollouts, strategies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -31,6 +31,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/", rollouts.rollout_page, name="rollout"),
     path("rollouts/<int:rollout_id>/chart/", rollouts.rollout_chart, name="rollout-chart"),
     path("rollouts/<int:rollout_id>/numbers/", rollouts.rollout_numbers, name="rollout-numbers"),
+    path("rollouts/<int:rollout_id>/readings/", measured.rollout_readings, name="rollout-readings"),
+    path("rollouts/<int:rollout_id>/measured/", measured.rollout_measured, name="rollout-measured"),
     path("rollouts/<int:rollout_id>/left/", rollouts.rollout_left, name="rollout-left"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("strategies/", strategies.strategy_list, name="strategies"),
@@ -72,6 +74,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("configs/<int:config_id>/", configs.config_page, name="config"),
     path("configs/<int:config_id>/statement/", configs.config_statement, name="config-statement"),
     path("configs/<int:config_id>/sign/", configs.config_sign, name="config-sign"),
+    path("pools/<int:pool_id>/", measured.pool_page, name="pool"),
+    path("pools/<int:pool_id>/readings/", measured.pool_readings, name="pool-readings"),
+    path("pools/<int:pool_id>/measured/", measured.pool_measured, name="pool-measured"),
     path("gateways/", fleet.gateway_list, name="gateways"),
     path("gateways/add/", enrol.gateway_add, name="gateway-add"),
     path("gateways/import/", enrol.gateway_import, name="gateway-import"),

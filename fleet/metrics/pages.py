@@ -27,6 +27,17 @@ def hours_of(asked: object) -> int:
     return next((hours for hours in HOURS if str(hours) == str(asked)), HOURS[0])
 
 
+def ranges() -> list[tuple[int, str]]:
+    """How far one may look back: hours, and what that is called."""
+    return [(one, f"{one} h" if one < 48 else f"{one // 24} d") for one in HOURS]
+
+
+def whole(asked: object) -> int:
+    """A whole number that an address holds; 0 for what is none."""
+    text = str(asked)
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
 def standing_of(gateway: Gateway, now: float) -> Standing:
     """How one gateway stands."""
     wish = collect.Settings.read()
@@ -44,6 +55,7 @@ def standing_of(gateway: Gateway, now: float) -> Standing:
         slots=told,
         expected=running(gateway),
         banned=[slot for slot, last in told.items() if last.get("banned_ours")],
+        banned_hosts=list(gateway.probes.filter(outcome="banned").values_list("host__name", flat=True)),
     )
     return standing(seen, now)
 
@@ -66,6 +78,6 @@ def part(gateway: Gateway, now: float, hours: int) -> dict[str, Any]:
         "standing": found,
         "standing_word": WORDS[found.fact],
         "hours": hours,
-        "ranges": [(one, f"{one} h" if one < 48 else f"{one // 24} d") for one in HOURS],
+        "ranges": ranges(),
         "panels": [(name, panel.title) for name, panel in charts.PANELS.items()],
     }

@@ -59,7 +59,7 @@
     if (heardOn.has(source)) return;
     heardOn.add(source);
     const note = () => { state.heard = Date.now(); };
-    ["alive", "resync", "changed", "inbox"].forEach((name) => source.addEventListener(name, note));
+    ["alive", "resync", "changed", "inbox", "readings"].forEach((name) => source.addEventListener(name, note));
   }
 
   /* The extension opens its source when an element is processed; a closed one is opened again in the same way. */

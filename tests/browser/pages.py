@@ -142,6 +142,18 @@ def called(site: Site) -> Pages:
     }
 
 
+def measured(site: Site) -> Pages:
+    """Charts of what the collector wrote: a wave's two sides, and a pool by release."""
+    rollout = site.scene("measured")
+    pool = site.scene("measured_pool")
+    return {
+        "rollout-measured": ("oncall", f"/rollouts/{rollout}/"),
+        "measured-table": ("oncall", f"/rollouts/{rollout}/measured/?wave=1"),
+        "pool": ("operator", f"/pools/{pool}/"),
+        "pool-table": ("auditor", f"/pools/{pool}/measured/?hours=1"),
+    }
+
+
 def emergency(site: Site) -> Pages:
     """Asked for by name only: its band stands on every page."""
     loud = site.scene("emergency")
@@ -156,7 +168,7 @@ def emergency(site: Site) -> Pages:
 def every(site: Site) -> Pages:
     """All of them but the first run's and the emergency's, whose band stands on every page."""
     made: Pages = {}
-    for part in (rollouts, drifted, trusted, desks, planned, called, lists):
+    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lists):
         made |= part(site)
     return made
 

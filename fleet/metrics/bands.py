@@ -1,0 +1,124 @@
+"""One side's readings as lines with bands: shares with what chance leaves open, means with their range. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+ROLLING = 300  # seconds that a share and a band look back on
+SMOOTH = 60  # seconds that a mean looks back on
+SURE = 1.96  # standard deviations on either side: 95 %
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What all readings of one side were in one step of time. `at`: its begin, epoch seconds; None: not known."""
+
+    at: int
+    values: Mapping[str, float | None]
+
+    def get(self, name: str) -> float | None:
+        return self.values.get(name)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One point of a line and the band around it; None where nothing is known."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+Line = Callable[[Sequence[Bucket]], list[Drawn]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of the stack. `form`: how a value is written; `limit`: the metric of the strategy that bounds it."""
+
+    title: str
+    unit: str
+    line: Line
+    form: str = "{:.1f}"
+    limit: str = ""
+
+    def said(self, value: float | None) -> str:
+        return "–" if value is None else f"{self.form.format(value)} {self.unit}".strip()
+
+
+def looking_back(buckets: Sequence[Bucket], seconds: int) -> Iterator[tuple[Bucket, deque[Bucket]]]:
+    """Each bucket with those of the last `seconds`, itself among them."""
+    last: deque[Bucket] = deque()
+    for bucket in buckets:
+        last.append(bucket)
+        while last[0].at <= bucket.at - seconds and last[0] is not bucket:
+            last.popleft()
+        yield bucket, last
+
+
+def wilson(hits: float, tries: float) -> tuple[float, float]:
+    """Where a share lies with 95 % certainty, 0…1 (E. B. Wilson 1927); unlike the usual one it is right at 0 hits."""
+    share, z = hits / tries, SURE * SURE
+    middle = (share + z / (2 * tries)) / (1 + z / tries)
+    half = SURE * sqrt(share * (1 - share) / tries + z / (4 * tries * tries)) / (1 + z / tries)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def share(hits: str, others: str) -> Line:
+    """Percent of `hits` among both, over the last ROLLING seconds."""
+
+    def line(buckets: Sequence[Bucket]) -> list[Drawn]:
+        drawn = []
+        for bucket, last in looking_back(buckets, ROLLING):
+            found = sum(one.get(hits) or 0.0 for one in last)
+            tries = found + sum(one.get(others) or 0.0 for one in last)
+            if bucket.get(hits) is None or not tries:
+                drawn.append(Drawn())
+                continue
+            low, high = wilson(found, tries)
+            drawn.append(Drawn(100 * found / tries, 100 * low, 100 * high))
+        return drawn
+
+    return line
+
+
+def mean(column: str, divisor: float = 1.0) -> Line:
+    """The mean of the last SMOOTH seconds, between the lowest and the highest reading of the last ROLLING."""
+
+    def line(buckets: Sequence[Bucket]) -> list[Drawn]:
+        drawn = []
+        recent = (last for _, last in looking_back(buckets, SMOOTH))
+        for (bucket, last), near in zip(looking_back(buckets, ROLLING), recent, strict=True):
+            if bucket.get(column) is None:
+                drawn.append(Drawn())
+                continue
+            means = known(near, column)
+            low, high = known(last, f"{column}_low"), known(last, f"{column}_high")
+            value = sum(means) / len(means)
+            drawn.append(Drawn(value / divisor, min(low, default=value) / divisor, max(high, default=value) / divisor))
+        return drawn
+
+    return line
+
+
+def known(buckets: deque[Bucket], column: str) -> list[float]:
+    return [value for bucket in buckets if (value := bucket.get(column)) is not None]
+
+
+def total(column: str) -> Line:
+    """The number as it was, without a band."""
+    return lambda buckets: [Drawn(bucket.get(column)) for bucket in buckets]
+
+
+PANELS: Mapping[str, Panel] = {
+    "failures": Panel("Sign-ins that fail", "%", share("failures", "logins"), limit="logins"),
+    "errors": Panel("Sessions that end in an error", "%", share("errors", "logins"), limit="session_errors"),
+    "handshake": Panel("Handshake", "ms", mean("handshake_ms"), limit="handshake_time"),
+    "rtt": Panel("Round trip to users", "ms", mean("rtt_ms")),
+    "memory": Panel("Memory of a slot", "MiB", mean("rss_bytes", MIB), "{:.0f}"),
+    "users": Panel("Users", "", total("users"), "{:.0f}"),
+}

@@ -1,0 +1,65 @@
+"""A chart of 600 points a line grows where it stands: same nodes, same size, same numbers as the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Page]
+
+# Sizes of all that must not move, and how often plotly drew the whole anew.
+MARK = """place => {
+    place.marked = place.querySelector(".main-svg");
+    place.moved = [];
+    const size = () => [place, ...place.querySelectorAll(".plot")].map((one) => one.getBoundingClientRect())
+        .map(({ width, height }) => `${width}x${height}`);
+    place.before = place.querySelector(".bglayer, .cartesianlayer").getBoundingClientRect().toJSON();
+    place.height = place.getBoundingClientRect().height;
+    place.points = Math.max(...place.data.map(({ y }) => y.length));
+    new MutationObserver((seen) => seen.forEach(({ removedNodes }) => removedNodes.forEach((node) => {
+        if (node === place.marked) place.moved.push("svg");
+    }))).observe(place, { childList: true, subtree: true });
+}"""
+HANDSHAKES = """place => place.data.filter(({ name, yaxis, meta }) => name && yaxis === "y3" && meta.tone !== "limit")
+    .map(({ name, y }) => [name.split(" ")[0], y.at(-1)])"""
+
+
+def test_it_grows_without_a_jump(site: Site, open_as: Open, complaints: list[str]) -> None:
+    rollout = site.scene("measured")
+    page = open_as("oncall")
+    page.goto(f"{site.url}/rollouts/{rollout}/")
+    chart = page.locator("[data-live=readings]")
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_attribute("data-state", "drawn")
+    chart.evaluate(MARK)
+    assert chart.evaluate("place => place.points") >= 500
+    at = 1000 * site.scene("measured_more")
+    page.wait_for_function(
+        "at => document.querySelector('[data-live]').data.some(({ x }) => x.at(-1) >= at)", arg=at - 9_999
+    )
+    assert chart.evaluate("place => place.marked.isConnected && place.moved.length === 0")
+    assert chart.evaluate("place => place.getBoundingClientRect().height === place.height")
+    plot = chart.evaluate("place => place.querySelector('.bglayer, .cartesianlayer').getBoundingClientRect().toJSON()")
+    assert plot["left"] == chart.evaluate("place => place.before.left")
+    assert complaints == []
+
+
+def test_the_table_holds_its_numbers(site: Site, open_as: Open, complaints: list[str]) -> None:
+    rollout = site.scene("measured")
+    page = open_as("auditor", width=390)
+    page.goto(f"{site.url}/rollouts/{rollout}/")
+    chart = page.locator("[data-live=readings]")
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_attribute("data-state", "drawn")
+    table = page.locator("details", has=page.locator("[id^=stacked-table-]"))
+    table.locator("summary").click()
+    for name, value in chart.evaluate(HANDSHAKES):
+        first = table.locator("tbody tr", has_text=name).first
+        expect(first).to_contain_text(f"{value:.1f} ms")
+    assert "Sign-ins that fail: " in (chart.get_attribute("aria-label") or "")
+    assert complaints == []

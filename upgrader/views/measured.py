@@ -1,0 +1,93 @@
+"""What was measured during a rollout and in a pool: charts as JSON, the same as a table, and the pool's page."""
+
+from __future__ import annotations
+
+import time
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from approvals.people import person
+from fleet import selectors as fleet
+from fleet.metrics import bands, compare, pages
+from fleet.metrics.compare import Asked
+from fleet.models import Pool
+from upgrader import measured, pool_pages, selectors
+from upgrader.views.rollouts import number
+
+
+@require_safe
+def rollout_readings(request: HttpRequest, rollout_id: int) -> HttpResponse:
+    """The charts of one wave for static/js/charts.js."""
+    return _charts(request, _of_wave(request, rollout_id))
+
+
+@require_safe
+def rollout_measured(request: HttpRequest, rollout_id: int) -> HttpResponse:
+    """The charts of one wave as a table."""
+    back = ("rollout", rollout_id, f"Rollout {rollout_id}")
+    return _table(request, _of_wave(request, rollout_id), title=f"Measured, wave {_wave(request)}", back=back)
+
+
+@require_safe
+def pool_page(request: HttpRequest, pool_id: int) -> HttpResponse:
+    """One pool: its gateways, what runs on them, what was measured; htmx asks for the part alone."""
+    context = pool_pages.page(_pool(request, pool_id), person(request), hours=_hours(request))
+    part = request.headers.get("HX-Target") == "pool"
+    return render(request, "upgrader/_pool_now.html" if part else "upgrader/pool_page.html", context)
+
+
+@require_safe
+def pool_readings(request: HttpRequest, pool_id: int) -> HttpResponse:
+    """A pool's charts for static/js/charts.js."""
+    asked = measured.of_pool(_pool(request, pool_id), hours=_hours(request), now=timezone.now())
+    return _charts(request, asked)
+
+
+@require_safe
+def pool_measured(request: HttpRequest, pool_id: int) -> HttpResponse:
+    """A pool's charts as a table."""
+    pool, hours = _pool(request, pool_id), _hours(request)
+    asked = measured.of_pool(pool, hours=hours, now=timezone.now())
+    return _table(
+        request, asked, title=f"Measured on {pool.name}, the last {hours} h", back=("pool", pool_id, pool.name)
+    )
+
+
+def _charts(request: HttpRequest, asked: Asked) -> HttpResponse:
+    after, step = (pages.whole(request.GET.get(name)) for name in ("after", "step"))
+    told = compare.figure(asked, now=time.time(), after=after, step=step)
+    return JsonResponse(told, headers={"Cache-Control": "no-store"})
+
+
+def _table(request: HttpRequest, asked: Asked, *, title: str, back: tuple[str, int, str]) -> HttpResponse:
+    context = {
+        "title": title,
+        "back": back,
+        "rows": compare.rows(asked, now=time.time()),
+        "titles": [panel.title for panel in bands.PANELS.values()],
+    }
+    part = request.headers.get("HX-Request")
+    return render(request, "upgrader/_measured.html" if part else "upgrader/measured_page.html", context)
+
+
+def _of_wave(request: HttpRequest, rollout_id: int) -> Asked:
+    rollout = selectors.rollout_for(person(request), rollout_id)
+    asked = measured.of_wave(rollout, _wave(request), now=timezone.now())
+    if asked is None:
+        raise Http404(f"Wave {_wave(request)} of rollout {rollout_id} has not begun.")
+    return asked
+
+
+def _wave(request: HttpRequest) -> int:
+    return number(request, "wave") or 1
+
+
+def _pool(request: HttpRequest, pool_id: int) -> Pool:
+    return get_object_or_404(fleet.visible_pools(person(request)), pk=pool_id)
+
+
+def _hours(request: HttpRequest) -> int:
+    return pages.hours_of(request.GET.get("hours"))
