@@ -23,7 +23,7 @@ from bench.judge_fleet import WINDOW, Fleet, Look, window
 from upgrader import gates
 from upgrader.analysis.rates import Counted
 from upgrader.gates import Evidence
-from upgrader.readings import Sides, of_rate, of_time
+from upgrader.readings import ASKED, Reading, Sides, of_level, of_rate
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
 from upgrader.strategy_spec import METRICS
@@ -105,6 +105,12 @@ def delays(fleet: Fleet, runs: int, seed: int) -> dict[str, float]:
     }
 
 
+def points(reading: Reading) -> bool:
+    """Whether a metric asks a person all alone, by its part of the false questions."""
+    weight = gates.asking(LIMITS)[reading.name]
+    return reading.intolerable and reading.evidence + log(weight) >= ASKED
+
+
 def slower(fleet: Fleet, runs: int, looks: int, seed: int) -> dict[str, float]:
     """Windows in which a login takes longer on the new slot: the share found within so many looks."""
     hits = classic = 0
@@ -112,8 +118,9 @@ def slower(fleet: Fleet, runs: int, looks: int, seed: int) -> dict[str, float]:
         beside, seen, theirs = Classic(), False, False
         for look in window(random.Random(seed * 1_000_003 + run), fleet, looks):
             if not seen:
-                reading = of_time("login_time", look.evidence.times["login_time"], METRICS["login_time"], RELEASES)
-                seen = reading.points and reading.intolerable
+                # With nothing beside it: in production the handshakes, which are slower too, help.
+                reading = of_level("login_time", look.evidence.times["login_time"], METRICS["login_time"], RELEASES)
+                seen = points(reading)
             theirs = theirs or beside.look(look.canary_ms, look.control_ms)
         hits, classic = hits + seen, classic + theirs
     return {"found": hits / runs, "classic": classic / runs}
@@ -133,7 +140,7 @@ def over_zero(runs: int, seed: int) -> dict[str, float]:
         reading = of_rate(
             "session_errors", Sides(canary, Counted(60), Counted(720)), METRICS["session_errors"], RELEASES
         )
-        hits, classic = hits + (reading.points and reading.intolerable), classic + theirs
+        hits, classic = hits + points(reading), classic + theirs
     return {"found": hits / runs, "classic": classic / runs}
 
 

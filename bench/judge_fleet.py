@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 
-from upgrader.analysis.rates import Counted
+from upgrader.analysis.rates import INTERVAL, Counted
 from upgrader.analysis.times import Pair
 from upgrader.gates import Evidence, Side
 from upgrader.readings import Sides
 
 LOOK = 5.0  # seconds
 WINDOW = 180  # looks: 15 minutes
+FELT = ("rtt", "retransmissions", "memory", "cpu", "door_time")  # of which each 30 s have one size
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Fleet:
     probe_fails: float = 0.002
     login_ms: float = 200.0
     handshake_ms: float = 60.0
-    spread: float = 0.3  # coefficient of variation of the times
+    spread: float = 0.3  # coefficient of variation of the times, and of what is felt
+    reconnects: float = 0.02  # a user and minute
+    users: float = 20.0  # on each slot
     slower: float = 1.0  # how many times as long a login takes on the new slot
     memory: float = 0.0
     sway: float = 0.5  # standard deviation of the logarithm of a chance to fail, with memory
@@ -77,6 +80,7 @@ class Slot:
         self.slower = fleet.slower if new else 1.0
         self.deviation = sqrt(log(1 + fleet.spread**2))
         self.mood, self.login, self.shake = (series(rng, fleet.memory) for _ in range(3))
+        self.felt = {name: series(rng, fleet.memory) for name in FELT}
 
     def users(self) -> tuple[int, int, int]:
         """Logins tried, failed, and sessions that ended in an error, since the last look."""
@@ -85,6 +89,15 @@ class Slot:
         tried = poisson(self.rng, self.per_look)
         failed = failing(self.rng, tried, min(1.0, self.fails * more))
         return tried, failed, failing(self.rng, tried, min(1.0, self.fleet.errors * more))
+
+    def sizes(self) -> dict[str, float]:
+        """Round trips, packets sent again, memory and CPU of a session in one interval; each wanders by itself."""
+        return {name: exp(self.deviation * next(line)) for name, line in self.felt.items()}
+
+    def reconnects(self) -> tuple[float, int]:
+        """Minutes of users since the last look, and reconnects in them."""
+        minutes = self.fleet.users * LOOK / 60
+        return minutes, poisson(self.rng, minutes * self.fleet.reconnects)
 
     def probe(self) -> tuple[bool, float, float]:
         """Whether it failed, and the milliseconds of login and handshake; what slows one slows half of the other."""
@@ -102,9 +115,10 @@ def window(rng: random.Random, fleet: Fleet, looks: int = WINDOW) -> Iterator[Lo
     new, old = Slot(rng, fleet, new=True), Slot(rng, fleet, new=False)
     past = Counted(fleet.past, failing(rng, fleet.past, fleet.fails))
     logins, errors = Sides(past=past), Sides(past=Counted(fleet.past, failing(rng, fleet.past, fleet.errors)))
-    login, shake = Pair(), Pair()
+    login, shake, again = Pair(), Pair(), Sides()
+    felt = dict.fromkeys(FELT, Pair())
     canary, control = Side("new"), Side("old")
-    for _ in range(looks):
+    for number in range(1, looks + 1):
         (tried, failed, ended), (tried_too, failed_too, ended_too) = new.users(), old.users()
         logins = looked(logins, (tried, failed), (tried_too, failed_too))
         errors = looked(errors, (tried + ended, ended), (tried_too + ended_too, ended_too))
@@ -112,12 +126,17 @@ def window(rng: random.Random, fleet: Fleet, looks: int = WINDOW) -> Iterator[Lo
         canary, control = probed(canary, bad), probed(control, bad_too)
         if not bad and not bad_too:
             login, shake = login.added(ms, ms_too), shake.added(shake_ms, shake_ms_too)
-        rates, times = {"logins": logins, "session_errors": errors}, {"login_time": [login], "handshake_time": [shake]}
+        again = looked(again, new.reconnects(), old.reconnects())
+        if number % INTERVAL == 0:
+            pairs = (new.sizes(), old.sizes())
+            felt = {name: pair.added(*(side[name] for side in pairs)) for name, pair in felt.items()}
+        rates = {"logins": logins, "session_errors": errors, "reconnects": again}
+        times = {"login_time": [login], "handshake_time": [shake], **{name: [pair] for name, pair in felt.items()}}
         told = Evidence(canary, control, rates=rates, times=times)
         yield Look(tried, failed, tried_too, failed_too, ms, ms_too, told)
 
 
-def looked(sides: Sides, canary: tuple[int, int], control: tuple[int, int]) -> Sides:
+def looked(sides: Sides, canary: tuple[float, int], control: tuple[float, int]) -> Sides:
     return replace(sides, canary=sides.canary.looked(*canary), control=sides.control.looked(*control))
 
 

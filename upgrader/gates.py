@@ -1,7 +1,7 @@
 """From evidence to a verdict. Pure.
 
 Everything here may be looked at as often as one likes: the evidence is that of sequential tests (upgrader/analysis), of
-which one window in a hundred reaches FAIL by chance at most, over all critical metrics together.
+which one window in a hundred reaches FAIL by chance at most, over all critical metrics together, and one asks a person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from upgrader.analysis import rates
 from upgrader.analysis.evalues import averaged, chance
 from upgrader.analysis.rates import Counted
 from upgrader.analysis.times import Pair
-from upgrader.readings import Reading, Sides, on_record, read
+from upgrader.readings import ASKED, WEIGHTS, Reading, Sides, on_record, read
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
 from upgrader.strategy_spec import Metric
@@ -23,7 +23,7 @@ from upgrader.strategy_spec import Metric
 ALPHA = 0.01  # false alarms a window, all critical metrics together
 SURE = log(1 / ALPHA)
 FAILURES = 2  # one failed login is never enough
-METHOD = "always-valid mixture tests; weighted average of e-values over critical metrics"
+METHOD = "always-valid mixture tests; weighted average of e-values, over critical metrics and over those that ask"
 PROBES = Metric(use=True, critical=True, tolerated=1.0)
 
 
@@ -49,9 +49,12 @@ class Evidence:
     control: Side
     lost: Sequence[str] = ()  # sentences: a gateway went back by itself, rebooted, or its slot died
     silent: Sequence[str] = ()  # names of gateways that have not answered lately
+    blind: Sequence[str] = ()  # sentences: a slot is silent, our probe is banned
     rates: Mapping[str, Sides] = field(default_factory=dict)  # of users, by metric
-    times: Mapping[str, Sequence[Pair]] = field(default_factory=dict)  # of probes, by metric, a pair a gateway
+    times: Mapping[str, Sequence[Pair]] = field(default_factory=dict)  # what has a size, by metric, a pair a gateway
     gateways: int = 1
+    facts: Mapping[str, str] = field(default_factory=dict)  # gateway → how it stands, where it is not fine
+    sources: Mapping[str, int] = field(default_factory=dict)  # "collector", "gateway" → looks that were read from it
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,9 @@ class Judgement:
 def judge(evidence: Evidence, limits: Limits) -> Judgement:
     """Return the verdict on what is known so far. Equality at a limit is allowed."""
     canary, control = evidence.canary, evidence.control
-    probes = of_probes(evidence, limits)
-    readings = read(evidence.rates, evidence.times, limits.metrics, (canary.release, control.release))
-    weigh = weighed([probes, *readings], limits)
-    numbers = recorded(evidence, limits, [probes, *readings], weigh)
+    heard = hear(evidence, limits)
+    probes, weigh = heard.probes, heard.fails
+    numbers = recorded(evidence, limits, heard)
 
     def verdict(outcome: Outcome, sentence: str) -> Judgement:
         return Judgement(outcome, sentence, numbers)
@@ -83,7 +85,7 @@ def judge(evidence: Evidence, limits: Limits) -> Judgement:
     if weigh.total >= SURE and weigh.worst:
         why = f" Last: {canary.last_failure}" if weigh.worst is probes and canary.last_failure else ""
         return verdict(Outcome.FAIL, f"{weigh.worst.say}; {by_chance(weigh.total)}.{why}")
-    return verdict(*unhurt(evidence, limits, probes, [one for one in readings if one.points and one.intolerable]))
+    return verdict(*unhurt(evidence, limits, heard))
 
 
 def too_many(side: Side, limits: Limits, gateways: int = 1) -> bool:
@@ -99,7 +101,7 @@ def of_probes(evidence: Evidence, limits: Limits) -> Reading:
     found = rates.against_limit(canary.counted, allowed, among=max(1, evidence.gateways))
     over = canary.failed >= FAILURES and canary.failed / canary.tried > allowed
     say = f"{of(canary)}, {control.failed} of {control.tried} on {control.release}"
-    return Reading("probes", found, SURE, over, say, {"baseline": "the limit", **on_record(found, PROBES)})
+    return Reading("probes", found, over, say, {"baseline": "the limit", **on_record(found, PROBES)})
 
 
 def of(side: Side) -> str:
@@ -108,40 +110,91 @@ def of(side: Side) -> str:
 
 @dataclass(frozen=True)
 class Weighed:
-    total: float  # the average of the critical metrics' e-values, as a logarithm
-    weight: float  # of each
+    total: float  # the average of the metrics' e-values, as a logarithm
+    weights: Mapping[str, float]  # of each, by its name
     worst: Reading | None  # the one that has most to say
+    against: Sequence[Reading] = ()  # worse than tolerated, those with most to say first
 
 
-def weighed(readings: Sequence[Reading], limits: Limits) -> Weighed:
-    """All critical metrics together: what is no worse than tolerated counts as 0, what has no reading keeps its weight.
+@dataclass(frozen=True)
+class Heard:
+    """All that speaks for or against the release at one look."""
+
+    probes: Reading
+    readings: Sequence[Reading]
+    fails: Weighed  # the critical metrics together
+    asks: Weighed  # the others
+
+
+def hear(evidence: Evidence, limits: Limits) -> Heard:
+    probes = of_probes(evidence, limits)
+    readings = read(evidence.rates, evidence.times, limits, (evidence.canary.release, evidence.control.release))
+    fails, asks = weighed([probes, *readings], critical_of(limits)), weighed(readings, asking(limits))
+    return Heard(probes, readings, fails, asks)
+
+
+def critical_of(limits: Limits) -> dict[str, float]:
+    """What can fail a wave, and its share of ALPHA."""
+    names = ["probes", *(name for name, metric in limits.metrics.items() if metric.critical and metric.use)]
+    return dict.fromkeys(names, 1 / len(names))
+
+
+def asking(limits: Limits) -> dict[str, float]:
+    """What asks a person, and its share of the false questions."""
+    used = {name: WEIGHTS[name] for name, metric in limits.metrics.items() if metric.use and not metric.critical}
+    return {name: weight / sum(used.values()) for name, weight in used.items()}
+
+
+def weighed(readings: Sequence[Reading], weights: Mapping[str, float]) -> Weighed:
+    """Several metrics together: what is no worse than tolerated counts as 0, what has no reading keeps its weight.
 
     The average of e-values is an e-value however they hang together, so nothing is lost to their being many but the
     weights.
     """
-    names = ["probes", *(name for name, metric in limits.metrics.items() if metric.critical and metric.use)]
-    against = [one for one in readings if one.name in names and one.intolerable]
-    total = averaged([1 / len(names)] * len(against), [one.evidence for one in against])
-    return Weighed(total, 1 / len(names), max(against, key=lambda one: one.evidence, default=None))
+    against = [one for one in readings if one.name in weights and one.intolerable]
+    against.sort(key=lambda one: -(one.evidence + log(weights[one.name])))
+    total = averaged([weights[one.name] for one in against], [one.evidence for one in against])
+    return Weighed(total, weights, against[0] if against else None, against)
 
 
-def unhurt(evidence: Evidence, limits: Limits, probes: Reading, pointed: Sequence[Reading]) -> tuple[Outcome, str]:
+def pointed(asks: Weighed) -> list[Reading]:
+    """The metrics that ask a person: the worst of them, and each that would have asked alone."""
+    if asks.total < ASKED:
+        return []
+    return [one for one in asks.against if one is asks.worst or one.evidence + log(asks.weights[one.name]) >= ASKED]
+
+
+def unhurt(evidence: Evidence, limits: Limits, heard: Heard) -> tuple[Outcome, str]:
     """The verdict when nothing fails the release: is there enough that speaks for it?"""
-    canary, both = evidence.canary, probes.say
+    canary, both, asks = evidence.canary, heard.probes.say, heard.asks
     allowed = 1 - limits.login_success_min
     if evidence.silent:
         return Outcome.NO_EVIDENCE, f"No answer from {', '.join(evidence.silent)}. {both} before that."
-    if pointed:
-        said = " ".join(f"{one.say}; {by_chance(one.evidence)}." for one in pointed)
-        return Outcome.INCONCLUSIVE, f"{said} {both}."
+    if evidence.blind:
+        return Outcome.NO_EVIDENCE, f"{' '.join(evidence.blind)} {both} before that."
+    if asked := pointed(asks):
+        said = "; ".join(one.say for one in asked)
+        return Outcome.INCONCLUSIVE, f"{said}; {by_chance(asks.total)}. {both}."
     if canary.tried < limits.min_logins:
         return Outcome.NO_EVIDENCE, f"{both}; {limits.min_logins} are needed for a verdict."
     if 1 - canary.failed / canary.tried >= limits.login_success_min:
-        return Outcome.PASS, f"{both}."
+        return Outcome.PASS, f"{both}.{beside_say(heard.readings)}"
     return Outcome.INCONCLUSIVE, f"{both}: more than the limit of {allowed:.1%}, but chance may do that."
 
 
-def recorded(evidence: Evidence, limits: Limits, readings: Sequence[Reading], weigh: Weighed) -> dict[str, Any]:
+def beside_say(readings: Sequence[Reading]) -> str:
+    """What the users' own logins were held against, with their number; "" where none was tried."""
+    logins = next((one for one in readings if one.name == "logins"), None)
+    tried = logins.numbers["canary"]["tried"] if logins else 0
+    if logins is None or not tried:
+        return ""
+    if not logins.baseline:
+        return f" There is nothing to compare its users' {tried:,} logins with."
+    the = "the " if logins.baseline.startswith("old") else ""
+    return f" Its users' {tried:,} logins were compared with {the}{logins.baseline}."
+
+
+def recorded(evidence: Evidence, limits: Limits, heard: Heard) -> dict[str, Any]:
     """What a verdict's row and its audit event hold: both sides, the limits, the method, and each metric's part."""
     canary, control = evidence.canary, evidence.control
     return {
@@ -152,9 +205,13 @@ def recorded(evidence: Evidence, limits: Limits, readings: Sequence[Reading], we
         "silent": list(evidence.silent),
         "method": METHOD,
         "alpha": ALPHA,
-        "weight": round(weigh.weight, 4),
-        "by_chance": float(f"{chance(weigh.total):.3g}"),
-        "metrics": {one.name: dict(one.numbers) for one in readings},
+        "weight": round(heard.fails.weights["probes"], 4),
+        "by_chance": float(f"{chance(heard.fails.total):.3g}"),
+        "asks_by_chance": float(f"{chance(heard.asks.total):.3g}"),
+        "compare": limits.compare,
+        "facts": dict(evidence.facts),
+        "sources": dict(evidence.sources),
+        "metrics": {one.name: dict(one.numbers) for one in (heard.probes, *heard.readings)},
     }
 
 

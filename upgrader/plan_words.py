@@ -45,6 +45,19 @@ WORDS: Mapping[str, str] = {
     "session_errors": "session errors",
     "login_time": "login time",
     "handshake_time": "handshake time",
+    "reconnects": "reconnects",
+    "rtt": "round trip",
+    "retransmissions": "packets sent again",
+    "memory": "memory a session",
+    "cpu": "CPU a session",
+    "door_time": "handshake on the gateway itself",
+    "auth_time": "sign-in time by ocserv",
+}
+BESIDE: Mapping[str, str] = {
+    "best": "on the old slot",
+    "slots": "on the old slot",
+    "control": "on other gateways of the pool",
+    "past": "in the same hour of other weeks",
 }
 EMERGENCY = (
     "It may be approved through a freeze by who holds that right, it is shouted about, and it takes a third slot where"
@@ -65,17 +78,17 @@ def limits_say(spec: Spec) -> str:
     restarts = "no restart" if limits.restarts_max == 0 else f"at most {count(limits.restarts_max, 'restart')}"
     return (
         f"Logins succeed in at least {100 * limits.login_success_min:g} % of at least {limits.min_logins} tries;"
-        f" {restarts} of the new release. {metrics_say(limits.metrics)}"
+        f" {restarts} of the new release. {metrics_say(limits.metrics, BESIDE[limits.compare])}"
     ).rstrip()
 
 
-def metrics_say(metrics: Mapping[str, Metric]) -> str:
-    """What is compared with the old slot, and what follows when it is worse."""
+def metrics_say(metrics: Mapping[str, Metric], beside: str) -> str:
+    """What is compared, with what, and what follows when it is worse."""
     used = {name: metric for name, metric in metrics.items() if metric.use}
     fail = [f"{WORDS[name]} (×{one.tolerated:g})" for name, one in used.items() if one.critical]
     ask = [f"{WORDS[name]} (×{one.tolerated:g})" for name, one in used.items() if not one.critical]
-    said = f"Worse than on the old slot beyond chance: {listed(fail, 9)} fail the wave." if fail else ""
-    asked = f"{'These' if fail else 'Worse than on the old slot beyond chance, these'} ask a person: {listed(ask, 9)}."
+    said = f"Worse than {beside} beyond chance: {listed(fail, 20)} fail the wave." if fail else ""
+    asked = f"{'These' if fail else f'Worse than {beside} beyond chance, these'} ask a person: {listed(ask, 20)}."
     return f"{said} {asked}".strip() if ask else said
 
 

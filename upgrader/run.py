@@ -31,6 +31,7 @@ from upgrader.models import Rollout, StepRun
 from upgrader.states import R, S, U
 from upgrader.steps.job import Config, Done, Job, NotYet
 from upgrader.steps.table import STEPS
+from upgrader.stored import StoredFor
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -254,6 +255,7 @@ def job_of(claimed: Claim, *, clock: Clock, front: Traffic | None) -> Job:
         drain_extended=upgrade.drain_extended,
         cut=tuple((str(session), str(user)) for session, user in upgrade.cut),
         traffic=front,
+        stored=StoredFor(rollout, upgrade.gateway, lambda: clock().timestamp()),
     )
 
 
@@ -284,9 +286,7 @@ def files_of(release: Release, gateway: GatewayRow, *, now: datetime) -> Release
 
 def probe_account(gateway: GatewayRow) -> tuple[str, str]:
     """User and password of the gateway's probe account, or two empty texts."""
-    secret = sealed.unseal_or_none(f"probe:{gateway.name}")
-    if secret is None:
-        return "", ""
+    secret = sealed.unseal_or_none(f"probe:{gateway.name}") or b""
     user, _, password = secret.decode().partition("\n")
     return user, password
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from upgrader.analysis.rates import Counted
 from upgrader.gates import Evidence, Side
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.readings import Sides
-from upgrader.steps.tally import RATES, TIMES, counted, paired
+from upgrader.steps.tally import ALL_LEVELS, ALL_RATES, counted, paired
 
 MISSES_UNTIL_SILENT = 3
 
@@ -23,8 +24,14 @@ def evidence(rollout: Rollout, watched: list[Upgrade], steps: Mapping[int, StepR
     old = "/".join(sorted({upgrade.from_release for upgrade in watched}))
     lost = [str(step.result["lost"]) for _, step in observed if step.result.get("lost")]
     silent = [upgrade.gateway.name for upgrade, step in observed if is_silent(step)]
-    tallies = [step.result.get("tally", {}) for _, step in observed]
-    return replace(summed(tallies, new=rollout.release.name, old=old), lost=lost, silent=silent)
+    return replace(
+        summed([step.result.get("tally", {}) for _, step in observed], new=rollout.release.name, old=old),
+        lost=lost,
+        silent=silent,
+        blind=[str(step.result["blind"]) for _, step in observed if step.result.get("blind")],
+        facts={upgrade.gateway.name: str(step.result["fact"]) for upgrade, step in observed if step.result.get("fact")},
+        sources=Counter(str(step.result["source"]) for _, step in observed if step.result.get("source")),
+    )
 
 
 def summed(tallies: Sequence[Mapping[str, Any]], *, new: str, old: str) -> Evidence:
@@ -32,17 +39,23 @@ def summed(tallies: Sequence[Mapping[str, Any]], *, new: str, old: str) -> Evide
     canary, control = Side(new), Side(old)
     for tally in tallies:
         canary, control = add(canary, tally.get("canary", {})), add(control, tally.get("control", {}))
-    rates = {name: sides([tally.get("rates", {}).get(name, {}) for tally in tallies]) for name in RATES}
-    times = {name: [paired(tally.get("times", {}).get(name)) for tally in tallies] for name in TIMES}
+    rates = {name: sides(name, tallies) for name in ALL_RATES}
+    pairs = {name: [tally.get("times", {}).get(name) for tally in tallies] for name in ALL_LEVELS}
+    times = {name: [paired(rows) for rows in found if rows] for name, found in pairs.items()}
     return Evidence(canary, control, rates=rates, times=times, gateways=max(1, len(tallies)))
 
 
-def sides(kept: Iterable[Mapping[str, Any]]) -> Sides:
-    canary, control, past = Counted(), Counted(), Counted()
-    for one in kept:
+def sides(name: str, tallies: Sequence[Mapping[str, Any]]) -> Sides:
+    """One rate of all gateways of the wave."""
+    canary, control, past, weeks = Counted(), Counted(), Counted(), Counted()
+    for tally in tallies:
+        one = tally.get("rates", {}).get(name, {})
         canary, control = canary + counted(one.get("canary")), control + counted(one.get("control"))
         past += Counted(*one.get("past", (0, 0)))
-    return Sides(canary, control, past)
+        weeks += Counted(*tally.get("weeks", {}).get(name, (0, 0)))
+    # Each gateway of a wave counts the same other gateways: the one that has counted longest tells of them.
+    others = (counted(tally.get("others", {}).get("rates", {}).get(name)) for tally in tallies)
+    return Sides(canary, control, past, max(others, key=lambda one: one.tried, default=Counted()), weeks)
 
 
 def is_silent(step: StepRun | None) -> bool:

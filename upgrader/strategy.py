@@ -11,7 +11,7 @@ from typing import Any
 from upgrader.flow import TRIAL_LEAST
 from upgrader.strategy_check import check_times, check_together
 from upgrader.strategy_metrics import metrics_of, whole_metrics
-from upgrader.strategy_spec import KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
+from upgrader.strategy_spec import COMPARES, KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
 
 __all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "checked_spec", "full_spec", "parse_spec"]
 
@@ -110,6 +110,7 @@ DEFAULTS: Mapping[str, Any] = {
     "promote": "hand",
     "shares": "machine",
     "on_fail": "wave",
+    "compare": "best",
     "failures_max": 0,
     "emergency": False,
     "limits": {},
@@ -215,6 +216,7 @@ def _limits(full: Mapping[str, Any]) -> Limits:
         min_logins=whole(limits, "min_logins", 1, 1_000_000, "limits"),
         restarts_max=whole(limits, "restarts_max", 0, 1_000, "limits"),
         metrics=metrics_of(limits["metrics"], "limits", "metrics"),
+        compare=one_of(full, "compare", COMPARES),  # type: ignore[arg-type]  # the same
     )
 
 

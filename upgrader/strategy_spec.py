@@ -9,7 +9,9 @@ from typing import Literal
 Kind = Literal["canary", "rolling", "blue_green"]
 Take = Literal["count", "percent", "labels", "names", "rest"]
 Who = Literal["hand", "machine"]
+Compare = Literal["best", "slots", "control", "past"]
 KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
+COMPARES: tuple[Compare, ...] = ("best", "slots", "control", "past")
 
 
 class SpecError(ValueError):
@@ -22,7 +24,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """One that is compared with the old slot. Worse than that beyond chance: a person is asked, or it is a FAIL."""
+    """One that is compared with a baseline. Worse than that beyond chance: a person is asked, or it is a FAIL."""
 
     use: bool
     critical: bool  # it alone can fail a wave; it shares the one false alarm in a hundred windows with the others
@@ -34,6 +36,13 @@ METRICS: Mapping[str, Metric] = {
     "session_errors": Metric(use=True, critical=False, tolerated=3.0),
     "login_time": Metric(use=True, critical=False, tolerated=1.2),
     "handshake_time": Metric(use=True, critical=False, tolerated=1.2),
+    "reconnects": Metric(use=True, critical=False, tolerated=3.0),
+    "rtt": Metric(use=True, critical=False, tolerated=1.5),
+    "retransmissions": Metric(use=True, critical=False, tolerated=3.0),
+    "memory": Metric(use=True, critical=False, tolerated=1.5),  # a session; a new release may need more of it
+    "cpu": Metric(use=True, critical=False, tolerated=2.0),  # a session; who has just come costs more than who stays
+    "door_time": Metric(use=True, critical=False, tolerated=1.5),  # a handshake that ocgate makes on the gateway itself
+    "auth_time": Metric(use=True, critical=False, tolerated=3.0),  # by occtl, in whole seconds: 1 and 2 may be the same
 }
 
 
@@ -43,6 +52,7 @@ class Limits:
     min_logins: int  # fewer are no evidence
     restarts_max: int  # of the new release's processes; equal is allowed
     metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
+    compare: Compare = "best"  # slots of one gateway, other gateways now, its own past; "best": the first there is
 
 
 @dataclass(frozen=True)

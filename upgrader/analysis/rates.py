@@ -93,6 +93,7 @@ class Compared:
     evidence: float  # that the canary fails more often than the baseline
     baseline: str  # which one that was, in words; "" when there is none
     rate: float  # of the baseline
+    tried: float = 0.0  # there
 
 
 def compared(canary: Counted, control: Counted, past: Counted) -> Compared:
@@ -105,13 +106,21 @@ def compared(canary: Counted, control: Counted, past: Counted) -> Compared:
         return Compared(0.0, "", 0.0)
     both = control + past
     if not past.tried:
-        return Compared(above(canary, control), "old slot", control.rate)
+        return beside(canary, control, "old slot")
     if not control.tried:
-        return Compared(above(canary, past), "its own past", past.rate)
+        return beside(canary, past, "its own past")
     if apart(control, past) < AGREE:
-        return Compared(above(canary, both, spread=control), "old slot and its past", both.rate)
+        return Compared(above(canary, both, spread=control), "old slot and its past", both.rate, both.tried)
     least = min(above(canary, control), above(canary, past, spread=control))
-    return Compared(least, "the worse of old slot and its past", max(control.rate, past.rate))
+    rate = max(control.rate, past.rate)
+    return Compared(least, "the worse of old slot and its past", rate, both.tried)
+
+
+def beside(canary: Counted, other: Counted, baseline: str) -> Compared:
+    """The canary beside one other set of tries. `baseline`: what that is, in words; without a try there it is none."""
+    if not other.tried:
+        return Compared(0.0, "", 0.0)
+    return Compared(above(canary, other), baseline, other.rate, other.tried)
 
 
 def apart(one: Counted, other: Counted) -> float:

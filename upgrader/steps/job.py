@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from fleet.ports import Gateway, Progress, ReleaseFiles, Statement
 from fleet.traffic.ports import Traffic
@@ -20,6 +20,37 @@ class Config:
     sha256: str
     way: str  # "restart": in the idle slot; "reload": in the slot that serves
     text: Callable[[], tuple[str, Statement | None]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A gateway's newest answer to the collector. `at`: epoch seconds on our clock, 0.0 where none is fresh."""
+
+    at: float = 0.0
+    slots: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # counters and sizes, named as in SlotMetrics
+    fact: str = ""  # how the gateway stands, in the words of fleet.metrics.standing; "" where nobody knows
+    say: str = ""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What other gateways counted, up to a moment: metric → tries (minutes of users for reconnects) and failures."""
+
+    until: float
+    gateways: int
+    rates: Mapping[str, tuple[float, int]]
+
+
+class Stored(Protocol):
+    """What the collector keeps in the database, for one gateway under observation."""
+
+    def newest(self) -> Measured: ...
+
+    def others(self, since: float) -> Elsewhere:
+        """Gateways of the pool that this rollout has not touched, after `since` (epoch seconds)."""
+
+    def weeks(self) -> Mapping[str, tuple[float, int]]:
+        """The gateway itself at this hour of other weeks, as in Elsewhere.rates."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +86,7 @@ class Job:
     drain_extended: int = 0  # how often it was moved on
     cut: tuple[tuple[str, str], ...] = ()  # (session id, user) of those who were
     traffic: Traffic | None = None  # the balancer in front
+    stored: Stored | None = None
 
     @property
     def conf(self) -> str:

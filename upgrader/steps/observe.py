@@ -1,7 +1,7 @@
 """Watch both slots under the same traffic, and renew the trial while all is as it should be."""
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +9,13 @@ from fleet.errors import RetryLater
 from fleet.ports import Gateway
 from upgrader.steps import front
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
+from upgrader.steps.look import taken_by
 from upgrader.steps.lost import lost
-from upgrader.steps.old import still, trouble
+from upgrader.steps.old import alone, still, trouble
 from upgrader.steps.presence import presence
 from upgrader.steps.replace import wish
 from upgrader.steps.shift import weights
-from upgrader.steps.tally import added
+from upgrader.steps.tally import added, besides
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
@@ -38,7 +39,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         renew(job, gateway, share=share)
         columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
     columns |= presence(job, gateway)
-    taken = samples(job, gateway)
+    look = taken_by(job, gateway, began=asked)
     at_front = front.watched(job, weights(job, share), renew="trial_until" in columns)
     return NotYet(
         job.spec.poll_seconds,
@@ -50,10 +51,11 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             "weight": share,
             "front": at_front,
             "boot_id": facts.boot_id,
-            "tally": added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot),
-            **trouble(job, facts, taken),
+            "tally": tallied(job, look.samples),
+            **look.said,
+            **trouble(job, facts, look.samples),
         },
-        samples=taken,
+        samples=look.samples,
         facts=facts.raw,
     )
 
@@ -73,20 +75,14 @@ def is_due(job: Job) -> bool:
     return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2)
 
 
-def samples(job: Job, gateway: Gateway) -> tuple[SampleOf, ...]:
-    """Counters of both slots, and one login on each."""
-    user, password = job.probe
-    taken = []
-    for metrics in gateway.metrics():
-        if metrics.slot not in (job.from_slot, job.to_slot):
-            continue
-        probed = gateway.probe(metrics.slot, user=user, password=password)
-        values = asdict(metrics) | {
-            "probe_ok": probed.ok,
-            "probe_stage": probed.stage,
-            "probe_say": probed.say,
-            "login_ms": probed.login_ms,
-            "handshake_ms": probed.handshake_ms,
-        }
-        taken.append(SampleOf(metrics.slot, metrics.release, values))
-    return tuple(taken)
+def tallied(job: Job, taken: Sequence[SampleOf]) -> dict[str, Any]:
+    """The sums with this look in them, and what they are compared with where there is no old slot beside the new."""
+    tally = added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot)
+    compare, first = job.spec.limits.compare, "weeks" not in tally
+    if job.stored is None or compare == "slots" or (compare == "best" and not alone(job)):
+        return tally
+    weeks = job.stored.weeks() if first and compare != "control" else None
+    told = None
+    if compare != "past":
+        told = job.stored.others(float(tally.get("others", {}).get("until") or job.now.timestamp()))
+    return besides(tally, told, weeks)

@@ -12,11 +12,13 @@ from typing import Any
 
 from upgrader.analysis.rates import Counted
 from upgrader.analysis.times import Pair, Sums
-from upgrader.steps.job import SampleOf
+from upgrader.steps.felt import LEVELS, felt, minutes
+from upgrader.steps.job import Elsewhere, SampleOf
 
 NOTHING: Mapping[str, Any] = {"tried": 0, "failed": 0, "restarts": 0, "last": "", "run": 0}
 TIMES: Mapping[str, str] = {"login_time": "login_ms", "handshake_time": "handshake_ms"}  # metric → a sample's field
 RATES: Mapping[str, str] = {"logins": "auth_failures", "session_errors": "session_errors"}  # of the users themselves
+ALL_RATES, ALL_LEVELS = (*RATES, "reconnects"), (*TIMES, *LEVELS)
 COUNTERS = ("logins", "auth_failures", "session_errors")
 
 
@@ -33,12 +35,31 @@ def added(earlier: Mapping[str, Any], samples: Iterable[SampleOf], *, to_slot: i
         side["restarts"] = max(side["restarts"], int(sample.values.get("restarts", 0)))
         if ok is False:
             side["last"] = str(sample.values.get("probe_say", ""))
+    kept, sizes = felt(earlier.get("felt", {}), taken)
     return {
+        **elsewhere(earlier),
         **sides,
         "rates": rates(earlier, taken, to_slot=to_slot),
-        "times": times(earlier.get("times", {}), taken, to_slot=to_slot),
+        "times": times(earlier.get("times", {}), taken, to_slot=to_slot) | levels(earlier, sizes, to_slot=to_slot),
         "seen": earlier.get("seen", {}) | {str(one.slot): counters(one) for one in taken},
+        "felt": kept,
     }
+
+
+def elsewhere(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: earlier[name] for name in ("others", "weeks") if name in earlier}
+
+
+def besides(tally: Mapping[str, Any], told: Elsewhere | None, weeks: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The sums with what other gateways counted since the last look, and with these gateways' past of other weeks."""
+    made = dict(tally)
+    if weeks is not None:
+        made["weeks"] = {name: list(counts) for name, counts in weeks.items()}
+    if told is not None:
+        before = tally.get("others", {}).get("rates", {})
+        sums = {name: list(astuple(counted(before.get(name)).looked(*counts))) for name, counts in told.rates.items()}
+        made["others"] = {"until": told.until, "gateways": told.gateways, "rates": before | sums}
+    return made
 
 
 def side_of(sample: SampleOf, to_slot: int) -> str:
@@ -52,7 +73,7 @@ def counters(sample: SampleOf) -> list[float]:
 
 def rates(earlier: Mapping[str, Any], taken: Iterable[SampleOf], *, to_slot: int) -> dict[str, Any]:
     """Users' own tries and failures. What the old slot had counted at the first look is its past."""
-    made: dict[str, Any] = {name: dict(earlier.get("rates", {}).get(name, {})) for name in RATES}
+    made: dict[str, Any] = {name: dict(earlier.get("rates", {}).get(name, {})) for name in ALL_RATES}
     for sample in taken:
         now, side = counters(sample), side_of(sample, to_slot)
         before = earlier.get("seen", {}).get(str(sample.slot))
@@ -64,6 +85,8 @@ def rates(earlier: Mapping[str, Any], taken: Iterable[SampleOf], *, to_slot: int
                 made[name][side] = list(astuple(counted(made[name].get(side)).looked(tried, failed)))
             elif side == "control":
                 made[name]["past"] = [tried, failed]
+        if (told := minutes(earlier.get("felt", {}), sample)) is not None:
+            made["reconnects"][side] = list(astuple(counted(made["reconnects"].get(side)).looked(*told)))
     return made
 
 
@@ -83,6 +106,21 @@ def times(earlier: Mapping[str, Any], taken: Sequence[SampleOf], *, to_slot: int
         if canary > 0 and control > 0:
             pair = paired(made.get(name)).added(canary, control)
             made[name] = [list(astuple(pair.canary)), list(astuple(pair.control))]
+    return made
+
+
+def levels(earlier: Mapping[str, Any], sizes: Mapping[int, Mapping[str, float]], *, to_slot: int) -> dict[str, Any]:
+    """What both slots felt in the interval that is over, in pairs."""
+    made: dict[str, Any] = {name: earlier["times"][name] for name in LEVELS if name in earlier.get("times", {})}
+    canary = sizes.get(to_slot, {})
+    control = next((one for slot, one in sizes.items() if slot != to_slot), {})
+    for name in canary.keys() & control.keys():
+        pair = paired(made.get(name))
+        now = pair.added(canary[name], control[name])
+        # ocserv tells its mean anew every few minutes; the same number again is nothing new.
+        if name == "auth_time" and pair.canary.n and (now.canary.last, now.control.last) == (pair.canary.last, pair.control.last):
+            continue
+        made[name] = [list(astuple(now.canary)), list(astuple(now.control))]
     return made
 
 

@@ -13,7 +13,7 @@ from upgrader.gates import Evidence, Side, by_chance, judge
 from upgrader.readings import Sides
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
-from upgrader.strategy_spec import METRICS
+from upgrader.strategy_spec import METRICS, Compare
 
 LIMITS = Limits(login_success_min=0.98, min_logins=20, restarts_max=0)
 GOOD = Evidence(Side("1.3.0", 40), Side("1.1.6", 40))
@@ -104,6 +104,57 @@ def test_a_metric_that_is_not_critical_asks_a_person() -> None:
     assert judge(found, replace(LIMITS, metrics=metrics)).outcome is Outcome.FAIL
     metrics = dict(METRICS) | {"session_errors": replace(METRICS["session_errors"], use=False)}
     assert judge(found, replace(LIMITS, metrics=metrics)).outcome is Outcome.PASS
+
+
+def test_metrics_that_ask_share_the_false_questions() -> None:
+    errors = {"session_errors": users((40, 3), (120, 2), (900, 9))}
+    weak = judge(replace(GOOD, rates=errors), LIMITS)
+    assert weak.outcome is Outcome.PASS
+    alone = {name: replace(one, use=name == "session_errors", critical=False) for name, one in METRICS.items()}
+    only = judge(replace(GOOD, rates=errors), replace(LIMITS, metrics=alone))
+    assert only.numbers["asks_by_chance"] < weak.numbers["asks_by_chance"], "fewer metrics share it"
+
+
+@pytest.mark.parametrize(
+    ("compare", "outcome", "baseline"),
+    [
+        ("best", Outcome.PASS, "old slot"),
+        ("slots", Outcome.PASS, "old slot"),
+        ("control", Outcome.FAIL, "other gateways at the same time"),
+        ("past", Outcome.FAIL, "its own past at this hour of the week"),
+    ],
+)
+def test_the_strategy_says_what_is_compared(compare: Compare, outcome: Outcome, baseline: str) -> None:
+    elsewhere = {"others": Counted(900, 4), "weeks": Counted(3000, 9)}
+    logins = replace(users((212, 20), (640, 60)), **elsewhere)
+    judged = judge(replace(GOOD, rates={"logins": logins}), replace(LIMITS, compare=compare))
+    assert (judged.outcome, judged.numbers["metrics"]["logins"]["baseline"]) == (outcome, baseline)
+    assert judged.numbers["compare"] == compare
+
+
+def test_best_is_the_first_baseline_that_there_is() -> None:
+    logins = replace(users((212, 20), (0, 0)), others=Counted(900, 4), weeks=Counted(3000, 9))
+    said = judge(replace(GOOD, rates={"logins": logins}), LIMITS).sentence
+    assert "9.4 % of users' logins failed on 1.3.0, 0.4 % on other gateways (212 and 900 tries)" in said
+    alone = replace(logins, others=Counted())
+    assert "at this hour of other weeks" in judge(replace(GOOD, rates={"logins": alone}), LIMITS).sentence
+
+
+def test_a_pass_says_what_users_were_held_against() -> None:
+    judged = judge(replace(GOOD, rates={"logins": users((212, 1), (640, 4))}), LIMITS)
+    assert judged.sentence.endswith("Its users' 212 logins were compared with the old slot.")
+    lonely = judge(replace(GOOD, rates={"logins": users((30, 0), (0, 0))}), LIMITS)
+    assert lonely.sentence.endswith("There is nothing to compare its users' 30 logins with.")
+
+
+def test_what_can_not_be_seen_is_no_evidence() -> None:
+    say = "ocserv in slot 2 of gw-1 has banned our own login probe."
+    judged = judge(replace(GOOD, blind=[say], facts={"gw-1": "probe banned"}), LIMITS)
+    assert judged.outcome is Outcome.NO_EVIDENCE
+    assert judged.sentence.startswith(say)
+    assert judged.numbers["facts"] == {"gw-1": "probe banned"}
+    failed = replace(sides((20, 9)), blind=[say])
+    assert judge(failed, LIMITS).outcome is Outcome.FAIL, "what was seen before stays"
 
 
 def test_the_verdict_records_what_it_was_drawn_from() -> None:

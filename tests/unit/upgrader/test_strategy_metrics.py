@@ -69,6 +69,16 @@ def test_a_tolerance_that_is_no_number_is_refused(value: Any) -> None:
         parse_spec(with_metrics(logins={"tolerated": value}))
 
 
+def test_what_is_compared_is_read_and_written_out() -> None:
+    assert parse_spec(ONE).limits.compare == "best"
+    assert full_spec(ONE)["compare"] == "best"
+    assert read(TEXT + "compare: control\n").spec.limits.compare == "control"
+    with pytest.raises(TextError, match="Line 10: compare must be one of best, slots, control, past, and is 'moon'"):
+        read(TEXT + "compare: moon\n")
+    for compare, where in (("past", "in the same hour of other weeks"), ("control", "on other gateways of the pool")):
+        assert f"Worse than {where} beyond chance" in limits_say(parse_spec(ONE | {"compare": compare}))
+
+
 def test_those_who_approve_read_what_fails_and_what_asks() -> None:
     said = limits_say(parse_spec(ONE))
     assert (
