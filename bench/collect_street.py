@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from fleet.gateways.simulated import MemoryGateway
 from fleet.measured import SlotMetrics
@@ -11,7 +12,7 @@ from fleet.measured import SlotMetrics
 class Measured(MemoryGateway):
     """What `metrics` says has the size and the content of a real answer (tests/unit/ocgate/recorded/metrics)."""
 
-    def metrics(self) -> list[SlotMetrics]:
+    def metrics(self, *, probes: Collection[str] = ()) -> list[SlotMetrics]:
         now = time.time()
         return [slot_of(number, release, now) for number, release in ((1, "1.1.6-3"), (2, "1.3.0-2"))]
 

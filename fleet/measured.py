@@ -39,6 +39,7 @@ class SlotMetrics:
     late_failures: int | None = None
     banned: int | None = None
     banned_ours: int | None = None
+    banned_probes: int | None = None
     dtls: int | None = None
     threads: int | None = None
     processes: int | None = None

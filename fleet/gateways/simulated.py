@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from fleet.errors import GiveUp
@@ -191,7 +191,7 @@ class MemoryGateway(FrontVerbs):
         with self._asked() as now:
             return snapshot(self.machine, now)
 
-    def metrics(self) -> list[SlotMetrics]:
+    def metrics(self, *, probes: Collection[str] = ()) -> list[SlotMetrics]:
         with self._asked() as now:
             return list(self.machine.metrics(now))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -132,9 +132,10 @@ class SshGateway:
     def snapshot(self) -> Archive:
         return answers.archive(self._ask(Question("snapshot", seconds=90, most=SNAPSHOT_MOST)))
 
-    def metrics(self) -> tuple[SlotMetrics, ...]:
+    def metrics(self, *, probes: Collection[str] = ()) -> tuple[SlotMetrics, ...]:
+        args = {"probes": sorted(probes)} if probes else {}
         # A start may hold the channel for a minute: who measures many gateways goes on to the next one.
-        found = answers.metrics(self._ask(Question("metrics", seconds=15, patience=2)))
+        found = answers.metrics(self._ask(Question("metrics", args, seconds=15, patience=2)))
         # Whoever watches a gateway may have to roll it back within 300 ms: no process start then.
         session, _ = self._borrow.take()
         session.warm("steer")

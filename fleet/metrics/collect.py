@@ -48,12 +48,13 @@ class Collector:
         self._heap: list[Answer] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._plain: set[int] = set()
 
     def look(self, gateway: Gateway, *, opener: Opener, clock: Callable[[], float] = time.time) -> None:
         """Ask one gateway and put its answer down. Never raises for what a gateway does."""
         asked = clock()
         try:
-            slots = asked_of(opener(gateway))
+            slots = self._asked_of(opener(gateway), gateway)
         except (RetryLater, GiveUp, GatewayBug) as silence:
             if getattr(silence, "code", "") in BUSY:
                 return
@@ -74,6 +75,18 @@ class Collector:
                 raise
             return [answer.gateway for answer in heap]
 
+    def _asked_of(self, reached: ports.Gateway, gateway: Gateway) -> tuple[SlotMetrics, ...]:
+        """Ask, and tell it where our probe hosts come from: they are no users. One that refuses to hear of them is
+        asked without from the next look on, until we are started again."""
+        probes = [] if gateway.pk in self._plain else [host.seen_from for host in gateway.pool.probe_hosts.all()]
+        try:
+            return asked_of(reached, probes)
+        except GiveUp as no:
+            if not probes or no.code != "bad_request":
+                raise
+        self._plain.add(gateway.pk)
+        raise RetryLater(f"{gateway.name} runs an older ocgate, which knows no probe hosts.", code="busy")
+
     def _put(self, answer: Answer) -> None:
         with self._lock:
             self._heap.append(answer)
@@ -82,10 +95,10 @@ class Collector:
 HEAP_MOST = 10_000  # answers that wait for a database that can't be written
 
 
-def asked_of(reached: ports.Gateway) -> tuple[SlotMetrics, ...]:
+def asked_of(reached: ports.Gateway, probes: Collection[str]) -> tuple[SlotMetrics, ...]:
     """Ask, and give the connection back."""
     try:
-        return tuple(reached.metrics())
+        return tuple(reached.metrics(probes=probes))
     finally:
         reached.close()
 
@@ -119,7 +132,8 @@ def why_not(gateway: Gateway, wish: Settings) -> str:
 
 def rows(gateway_ids: Iterable[int]) -> list[Gateway]:
     """What asking needs of them, without the big answers that their rows hold."""
-    return list(Gateway.objects.filter(pk__in=list(gateway_ids)).defer("facts", "inventory", "config", "seen_keys"))
+    some = Gateway.objects.filter(pk__in=list(gateway_ids)).defer("facts", "inventory", "config", "seen_keys")
+    return list(some.select_related("pool").prefetch_related("pool__probe_hosts"))
 
 
 def everybody() -> list[int]:

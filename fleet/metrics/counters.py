@@ -33,7 +33,7 @@ LOGGED = frozenset({"logins", "failures", "errors", "crashes", "bans"})
 """What only the slot's log tells: unknown where there is none to read."""
 OF_THE_PROCESS = frozenset({"cpu_seconds"})
 UP_SECONDS = 2.0  # two answers of one process may differ so much in when it began
-KEPT = (*COUNTED.values(), "up_since", "release", "banned_ours")
+KEPT = (*COUNTED.values(), "up_since", "release", "banned_ours", "banned_probes")
 
 
 def kept(slot: SlotMetrics) -> dict[str, Any]:

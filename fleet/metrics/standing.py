@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fleet.phrases import duration
+from fleet.phrases import duration, listed
 
 MISSES_UNTIL_DOWN = 2
 LATE_INTERVALS = 4  # that nobody has asked for: the collector's fault, not the gateway's
@@ -39,6 +39,7 @@ class Seen:
     slots: Collection[int] = ()  # that answered
     expected: Collection[int] = ()  # that run, as its facts say
     banned: Collection[int] = ()  # slots that have banned our own probes
+    banned_hosts: Collection[str] = ()  # names of probe hosts that are banned there
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ def standing(seen: Seen, now: float) -> Standing:
         since = f"for {duration(now - seen.used_at)}" if seen.used_at else "since it is watched"
         say = f"Nobody is on {seen.name} and nobody has tried to sign in {since}: its numbers are no evidence."
         return Standing(Fact.NO_TRAFFIC, say, evidence=False)
+    if seen.banned_hosts:
+        names = listed(sorted(seen.banned_hosts))
+        say = (
+            f"{seen.name} has banned the probe host {names}: what it finds there says nothing about users. Unban it, or"
+        )
+        return Standing(Fact.PROBE_BANNED, f"{say} wait 5 min. The gateway's own numbers are good.", evidence=True)
     return Standing(Fact.FINE, f"{seen.name} answered {duration(now - seen.answered_at)} ago.", evidence=True)
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional
 
-from . import channels, locks, slots
+from . import channels, locks, occtl, slots
 from . import state as states
 from .call import Call, Result
 from .config import Config, own_addresses
@@ -36,8 +36,16 @@ def clock() -> float:
 
 
 def metrics(call: Call) -> Result:
-    """One sample."""
+    """One sample. `probes` are told once and kept: who asks without them counts no probe as a user either."""
+    told = call.args.get("probes")
+    if told is not None and frozenset(told) != probe_hosts(call.paths):
+        states.write_object(call.paths.probes, {"addresses": told})
     return _sample(call)
+
+
+def probe_hosts(paths: Paths) -> FrozenSet[str]:
+    """Where probes from outside come from: what they do is no traffic."""
+    return frozenset(map(str, states.read_object(paths.probes).get("addresses", [])))
 
 
 def watch(call: Call) -> Result:
@@ -68,7 +76,7 @@ def rotate(paths: Paths, number: int, *, ours: FrozenSet[str]) -> bool:
     if not log.exists() or log.stat().st_size <= LOG_MAX:
         return False
     with kept(paths, number) as seen:
-        seen.log.read(log, ours=ours, now=clock())
+        seen.log.read(log, ours=ours | probe_hosts(paths), now=clock())
         shutil.copyfile(log, log.with_name(log.name + ".1"))
         os.truncate(log, 0)
         seen.log.offset = 0
@@ -91,8 +99,10 @@ def _sample(call: Call) -> Result:
 
 
 def _slot(call: Call, slot: slots.Slot, every: Optional[List[channels.Channel]]) -> Dict[str, Any]:
-    control, ours = slots.control_of(slot), own_addresses(call.config)
-    users, status = control.users(), control.status() or {}
+    control, own, probes = slots.control_of(slot), own_addresses(call.config), probe_hosts(call.paths)
+    ours = own | probes
+    users = [user for user in control.users() if user.remote not in probes]
+    status = control.status() or {}
     banned = control.bans(int(status.get("IPs in ban list") or 0))
     mine = None if every is None else channels.users(every, at=_addresses(call.config, slot), ours=ours)
     now, log = clock(), call.paths.slot_log(slot.number)
@@ -106,23 +116,30 @@ def _slot(call: Call, slot: slots.Slot, every: Optional[List[channels.Channel]])
     return {
         "slot": slot.number,
         "release": slot.release,
-        "sessions": len(users),
+        **_of_users(users),
         **counts,
         # An adopted ocserv logs elsewhere: zero failures would be no evidence there.
         "logged": log.exists() and not slot.adopted,
         "late_failures": int(status.get("Total authentication failures") or 0),
         "auth_seconds": float(status.get("raw_avg_auth_time") or 0.0),
         "banned": len(banned),
-        "banned_ours": len(banned & ours),
-        "dtls": sum(user.dtls for user in users),
-        "clients": dict(Counter(user.agent[:80] or "unknown" for user in users).most_common(CLIENTS_MOST)),
-        "rx_bytes": sum(user.rx for user in users),
-        "tx_bytes": sum(user.tx for user in users),
+        "banned_ours": len(banned & own),
+        "banned_probes": len(banned & probes),
         "rtt_ms": median,
         "rtt_p95_ms": worst,
         **asdict(usage(slot.process.pid)),
         "restarts": slot.process.restarts,
         "up_since": float(status.get("raw_up_since") or slot.process.since),
+    }
+
+
+def _of_users(users: List[occtl.Session]) -> Dict[str, Any]:
+    return {
+        "sessions": len(users),
+        "dtls": sum(user.dtls for user in users),
+        "clients": dict(Counter(user.agent[:80] or "unknown" for user in users).most_common(CLIENTS_MOST)),
+        "rx_bytes": sum(user.rx for user in users),
+        "tx_bytes": sum(user.tx for user in users),
     }
 
 

@@ -83,6 +83,11 @@ class Paths:
         """What was counted in parts of the slot's log that were rotated away."""
         return self.run / f"tally-{slot}.json"
 
+    @property
+    def probes(self) -> Path:
+        """Where probe hosts come from, as the controller said last."""
+        return self.run / "probes.json"
+
     def slot_log(self, slot: int) -> Path:
         return self.log.parent / f"ocgate-slot-{slot}.log"
 

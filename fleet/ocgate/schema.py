@@ -15,6 +15,7 @@ from .shapes import (
     SHA256,
     STATEMENT_MAX,
     Check,
+    address,
     approvals,
     list_of,
     one_of,
@@ -122,7 +123,7 @@ VERBS: Dict[str, Verb] = {
         {"to": one_of("committed", "previous")}, changes=True, optional={"cut_at_most": whole(0, 1_000_000)}
     ),
     "snapshot": Verb({}),
-    "metrics": Verb({}),
+    "metrics": Verb({}, optional={"probes": list_of(address, most=16)}),
     "watch": Verb({"seconds": whole(1, 3600), "every": whole(1, 600)}),
 }
 

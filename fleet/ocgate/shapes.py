@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, Callable, Dict, Mapping
 
@@ -127,6 +128,11 @@ def either(*patterns: "re.Pattern[str]") -> Check:
         return value
 
     return check
+
+
+def address(value: Any) -> str:
+    """An IP address, as this machine's own programs write it."""
+    return str(ipaddress.ip_address(text(45)(value)))
 
 
 def list_of(one: Check, *, most: int) -> Check:

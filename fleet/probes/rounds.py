@@ -114,7 +114,7 @@ def inside_of(gateway: Gateway, watch: Watch | None, now: float) -> Inside:
     if watch is None or watch.misses or now - watch.answered_at > FRESH_SECONDS:
         return Inside()
     told = [last for last in watch.slots.values() if last.get("at") == watch.answered_at]
-    return Inside(bool(told) and gateway.front_id is None, any(last.get("banned_ours") for last in told))
+    return Inside(bool(told) and gateway.front_id is None, any(last.get("banned_probes") for last in told))
 
 
 def read(host: ProbeHost, one: Found, inside: Inside) -> tuple[ProbeReading, dict[str, Any]]:

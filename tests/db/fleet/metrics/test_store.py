@@ -69,7 +69,7 @@ def test_what_could_not_be_written_is_written_later(monkeypatch: pytest.MonkeyPa
 
     for failures in (7, 9):
         slots = (replace(SLOT, auth_failures=failures),)
-        monkeypatch.setattr(collect, "asked_of", lambda _, slots=slots: slots)
+        monkeypatch.setattr(collect, "asked_of", lambda _, __, slots=slots: slots)
         made.look(gateway, opener=lambda _: None, clock=lambda: next(asked))  # type: ignore[arg-type,return-value]  # not asked
         with monkeypatch.context() as patch:
             patch.setattr(store, "insert", broken)
@@ -82,7 +82,7 @@ def test_what_could_not_be_written_is_written_later(monkeypatch: pytest.MonkeyPa
 def test_silence_is_noted_with_its_reason_and_is_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     (gateway,) = gateways(1)
 
-    def silent(_: object) -> None:
+    def silent(*_: object) -> None:
         raise RetryLater("gw-0 does not answer.", code="unreachable")
 
     monkeypatch.setattr(collect, "asked_of", silent)
