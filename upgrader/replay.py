@@ -6,7 +6,7 @@ What the gateways said is in the samples; the sums, the looks and the verdict ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,7 @@ from upgrader.models import Rollout, StepRun, Verdict, Wave
 from upgrader.sides import summed
 from upgrader.states import Outcome
 from upgrader.steps.job import SampleOf
-from upgrader.steps.tally import added
+from upgrader.steps.tally import added, elsewhere
 from upgrader.strategy import Limits
 
 
@@ -47,6 +47,7 @@ class Watched:
     slots: tuple[int, int]  # old, new
     began: datetime
     ended: datetime
+    besides: Mapping[str, Any] = field(default_factory=dict)  # other gateways and other weeks, as they were summed then
 
 
 def replay(rollout: Rollout, limits: Limits) -> list[Replayed]:
@@ -70,7 +71,9 @@ def observations(wave: Wave) -> dict[int, list[Watched]]:
             if step.started_at and upgrade.to_slot:
                 slots = (upgrade.from_slot or 0, upgrade.to_slot)
                 ended = step.finished_at or timezone.now()
-                stages.setdefault(stage, []).append(Watched(upgrade.gateway_id, slots, step.started_at, ended))
+                besides = elsewhere(step.result.get("tally", {}))
+                one = Watched(upgrade.gateway_id, slots, step.started_at, ended, besides)
+                stages.setdefault(stage, []).append(one)
     return stages
 
 
@@ -82,7 +85,7 @@ def judged(rollout: Rollout, wave: Wave, stage: int, *, watched: list[Watched], 
     old = "/".join(sorted({upgrade.from_release for upgrade in wave.upgrades.all()}))
     for at, one, taken in looked(watched):
         began, looks = began or at, looks + 1
-        tallies[one.gateway_id] = added(tallies.get(one.gateway_id, {}), taken, to_slot=one.slots[1])
+        tallies[one.gateway_id] = added(tallies.get(one.gateway_id, one.besides), taken, to_slot=one.slots[1])
         if fired is None:
             last = judge(summed(list(tallies.values()), new=rollout.release.name, old=old), limits)
             if last.outcome is Outcome.FAIL:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fleet.ports import Gateway
 from upgrader.steps.job import Job, Measured, SampleOf
+from upgrader.steps.tally import counters, restarted
 
 SKEW = 2.0  # seconds by which the clocks of two of our machines may differ
 COLLECTOR, GATEWAY = "collector", "gateway"
@@ -59,13 +60,21 @@ def taken_by(job: Job, gateway: Gateway, *, began: float) -> Look:
 def read(job: Job, gateway: Gateway, stored: Measured) -> tuple[str, dict[int, Mapping[str, Any]]]:
     """Where the counters come from, and what they are, by slot."""
     wanted = watched(job)
-    # What is older than an answer that was had directly would look like a process that began anew.
-    asked = float(job.earlier.get("asked_at") or 0.0)
-    newer = not asked or stored.at > asked + SKEW
     kept = {slot: stored.slots[slot] for slot in wanted if slot in stored.slots}
-    if newer and kept.keys() == wanted.keys() and all(kept[slot]["release"] == wanted[slot] for slot in wanted):
+    mine = kept.keys() == wanted.keys() and all(kept[slot]["release"] == wanted[slot] for slot in wanted)
+    if mine and follows(job, stored.at, kept):
         return COLLECTOR, kept
     return GATEWAY, {one.slot: asdict(one) for one in gateway.metrics() if one.slot in wanted}
+
+
+def follows(job: Job, at: float, kept: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether an answer is no older than the last that was had directly: it would look like a process begun anew."""
+    asked = float(job.earlier.get("asked_at") or 0.0)
+    if not asked or at > asked + SKEW:
+        return True
+    seen = job.earlier.get("tally", {}).get("seen", {})
+    samples = (SampleOf(slot, str(values["release"]), values) for slot, values in kept.items())
+    return all(not restarted(seen[str(one.slot)], counters(one)) for one in samples if str(one.slot) in seen)
 
 
 def watched(job: Job) -> dict[int, str]:

@@ -92,9 +92,13 @@ def rates(earlier: Mapping[str, Any], taken: Iterable[SampleOf], *, to_slot: int
 
 def since(before: Sequence[float], now: Sequence[float]) -> Sequence[float]:
     """What was counted between two looks. A process that began anew counts from 0: that is no spike."""
+    return now if restarted(before, now) else [new - old for old, new in zip(before, now, strict=True)]
+
+
+def restarted(before: Sequence[float], now: Sequence[float]) -> bool:
+    """Whether another process counts now."""
     # The start is told in whole seconds, and some versions tell it a second off from look to look.
-    restarted = abs(now[-1] - before[-1]) > 2 or any(new < old for old, new in zip(before[:-1], now[:-1], strict=True))
-    return now if restarted else [new - old for old, new in zip(before, now, strict=True)]
+    return abs(now[-1] - before[-1]) > 2 or any(new < old for old, new in zip(before[:-1], now[:-1], strict=True))
 
 
 def times(earlier: Mapping[str, Any], taken: Sequence[SampleOf], *, to_slot: int) -> dict[str, Any]:
@@ -118,7 +122,11 @@ def levels(earlier: Mapping[str, Any], sizes: Mapping[int, Mapping[str, float]],
         pair = paired(made.get(name))
         now = pair.added(canary[name], control[name])
         # ocserv tells its mean anew every few minutes; the same number again is nothing new.
-        if name == "auth_time" and pair.canary.n and (now.canary.last, now.control.last) == (pair.canary.last, pair.control.last):
+        if (
+            name == "auth_time"
+            and pair.canary.n
+            and (now.canary.last, now.control.last) == (pair.canary.last, pair.control.last)
+        ):
             continue
         made[name] = [list(astuple(now.canary)), list(astuple(now.control))]
     return made

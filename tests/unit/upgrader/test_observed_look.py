@@ -88,10 +88,11 @@ def test_an_answer_of_another_release_or_of_one_slot_is_none() -> None:
 def test_what_is_older_than_what_was_asked_directly_is_not_taken() -> None:
     gateway = Gateway()
     first = look(job(None), gateway)
-    old = look(job(stored(NOON + 1), first.said, seconds=5), gateway)
-    assert old.said["source"] == GATEWAY
-    new = look(job(stored(NOON + 9), first.said, seconds=10), gateway)
-    assert new.said["source"] == COLLECTOR
+    earlier = {**first.said, "tally": added({}, first.samples, to_slot=2)}
+    older = stored(NOON + 1, logins=9)  # by a clock that is ahead of ours
+    assert look(job(older, earlier, seconds=5), gateway).said["source"] == GATEWAY
+    for newer in (stored(NOON + 1), stored(NOON + 1, logins=11), stored(NOON + 9, logins=2)):
+        assert look(job(newer, earlier, seconds=10), gateway).said["source"] == COLLECTOR
 
 
 def test_no_login_is_counted_twice_when_the_source_changes() -> None:
