@@ -14,7 +14,8 @@ from approvals import rights
 from approvals.people import person
 from fleet import alert_pages, enrol_pages, remedies, selectors
 from fleet.metrics import pages as measured
-from fleet.models import Balancer, Gateway
+from fleet.models import Balancer, Gateway, ProbeHost
+from fleet.probes import pages as probes
 from fleet.slots import view_of
 
 MOST = 200
@@ -36,6 +37,7 @@ def gateway_list(request: HttpRequest) -> HttpResponse:
         "may_enrol": selectors.pools_with(person(request), "enrol_gateway").exists(),
         "sees_credentials": enrol_pages.sees_credentials(person(request)),
         "balancers": Balancer.objects.exists(),
+        "probe_hosts": ProbeHost.objects.exists(),
         "drifted": alert_pages.alerts_for(person(request)).filter(ended_at=None).count(),
     }
     template = "fleet/_gateway_rows.html" if request.headers.get("HX-Request") else "fleet/gateway_list.html"
@@ -57,6 +59,7 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
         "behind": alert_pages.behind_on(gateway),
         "may_ask": rights.may(person(request), remedies.RIGHT, f"pool:{gateway.pool_id}"),
     }
+    context |= probes.of_gateway(gateway, time.time())
     context |= measured.part(gateway, time.time(), measured.HOURS[0])
     template = "fleet/_gateway_now.html" if request.headers.get("HX-Request") else "fleet/gateway_page.html"
     return render(request, template, context)

@@ -147,8 +147,8 @@ def probe_from(host_ids: list[int]) -> None:
 
 def do_probe(host_id: int) -> None:
     host = ProbeHost.objects.filter(pk=host_id).first()
-    if host is not None and rounds.probe(host):
-        live.publish("probes")
+    if host is not None:
+        rounds.probe(host)
 
 
 @shared_task(ignore_result=True)

@@ -11,6 +11,7 @@ from fleet import balancer_views as balancers
 from fleet import credential_views as credentials
 from fleet import enrol_views as enrol
 from fleet import install_views as install
+from fleet import probe_views as probes
 from fleet import reading_views as readings
 from fleet import views as fleet
 from releases import config_views as configs
@@ -84,6 +85,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/readings/", readings.gateway_readings, name="gateway-readings"),
     path("gateways/<int:gateway_id>/numbers/", readings.gateway_numbers, name="gateway-numbers"),
     path("gateways/<int:gateway_id>/charts/<str:panel>/", readings.gateway_chart, name="gateway-chart"),
+    path("gateways/<int:gateway_id>/probes/", probes.gateway_probes, name="gateway-probes"),
     path("gateways/<int:gateway_id>/leave/", enrol.gateway_leave, name="gateway-leave"),
     path("gateways/<int:gateway_id>/host-key/", enrol.gateway_host_key, name="gateway-host-key"),
     path("gateways/<int:gateway_id>/believe/", believing.gateway_believe, name="gateway-believe"),
@@ -92,6 +94,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
     path("balancers/", balancers.balancer_list, name="balancers"),
     path("balancers/add/", balancers.balancer_add, name="balancer-add"),
+    path("probes/", probes.probe_list, name="probes"),
+    path("probes/add/", probes.probe_add, name="probe-add"),
+    path("probes/<int:host_id>/remove/", probes.probe_remove, name="probe-remove"),
     path("credentials/", credentials.credential_list, name="credentials"),
     path("credentials/rotate/", credentials.credential_rotate, name="credential-rotate"),
     path("credentials/<int:rotation_id>/<str:act>/", credentials.rotation_act, name="rotation-act"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -56,8 +57,10 @@ def summed(gateway_id: int, *, since: float) -> dict[int, dict[str, float | None
     """Host → counts and means of its single probes since then; those are kept for KEEP_DAYS."""
     single = ProbeReading.objects.filter(gateway=gateway_id, span=ONE, at__gte=int(since))
     counted = {f"n_{name}": Sum(name) for name in SUMMED} | {f"n_{name}": Avg(name) for name in MEANT}
-    rows: list[dict[str, Any]] = list(single.values("host_id").annotate(**counted).order_by())
-    return {
-        row["host_id"]: {name.removeprefix("n_"): value for name, value in row.items() if name.startswith("n_")}
-        for row in rows
-    }
+    rows = single.values("host_id").annotate(**counted).order_by()
+    return {int(row["host_id"]): {name: _plain(row, name) for name in (*SUMMED, *MEANT)} for row in rows}
+
+
+def _plain(row: Mapping[str, Any], name: str) -> float | None:
+    value: float | None = row[f"n_{name}"]
+    return value

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from fleet import sealed
 from fleet.errors import GiveUp, RetryLater
@@ -47,7 +49,7 @@ def due(host: ProbeHost, now: float) -> list[Gateway]:
     return sorted(found, key=lambda one: known.get(one.pk, 0.0))[: door.MOST]
 
 
-def of_pool(pool_id: int) -> Any:
+def of_pool(pool_id: int) -> QuerySet[Gateway]:
     """Gateways that can be probed: real ones, spoken to, whose users' address is known."""
     able = Gateway.objects.filter(pool=pool_id, state__in=Gateway.SPOKEN_TO).exclude(public_address="")
     return able.exclude(adapter=Gateway.Adapter.MEMORY).defer("inventory", "seen_keys")
@@ -128,10 +130,16 @@ def read(host: ProbeHost, one: Found, inside: Inside) -> tuple[ProbeReading, dic
     reading = ProbeReading(
         gateway=gateway, host=host, span=ProbeReading.ONE, at=int(one.at), slot=slot, release=release
     )
-    for name, value in {**values, **counts, "dtls": int(raw["dtls"]) if "dtls" in raw else None}.items():
+    for name, value in {**values, **counts, "dtls": int(raw["dtls"] is True) if "dtls" in raw else None}.items():
         setattr(reading, name, value)
     wait = pace.wait(float(settings.PROBE_SECONDS), found.outcome, connections=int(number(raw.get("connections")) or 0))
-    shown = {**values, "slot": slot, "release": release, "dtls": raw.get("dtls"), "stage": str(raw.get("stage"))[:20]}
+    shown = {
+        **values,
+        "slot": slot,
+        "release": release,
+        "dtls": raw.get("dtls") is True,
+        "stage": str(raw.get("stage"))[:20],
+    }
     columns = {"at": one.at, "due_at": one.at + wait, "outcome": found.outcome, "say": found.say, "values": shown}
     return reading, columns | in_a_row(host, one, found.outcome)
 
@@ -152,6 +160,13 @@ def running(gateway: Gateway) -> dict[int, str]:
     return {int(slot["slot"]): str(slot.get("release", "")) for slot in slots if slot.get("state") in RUNNING}
 
 
+def moment(at: float) -> datetime | None:
+    """Epoch seconds as a page shows them; None for never."""
+    return datetime.fromtimestamp(at, UTC) if at else None
+
+
 def number(given: object) -> float | None:
     """A number that a host said, and nothing else of what it may say."""
-    return float(given) if isinstance(given, int | float) and 0 <= given < 1e9 else None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return float(given) if 0 <= given < 1e9 else None

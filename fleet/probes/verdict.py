@@ -69,10 +69,14 @@ def slot_of(address: str, config: Mapping[str, Any], running: Mapping[int, str])
 
     `running`: slot → release, as the gateway last said.
     """
+    try:
+        inner = ipaddress.IPv4Address(address)
+    except ValueError:
+        return 0, ""
     for number, slot in dict(config.get("slots", {})).items():
-        if address and ipaddress.ip_address(address) in ipaddress.ip_network(str(slot.get("pool4", "0.0.0.0/32"))):
+        if inner in ipaddress.IPv4Network(str(slot["pool4"])):
             return int(number), running.get(int(number), "")
-    if address and not config.get("slots") and len(running) == 1:
+    if not config.get("slots") and len(running) == 1:
         return next(iter(running.items()))
     return 0, ""
 
@@ -85,13 +89,11 @@ def _named(given: object) -> Outcome:
 
 
 def _said(outcome: Outcome, found: Mapping[str, Any], inside: Inside, *, host: str, gateway: str) -> str:
-    why = str(found.get("why") or "").rstrip(".")
+    why = str(found.get("why") or "")[:300].rstrip(".")
     because = f": {why}." if why else "."
     match outcome:
         case Outcome.OK:
-            return (
-                f"{host} signed in and got {found.get('sent', 0) - found.get('lost', 0)} of {found.get('sent')} pings."
-            )
+            return f"{host} signed in and sent traffic through the tunnel."
         case Outcome.FORM:
             return f"{host} got the sign-in form; without a probe account it goes no further."
         case Outcome.BANNED:
