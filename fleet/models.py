@@ -17,6 +17,8 @@ from fleet.balancer_models import BalancerPeer as BalancerPeer
 from fleet.probe_models import Probe as Probe
 from fleet.probe_models import ProbeHost as ProbeHost
 from fleet.probe_models import ProbeReading as ProbeReading
+from fleet.quiet_models import QuietLoss as QuietLoss
+from fleet.quiet_models import QuietWatch as QuietWatch
 from fleet.reading_models import Reading as Reading
 from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch
