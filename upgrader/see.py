@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from fleet.models import Gateway
 from upgrader import plans
+from upgrader.attributing import attributed
 from upgrader.decide import NEEDS_ROLLBACK, WAVE_AT_WORK, RolloutSeen, UpgradeSeen, WaveSeen
 from upgrader.gates import Judgement, judge
 from upgrader.leads import observe_seconds
@@ -66,7 +67,7 @@ def look(rollout_id: int, *, now: datetime, whole: bool = True) -> Looked:
         upgrade.wave = waves[upgrade.wave_id]
     found = Found(rollout, spec, waves, by_wave(upgrades.values()), read_beside(rollout, upgrades))
     rest = {} if whole else counted(mine.exclude(near))
-    judgements = judged(found)
+    judgements = judged(found, now)
     seen = RolloutSeen(
         state=R(rollout.state),
         reason=rollout.reason,
@@ -146,13 +147,14 @@ def counted(upgrades: QuerySet[Upgrade]) -> dict[int, dict[U, int]]:
     return rest
 
 
-def judged(found: Found) -> dict[int, Judgement]:
+def judged(found: Found, now: datetime) -> dict[int, Judgement]:
     """The verdict so far of each wave that has gateways under observation."""
-    return {
-        wave.pk: judge(evidence(found.rollout, watched, found.beside.steps), found.spec.limits)
-        for wave in found.waves.values()
-        if (watched := under_observation(wave, found.of.get(wave.pk, [])))
-    }
+    verdicts = {}
+    for wave in found.waves.values():
+        if watched := under_observation(wave, found.of.get(wave.pk, [])):
+            verdict = judge(evidence(found.rollout, watched, found.beside.steps), found.spec.limits)
+            verdicts[wave.pk] = attributed(verdict, found.rollout, wave, now=now)
+    return verdicts
 
 
 def under_observation(wave: Wave, upgrades: Iterable[Upgrade]) -> list[Upgrade]:

@@ -90,3 +90,12 @@ def summed(rows: QuerySet[Reading], gateways: int) -> Counts:
     )
     counts = {name.removesuffix("__sum"): value or 0 for name, value in told.items()}
     return Counts(**counts, gateways=gateways)
+
+
+def by_slot(
+    gateways: Iterable[int], column: str, *, since: float, until: float
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """(gateway, slot) → tries and failures after `since` and up to `until`. `column`: "failures" or "errors"."""
+    rows = Reading.objects.filter(gateway__in=list(gateways), span=FINEST, at__gt=since, at__lte=until)
+    told = rows.values_list("gateway_id", "slot").annotate(good=Sum("logins"), bad=Sum(column)).order_by()
+    return {(gateway, slot): ((good or 0) + (bad or 0), bad or 0) for gateway, slot, good, bad in told}

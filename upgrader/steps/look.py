@@ -84,7 +84,7 @@ def watched(job: Job) -> dict[int, str]:
 
 def unseen(job: Job, told: Mapping[int, Any], banned: list[int]) -> str:
     """Why this look is no evidence about the new release, as a sentence; "" where it is."""
-    if job.to_slot not in told:
+    if job.to_slot and job.to_slot not in told:
         return f"The ocserv in slot {job.to_slot} of {job.gateway} does not answer: nothing is known of it."
     if banned:
         slots = " and ".join(map(str, banned))
