@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import cast
-from uuid import uuid4
 
 from django.http import HttpRequest
 
+from approvals import trail
 from approvals.models import Actor, User
 
 
@@ -19,4 +19,5 @@ def actor(request: HttpRequest) -> Actor:
     """Who does it, from where, in which request. The address is the one of the connection: headers can be made up."""
     user = person(request)
     ip = str(request.META.get("REMOTE_ADDR", ""))
-    return Actor(kind="person", name=user.get_username(), user_id=user.pk, ip=ip, request_id=uuid4().hex)
+    request_id = str(trail.told().get("request") or trail.new_id())
+    return Actor(kind="person", name=user.get_username(), user_id=user.pk, ip=ip, request_id=request_id)

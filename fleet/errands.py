@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from approvals import audit
+from approvals import audit, trail
 from approvals.errors import Refused
 from approvals.models import Actor
 from fleet import agreements, orders, ports, services
@@ -149,7 +149,8 @@ def run(errand_id: int, *, owner: str, opener: Opener, clock: Clock) -> Errand |
         return None
     try:
         values: dict[str, tuple[str, str]] = {}
-        to, say = _attempt(claimed, values, opener=opener, clock=clock)
+        with trail.span("errand", errand=errand_id, kind=claimed.errand.kind, gateway=claimed.errand.gateway.name):
+            to, say = _attempt(claimed, values, opener=opener, clock=clock)
         return _settle(claimed, to, say, values=values, now=clock())
     except LeaseLost:
         log.info("errand %s is no longer ours", errand_id)

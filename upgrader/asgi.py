@@ -18,10 +18,12 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 pages = get_asgi_application()
 
 # Needs Django to be set up.
+from approvals import trail  # noqa: E402
+from upgrader import logs  # noqa: E402
 from upgrader.download import Desk, download, is_download  # noqa: E402
 from upgrader.hub import hub  # noqa: E402
 from upgrader.receiving import bounded, is_upload, upload  # noqa: E402
-from upgrader.stream import Receive, Scope, Send, stream  # noqa: E402
+from upgrader.stream import Message, Receive, Scope, Send, stream  # noqa: E402
 from upgrader.turns import Turns  # noqa: E402
 
 desk = Desk(Turns(settings.DOWNLOAD_RATE))
@@ -29,6 +31,9 @@ desk = Desk(Turns(settings.DOWNLOAD_RATE))
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application."""
+    if scope["type"] == "http":
+        trail.begin(request=trail.new_id())  # of this task alone: the server makes one for each request
+        send = numbered(send)
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
     elif scope["type"] == "http" and scope["path"] == "/live/" and scope["method"] == "GET":
@@ -41,6 +46,18 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await bounded(scope, receive, send, pages=pages)
     else:
         await pages(scope, receive, send)
+
+
+def numbered(send: Send) -> Send:
+    """What does not come from Django says its request's id, too."""
+    name, value = trail.HEADER.lower().encode(), str(trail.told()["request"]).encode()
+
+    async def say(message: Message) -> None:
+        if message["type"] == "http.response.start" and name not in {key.lower() for key, _ in message["headers"]}:
+            message = {**message, "headers": [*message["headers"], (name, value)]}
+        await send(message)
+
+    return say
 
 
 def leave_early() -> None:
@@ -62,6 +79,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            logs.take_over("uvicorn", "uvicorn.error", "uvicorn.access")
             leave_early()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":

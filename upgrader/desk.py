@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
+from approvals import trail
 from fleet import gateways
 from upgrader import engine, hint, run, together
 from upgrader.lanes import Lane
@@ -25,7 +26,17 @@ WATCH = frozenset({"observe", "drain"})
 WORK = frozenset(
     {"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit", "drain", "retire"}
 )
-THREADS = {"urgent": 12, "together": together.THREADS, "watch": 8, "work": 24, "look": 8, "collect": 9, "probe": 4, "engine": 2}
+THREADS = {
+    "urgent": 12,
+    "together": together.THREADS,
+    "watch": 8,
+    "work": 24,
+    "look": 8,
+    "collect": 9,
+    "probe": 4,
+    "engine": 2,
+    "post": 4,
+}
 """Steps wait for gateways, so there are more threads than cores. Measured in docs/performance.md."""
 PAUSE_TIMES, PAUSE_MOST = 9, 0.5
 """Between two decisions on one rollout: so many times what the last one took, at most so many seconds. Who asks
@@ -88,6 +99,10 @@ class Desk:
         """A round of a probe host, which takes minutes where gateways don't answer."""
         self.lanes["probe"].put(key, partial(with_database, job))
 
+    def post(self, key: tuple[str, int], job: Callable[[], None]) -> None:
+        """A message to a person, in a lane of its own: a mail server that hangs must hold nothing else."""
+        self.lanes["post"].put(key, partial(with_database, job), group=key[0])
+
     def stop(self) -> None:
         """Begin nothing more, and give what runs a moment; what does not end then is taken up by its lease."""
         for lane in self.lanes.values():
@@ -123,7 +138,8 @@ class Desk:
 
     def _advance(self, rollout_id: int) -> None:
         began = time.monotonic()
-        with_database(lambda: self.opened(engine.advance(rollout_id, now=timezone.now())))
+        with trail.span("advance", rollout=rollout_id):
+            with_database(lambda: self.opened(engine.advance(rollout_id, now=timezone.now())))
         pause = min(PAUSE_TIMES * (time.monotonic() - began), PAUSE_MOST)
         with self._hurry:
             self._hurry.wait_for(lambda: rollout_id in self._urgent, timeout=pause)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from approvals import trail
 from upgrader.celery import app
 from upgrader.models import StepRun
 
@@ -56,6 +57,7 @@ def advance(rollout_id: int) -> None:
 def send(task: str, row_id: int | list[int], queue: str = ANY) -> None:
     """By name, so that services need not import the tasks that stand above them."""
     try:
-        app.send_task(task, args=[row_id], queue=queue, ignore_result=True)
+        headers = {trail.HEADER: trail.told().get("request", "")}
+        app.send_task(task, args=[row_id], queue=queue, ignore_result=True, headers=headers)
     except OperationalError as silence:
         log.warning("no broker, the tick will find row %s for %s: %s", row_id, task, silence)

@@ -10,7 +10,9 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS = 10.0  # a thread that found nothing for so long ends
@@ -49,7 +51,8 @@ class Lane:
                     self._again.add(key)
                 return False
             self._keys.add(key)
-            self._enqueue(Waiting(key, job), group)
+            # Whose request it is goes along with it.
+            self._enqueue(Waiting(key, partial(copy_context().run, job)), group)
             return True
 
     def stop(self) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import dj_database_url
 
+from upgrader import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("HANDOVER_STATE", BASE_DIR / "var"))  # database, keys, bundles, snapshots
 STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -21,6 +23,10 @@ COLLECT_SECONDS = float(os.environ.get("HANDOVER_COLLECT_SECONDS", "5"))  # how 
 COLLECT_MOST = int(os.environ.get("HANDOVER_COLLECT_MOST", "200"))  # gateways; for more of them there is Prometheus
 PROBE_SECONDS = float(os.environ.get("HANDOVER_PROBE_SECONDS", "60"))  # how often each host signs in; 0: never
 METRICS_TOKEN = os.environ.get("HANDOVER_METRICS_TOKEN", "")  # Prometheus sends it for /metrics; empty: 404
+# How people reach this dashboard, "https://handover.example.org": alerts link there.
+PUBLIC_URL = os.environ.get("HANDOVER_PUBLIC_URL", "").rstrip("/")
+# Private addresses and networks to which alerts may be sent, with commas; public ones always may.
+ALERTS_TO = [network for network in os.environ.get("HANDOVER_ALERTS_TO", "").split(",") if network]
 INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 
@@ -72,6 +78,7 @@ MATRIX_BENCH = os.environ.get("HANDOVER_MATRIX_BENCH", "lab.matrix.bench")
 MATRIX_FLOOR = Path(os.environ.get("HANDOVER_MATRIX_FLOOR", BASE_DIR / "releases/matrix/floor.json"))
 
 MIDDLEWARE = [
+    "approvals.requests.Numbered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -157,11 +164,18 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrader.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "balancers": {"task": "upgrader.tasks.look_at_balancers", "schedule": 30.0, "options": {"expires": 30}},
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
+    "judge": {"task": "upgrader.tasks.judge", "schedule": 10.0, "options": {"expires": 10}},
+    "tell": {"task": "upgrader.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
 if PROBE_SECONDS:
     CELERY_BEAT_SCHEDULE["probe"] = {"task": "upgrader.tasks.probe", "schedule": 5.0, "options": {"expires": 5}}
 if COLLECT_SECONDS:
+    CELERY_BEAT_SCHEDULE["quiet"] = {
+        "task": "upgrader.tasks.look_for_loss",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    }
     CELERY_BEAT_SCHEDULE["collect"] = {
         "task": "upgrader.tasks.collect",
         "schedule": COLLECT_SECONDS,
@@ -229,11 +243,14 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+LOG_FORMAT, LOG_LEVEL = logs.chosen(os.environ.get("HANDOVER_LOG", "json"))
+# What they say at INFO is about themselves.
+QUIET_LOGGERS = ("celery", "kombu", "paramiko", "urllib3", "uvicorn")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("HANDOVER_LOG", "INFO")},
-    "loggers": {"paramiko": {"level": "WARNING"}, "paramiko.scan": {"level": "CRITICAL"}},
+    "formatters": {"json": {"()": "upgrader.logs.Json"}, "text": {"()": "upgrader.logs.Text"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {**{name: {"level": "WARNING"} for name in QUIET_LOGGERS}, "paramiko.scan": {"level": "CRITICAL"}},
 }

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import paramiko
 
+from approvals import trail
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.answers import GatewayBug
 from fleet.gateways.dial import ConnectionLost, Target, dial
@@ -100,7 +101,8 @@ class Session:
     def ask(self, question: Question, *, on_progress: OnProgress = ignore) -> Mapping[str, Any]:
         """Return the result. RetryLater, GiveUp, or GatewayBug as the gateway's `error.kind` says."""
         deadline = time.monotonic() + question.seconds
-        with self.line(question.kind, deadline=deadline, patience=question.patience) as lines:
+        asked = trail.span("ssh", verb=question.verb, gateway=self.target.name)
+        with asked, self.line(question.kind, deadline=deadline, patience=question.patience) as lines:
             id = self.send(lines, question, deadline=deadline)
             return self.result(lines, question, id=id, deadline=deadline, on_progress=on_progress)
 

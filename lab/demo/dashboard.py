@@ -40,7 +40,8 @@ class Dashboard:
         self.logs = state / "logs"
         # The demonstration wipes its state: somebody's own database and broker are none of its business.
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        self.env = {**kept, "HANDOVER_STATE": str(state), "HANDOVER_SIMULATED": "1" if simulated else ""}
+        self.env = {"HANDOVER_LOG": "text", **kept}
+        self.env |= {"HANDOVER_STATE": str(state), "HANDOVER_SIMULATED": "1" if simulated else ""}
         self.options: tuple[str, ...] = ()  # more of script/serve's
         self._process: subprocess.Popen[bytes] | None = None
 

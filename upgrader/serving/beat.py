@@ -6,6 +6,7 @@ Celery's own beat loads every task to send the names of two: 92 MB against 30. I
 from __future__ import annotations
 
 import logging
+import logging.config
 import time
 
 from kombu.exceptions import OperationalError
@@ -25,6 +26,8 @@ def say(name: str, expires: float) -> None:
 
 
 def main() -> None:
+    if not logging.getLogger().handlers:
+        logging.config.dictConfig(settings.LOGGING)
     due = dict.fromkeys(settings.CELERY_BEAT_SCHEDULE, time.monotonic())
     while True:
         now = time.monotonic()

@@ -48,7 +48,7 @@ def web(host: str, port: int) -> None:
         port=port,
         timeout_graceful_shutdown=2,
         server_header=False,
-        log_level="warning",
+        log_config=None,  # Django has said how
     )
 
 
