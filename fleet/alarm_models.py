@@ -1,4 +1,4 @@
-"""Alert rules, silences, whom alerts reach, and what was sent to them. Part of fleet.models; fleet/alarms/ writes it."""
+"""Alert rules, silences, whom alerts reach, and what they were sent. Part of fleet.models; fleet/alarms/ writes it."""
 
 from __future__ import annotations
 

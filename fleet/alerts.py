@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,10 @@ CALLS = (
     "freeze",
     "budget",
     "peers",
+    "quiet",
 )  # kinds that are not drift: upgrader/calls.py says when
+ALARM = "alarm"  # what a rule found in the numbers: fleet/alarms/watch.py says when
+DECIDED = "Nobody has to decide on it any more."
 LOGINS = 10  # of one alert
 
 
@@ -70,32 +73,34 @@ def end_all(gateway: Gateway, *, why: str, now: datetime) -> None:
 class Call:
     """What a person is called for now. `pool`: whose people; None: the fleet's."""
 
-    kind: str  # one of CALLS
+    kind: str  # one of CALLS, or ALARM
     subject: str  # "rollout:12", "budget:fleet"
     about: str  # the same for people
     say: str
     link: str  # the page on which it is decided
     pool: Pool | None = None
     gateway: Gateway | None = None  # the first one concerned
+    details: Mapping[str, Any] = field(default_factory=dict)  # of an alarm: its rule, severity, gateways, rollout
 
     @property
     def key(self) -> tuple[str, str]:
         return (self.kind, self.subject)
 
 
-def settle(calls: Iterable[Call], *, now: datetime) -> int:
-    """These are all calls that stand now: open, change and end alerts accordingly; return how many that were."""
-    standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(kind__in=CALLS, ended_at=None)}
+def settle(calls: Iterable[Call], *, now: datetime, kinds: Sequence[str] = CALLS, over: str = DECIDED) -> int:
+    """These are all calls of these kinds that stand now: open, change and end alerts accordingly, the latter with
+    `over` as the reason; return how many that were."""
+    standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(kind__in=kinds, ended_at=None)}
     written = sum(call_out(call, standing.pop(call.key, None), now=now) for call in calls)
     for alert in standing.values():
         with transaction.atomic():
-            written += end(alert, why="Nobody has to decide on it any more.", actor=CALLER, now=now)
+            written += end(alert, why=over, actor=CALLER, now=now)
     return written
 
 
 def call_out(call: Call, known: Alert | None, *, now: datetime) -> bool:
     """Call a person, or say anew what for; whether there was something to write."""
-    row = {"say": call.say, "link": call.link, "details": {"about": call.about}}
+    row = {"say": call.say, "link": call.link, "details": {"about": call.about, **call.details}}
     if known is not None and all(getattr(known, name) == value for name, value in row.items()):
         return False
     try:

@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
+from fleet.alarms import notices, outbox, watch
 from fleet.metrics import collect as collector
 from fleet.metrics import rollup
 from fleet.models import Balancer, Errand, Gateway, ProbeHost
 from fleet.probes import rollup as probe_rollup
 from fleet.probes import rounds
-from upgrader import alive, drift, engine, hint, live
+from upgrader import alarm_groups, alive, drift, engine, hint, live
 from upgrader.desk import DESK
 from upgrader.models import StepRun
 from upgrader.news import News
@@ -163,6 +164,35 @@ def do_roll_up() -> None:
     probe_rollup.roll_up(now)
     probe_rollup.purge(now)
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
+
+
+@shared_task(ignore_result=True)
+def judge() -> None:
+    DESK.beside(("judge", 0), do_judge)
+
+
+def do_judge() -> None:
+    """Hold every alert rule against what was measured."""
+    if watch.look(alarm_groups.groups(), now=time.time()):
+        live.publish("inbox")
+
+
+@shared_task(ignore_result=True)
+def tell() -> None:
+    DESK.beside(("tell", 0), do_tell)
+
+
+def do_tell() -> None:
+    """Find who is to be told of an alert, and send what is due."""
+    now = timezone.now()
+    if notices.sweep(now) + outbox.dead(now):
+        live.publish("inbox")
+    for delivery_id in outbox.due(now):
+        DESK.post(("delivery", delivery_id), partial(do_deliver, delivery_id))
+
+
+def do_deliver(delivery_id: int) -> None:
+    outbox.run(delivery_id, clock=timezone.now)
 
 
 @worker_ready.connect

@@ -1,0 +1,113 @@
+"""Sends one message and ends. A program of its own: `python -m fleet.alarms.courier`, job as JSON on stdin, answer as
+JSON on stdout.
+
+Whatever the address, the name service or a redirect say, the process can connect to what is allowed only: the check
+sits on connect itself. It has no database, no key and no environment of the dashboard.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import re
+import smtplib
+import sys
+from typing import Any
+
+from apprise import AppriseAsset
+from requests import PreparedRequest, RequestException, Response, Session
+from requests.adapters import HTTPAdapter
+
+from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, kind_of, masked, why_not
+
+ERRNO = re.compile(r"(?<=\] )[A-Z][^'\")]+")
+ANSWER_MOST = 400  # characters
+
+
+class Notes(logging.Handler):
+    """What apprise says and what the other side answers, in order."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self.heard: list[str] = []
+        self.refused = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def guard(self, allowed: list[str]) -> None:
+        """Let nothing but allowed addresses be reached, and nothing be started."""
+        networks = allowed_networks(allowed)
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
+                raise PermissionError("nothing is started here")
+            if event not in ("socket.connect", "socket.sendto"):
+                return
+            where = args[1][0] if isinstance(args[1], tuple) else "a local socket"
+            if say := why_not(str(where), networks):
+                self.refused = say
+                raise PermissionError(say)
+
+        sys.addaudithook(hook)
+
+    def listen(self) -> None:
+        """Note every answer: apprise keeps only whether it liked it."""
+        send, reply = HTTPAdapter.send, smtplib.SMTP.getreply
+
+        def heard_http(adapter: HTTPAdapter, request: PreparedRequest, **more: Any) -> Response:
+            try:
+                answer = send(adapter, request, **more)
+            except RequestException as silent:
+                cause = ERRNO.search(str(silent))
+                self.heard.append(cause[0] if cause else type(silent).__name__)
+                raise
+            self.heard.append(f"{answer.status_code} {answer.reason} {answer.text[:ANSWER_MOST]}".strip())
+            return answer
+
+        def heard_smtp(server: smtplib.SMTP) -> tuple[int, bytes]:
+            code, said = reply(server)
+            self.heard.append(f"{code} {said.decode(errors='replace')}")
+            return code, said
+
+        setattr(HTTPAdapter, "send", heard_http)  # noqa: B010 - mypy forbids assigning to a method
+        setattr(smtplib.SMTP, "getreply", heard_smtp)  # noqa: B010
+        Session.trust_env = False  # no proxy, no .netrc
+
+
+def plugin_of(url: str, message_id: str) -> Any:
+    """The one plugin that speaks to this address; apprise as a whole would load 170."""
+    module, name = KINDS[kind_of(url)].plugin
+    kind = getattr(importlib.import_module(f"apprise.plugins.{module}"), name)
+    parsed = kind.parse_url(url)
+    if not parsed:
+        raise BadAddress("The address can't be read.")
+    asset = AppriseAsset(plugin_paths=[], storage_mode="memory", http_redirects=False)
+    made = kind(**{**parsed, "asset": asset})
+    if name == "NotifyJSON":
+        made.headers["webhook-id"] = message_id  # a message that comes twice has the same
+    return made
+
+
+def deliver(job: dict[str, Any]) -> dict[str, Any]:
+    """{"ok", "answer", "final": trying again is in vain}."""
+    notes = Notes()
+    logging.getLogger("apprise").addHandler(notes)
+    logging.getLogger("apprise").propagate = False
+    try:
+        plugin = plugin_of(job["url"], job["id"])
+    except (BadAddress, TypeError) as wrong:
+        say = wrong.say if isinstance(wrong, BadAddress) else "; ".join(notes.lines) or str(wrong)
+        return {"ok": False, "answer": masked(say, job["url"]), "final": True}
+    notes.guard(job["allowed"])
+    notes.listen()
+    ok = bool(plugin.notify(body=job["body"], title=job["title"]))
+    heard = notes.heard[-1:] or notes.lines[-2:]
+    answer = notes.refused or "; ".join(heard)
+    return {"ok": ok, "answer": masked(answer, job["url"])[:ANSWER_MOST], "final": bool(notes.refused)}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(deliver(json.load(sys.stdin))))

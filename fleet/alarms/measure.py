@@ -1,0 +1,168 @@
+"""The values that rules judge: from the collector's readings, and from how each gateway stands. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Avg, Count, Max, Sum
+
+from fleet.alarms.metrics import METRICS, Sums
+from fleet.metrics import collect, counters, pages
+from fleet.metrics.standing import Fact, Seen, Standing, standing
+from fleet.metrics.store import FINEST
+from fleet.models import Gateway, Reading, Watch
+
+NEVER = 7 * 24 * 3600.0  # seconds that stand for a gateway that was never asked, or never answered
+TELLS = frozenset({Fact.FINE, Fact.NO_TRAFFIC, Fact.PROBE_BANNED, Fact.SLOT_SILENT})
+"""How a gateway may stand for its readings to be judged. Of all others another rule tells."""
+LOOKS_LEAST = 6  # in a window, before it can be said that nothing was counted in it
+MEANT = ("handshake_ms", "auth_seconds", "rtt_ms")
+MOST = ("rss_bytes", "open_files")
+
+Source = Callable[[Collection[int], float, float, float], Mapping[int, float]]
+SOURCES: dict[str, Source] = {}
+"""Metric → (gateways, window, least, now) → values; for what is not in readings. Registered by who counts it."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One gateway as rules see it. `values` without a metric: not known; `blind`: it should be, and is not."""
+
+    pk: int
+    name: str
+    pool: int
+    values: dict[str, float]
+    blind: set[str]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one rule wants measured."""
+
+    metric: str
+    window: float
+    least: float
+
+
+def gateways(wish: collect.Settings) -> list[Gateway]:
+    """Those that the collector is to ask, with what judging them needs."""
+    rows = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).order_by("pk")
+    return list(rows.only("pk", "name", "pool_id", "facts", "state")[: wish.most])
+
+
+def beyond(wish: collect.Settings) -> int:
+    """How many gateways the collector leaves out because there are too many."""
+    return max(0, Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).count() - wish.most)
+
+
+def standings(rows: Sequence[Gateway], *, wish: collect.Settings, now: float) -> dict[int, tuple[Seen, Standing]]:
+    """How each stands, in one query."""
+    watches = Watch.objects.in_bulk([row.pk for row in rows])
+    found = {}
+    for row in rows:
+        seen = seen_of(row, watches.get(row.pk) or Watch(gateway=row, asked_at=0.0), wish)
+        found[row.pk] = (seen, standing(seen, now))
+    return found
+
+
+def seen_of(row: Gateway, watch: Watch, wish: collect.Settings) -> Seen:
+    told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
+    return Seen(
+        row.name,
+        wish.every,
+        asked_at=watch.asked_at,
+        answered_at=watch.answered_at,
+        used_at=watch.used_at,
+        misses=watch.misses,
+        say=watch.say,
+        slots=told,
+        expected=pages.running(row),
+        banned=[slot for slot, last in told.items() if last.get("banned_ours")],
+    )
+
+
+def facts(seen: Seen, found: Standing, now: float) -> dict[str, float]:
+    """What a standing says, as numbers."""
+    silent = now - seen.answered_at if seen.answered_at else NEVER
+    unasked = now - seen.asked_at if seen.asked_at else NEVER
+    known = {"unwatched": unasked if found.fact is Fact.COLLECTOR_DOWN else 0.0}
+    if found.fact is Fact.COLLECTOR_DOWN:
+        return known
+    known["silent"] = silent if found.fact is Fact.GATEWAY_DOWN else 0.0
+    if found.fact is not Fact.GATEWAY_DOWN:
+        known["slots_silent"] = float(len(set(seen.expected) - set(seen.slots)))
+        known["probe_banned"] = float(len(seen.banned))
+    return known
+
+
+def watched(
+    rows: Sequence[Gateway], wishes: Mapping[int, Collection[Wish]], *, wish: collect.Settings, now: float
+) -> list[Watched]:
+    """Every gateway with the values that its rules (`wishes`: gateway → what they want) judge."""
+    stands = standings(rows, wish=wish, now=now)
+    tell = [row.pk for row in rows if stands[row.pk][1].fact in TELLS]
+    windows = {one.window for of in wishes.values() for one in of if METRICS[one.metric].value}
+    summed = {window: sums(tell, window, now) for window in windows}
+    more = sourced(tell, {one for of in wishes.values() for one in of}, now)
+    found = {row.pk: Watched(row.pk, row.name, row.pool_id, facts(*stands[row.pk], now), set()) for row in rows}
+    for pk in tell:
+        here = found[pk]
+        for one in wishes.get(pk, ()):
+            if pk in more.get(one, {}):
+                here.values[one.metric] = more[one][pk]
+            elif METRICS[one.metric].value:
+                _judge(here, one, summed[one.window].get(pk))
+    return list(found.values())
+
+
+def sourced(ids: Collection[int], wishes: Collection[Wish], now: float) -> dict[Wish, Mapping[int, float]]:
+    """What is counted elsewhere."""
+    found = {}
+    for one in wishes:
+        if (source := SOURCES.get(one.metric)) is not None:
+            found[one] = source(ids, one.window, one.least, now)
+    return found
+
+
+@dataclass(frozen=True)
+class Summed:
+    looks: int
+    users: float | None
+    counts: Mapping[str, float | None]
+    means: Mapping[str, float | None]
+    most: Mapping[str, float | None]
+
+
+def sums(ids: Collection[int], window: float, now: float) -> dict[int, Summed]:
+    """Readings of the last `window` seconds, added up by gateway in the database."""
+    rows = Reading.objects.filter(gateway__in=list(ids), span=FINEST, at__gt=int(now - window))
+    added = {f"c_{name}": Sum(name) for name in counters.COUNTED}
+    felt = {f"m_{name}": Avg(name) for name in MEANT} | {f"x_{name}": Max(name) for name in MOST}
+    about = {"looks": Count("at", distinct=True), "users": Sum("sessions")}
+    found: Iterable[Mapping[str, Any]] = rows.order_by().values("gateway_id").annotate(**added, **felt, **about)
+    return {row["gateway_id"]: _summed(row) for row in found}
+
+
+def _summed(row: Mapping[str, Any]) -> Summed:
+    return Summed(
+        row["looks"],
+        None if row["users"] is None else row["users"] / row["looks"],
+        {name: row[f"c_{name}"] for name in counters.COUNTED},
+        {name: row[f"m_{name}"] for name in MEANT},
+        {name: row[f"x_{name}"] for name in MOST},
+    )
+
+
+def _judge(here: Watched, one: Wish, summed: Summed | None) -> None:
+    """Note the value, or that it is missing although it should be there."""
+    metric = METRICS[one.metric]
+    if summed is None or metric.value is None:
+        here.blind.update([one.metric] if metric.counted else [])
+        return
+    value = metric.value(Sums(one.window, one.least, summed.users, summed.counts, summed.means, summed.most))
+    if value is not None:
+        here.values[one.metric] = value
+    elif summed.looks >= LOOKS_LEAST and any(summed.counts[name] is None for name in metric.counted):
+        here.blind.add(one.metric)

@@ -1,0 +1,57 @@
+"""Hands one message to a courier process, and waits for its answer for so long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from fleet.alarms.message import Message
+from fleet.errors import GiveUp, RetryLater
+
+SECONDS = 45.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Letter:
+    url: str
+    message: Message
+    id: str  # the same for each try
+
+
+def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float = SECONDS) -> str:
+    """Return what the other side answered. Raise RetryLater, or GiveUp where it may not be sent there at all."""
+    job = {
+        "url": letter.url,
+        "title": letter.message.title,
+        "body": letter.message.body,
+        "id": letter.id,
+        "allowed": list(settings.ALERTS_TO if allowed is None else allowed),
+    }
+    try:
+        done = subprocess.run(  # nosec B603 # our own program, the job on stdin
+            [sys.executable, "-m", "fleet.alarms.courier"],
+            input=json.dumps(job).encode(),
+            capture_output=True,
+            timeout=seconds,
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"},
+            check=False,
+        )
+        told = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise RetryLater(f"It did not take the message within {seconds:.0f} s.") from None
+    except ValueError:
+        raise RetryLater("The courier ended without an answer.") from None
+    answer = str(told["answer"]).strip()
+    if told["ok"]:
+        return answer or "It took the message."
+    if told["final"]:
+        raise GiveUp(answer or "It may not be sent there.", code="refused")
+    raise RetryLater(answer or "It did not take the message, and did not say why.")
