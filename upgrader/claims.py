@@ -40,6 +40,12 @@ class Claim:
     attempts: int
     ordered: bool  # the gateway is known not to be ahead of this database
 
+    @property
+    def about(self) -> dict[str, str | int]:
+        """What its lines in the log say they are about."""
+        upgrade = self.upgrade
+        return {"rollout": upgrade.wave.rollout_id, "gateway": upgrade.gateway.name, "step": self.step.name}
+
 
 def found(step_id: int) -> StepRun | None:
     """An open step with the rows around it; what is long and rarely needed comes when it is asked for."""

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from approvals import services as approvals
+from approvals import trail
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
@@ -44,10 +45,11 @@ def tick(*, now: datetime, news: News | None = None) -> list[int]:
     found = list(everyone) if news is None else news.due(LIVE, now=now)
     bounds = read_bounds(now) if found else None
     for rollout_id in found:
-        try:
-            advance(rollout_id, now=now, bounds=bounds)
-        except Exception:
-            log.exception("rollout %s could not be advanced", rollout_id)
+        with trail.about(rollout=rollout_id):
+            try:
+                advance(rollout_id, now=now, bounds=bounds)
+            except Exception:
+                log.exception("rollout %s could not be advanced", rollout_id)
     if news is None or news.may_call(now=now):
         call_out(now=now)
     return due(now=now)

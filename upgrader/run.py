@@ -13,6 +13,7 @@ from typing import Self
 
 from django.conf import settings
 
+from approvals import trail
 from approvals.errors import Refused
 from fleet import sealed, traffic
 from fleet import services as fleet
@@ -40,9 +41,7 @@ Opener = Callable[[GatewayRow], Gateway]
 
 @dataclass(frozen=True)
 class Ended:
-    """What a worker has to do after a run: a step for another lane, and whether the engine may decide otherwise now;
-    `urgent`: because something went wrong.
-    """
+    """What follows a run: a step for another lane; whether to ask the engine, `urgent` where something went wrong."""
 
     opened: list[StepRun] = field(default_factory=list)
     ask_engine: bool = False
@@ -159,7 +158,7 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
     """Do the step's work. Two failures are expected; anything else is a bug that is recorded and seen."""
     name = claimed.step.name
     try:
-        with traffic.opened(claimed.upgrade.gateway) as front:
+        with trail.span("step", **claimed.about), traffic.opened(claimed.upgrade.gateway) as front:
             gateway = opened.of(claimed.upgrade.gateway)
             if not claimed.ordered and name not in flow.LOOKS_FIRST:
                 fleet.prove(claimed.upgrade.gateway, gateway, fence=claimed.fence, now=clock())

@@ -22,6 +22,9 @@ from releases import views as releases
 from releases.matrix import views as tests
 from upgrader.views import believing, bounds, decisions, health, measured, moves, overview, rollouts, strategies
 
+handler400 = "upgrader.views.errors.bad_request"
+handler500 = "upgrader.views.errors.broken"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("inbox/", overview.inbox_count, name="inbox"),
