@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Count, Max, Min, Model, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
 
 from approvals.models import AuditEvent, Request
 from fleet.models import Alert, Errand, Gateway, Watch
+from upgrader import pulse
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.states import R, S, U
 
@@ -38,6 +42,7 @@ class Handover(Collector):
         yield one("handover_audit_sequence", "Entries of the record.", last_event())
         yield from sessions()
         yield from collector()
+        yield heard()
 
 
 def counted(name: str, help: str, rows: QuerySet[Model], by: tuple[str, ...]) -> GaugeMetricFamily:
@@ -101,6 +106,15 @@ def collector() -> Iterable[Metric]:
     silent = Watch.objects.filter(misses__gte=2, asked_at__gt=time.time() - 120).count()
     yield one("handover_collector_last_timestamp_seconds", "When a gateway was last measured or asked in vain.", found)
     yield one("handover_collector_silent_gateways", "Gateways that do not answer the collector.", silent)
+
+
+def heard() -> Metric:
+    """When the clock spoke last and a worker finished a tick; empty while the broker is gone."""
+    family = GaugeMetricFamily("handover_heard_timestamp_seconds", "When each was last heard.", labels=["part"])
+    with suppress(RedisError, OSError):
+        for part, at in pulse.heard(settings.REDIS_URL).items():
+            family.add_metric([part], at)
+    return family
 
 
 def text() -> bytes:

@@ -22,7 +22,7 @@ from fleet.metrics import rollup
 from fleet.models import Balancer, Errand, Gateway, ProbeHost
 from fleet.probes import rollup as probe_rollup
 from fleet.probes import rounds
-from upgrader import alarm_groups, alive, drift, engine, hint, live
+from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse
 from upgrader.desk import DESK
 from upgrader.models import StepRun
 from upgrader.news import News
@@ -40,6 +40,7 @@ def tick() -> None:
     for errand_id in errands.due(timezone.now(), busy=engine.busy()):
         hint.send("upgrader.tasks.run_errand", errand_id)
 
+    pulse.beat(settings.REDIS_URL, "worker")
 
 @shared_task(ignore_result=True)
 def advance(rollout_id: int) -> None:

@@ -96,5 +96,5 @@ def running(*, simulated: bool = False) -> Iterator[Site]:
         web = stack.enter_context(child(command("127.0.0.1", port), env))
         hand = (sys.executable, "-m", "tests.browser.stage")
         stage = stack.enter_context(child(hand, env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        wait_for(f"http://127.0.0.1:{port}/readyz", web)
+        wait_for(f"http://127.0.0.1:{port}/readyz?of=web", web)
         yield Site(f"http://127.0.0.1:{port}", web, stage)

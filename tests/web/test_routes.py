@@ -81,7 +81,8 @@ ROUTES: dict[str, dict[str, int]] = {
 OPEN = {
     "/sign-in/": 200,
     "/livez": 200,
-    "/readyz": 200,
+    "/readyz": 503,
+    "/readyz?of=web": 200,
     "/metrics": 404,
     "/sign-out/": 405,
     "/nowhere/": 404,
@@ -95,7 +96,7 @@ def test_route(browse: Browse, route: str, who: str) -> None:
     made = scene("observing")
     gateway = made.upgrades(1)[0].gateway_id
     of = made.rollout
-    path = route.format(rollout=of.pk, release=of.release_id, gateway=gateway, strategy=of.strategy_id)
+    path = route.format(rollout=of.pk, release=of.release_id, gateway=gateway, strategy=of.strategy_id, pool=of.pool_id)
     page = browse(who).get(path)
     assert page.status_code == ROUTES[route][who]
     assert_clean(page)
@@ -105,7 +106,7 @@ def test_route(browse: Browse, route: str, who: str) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_nobody_is_let_in(browse: Browse, route: str) -> None:
-    path = route.format(rollout=1, release=1, gateway=1, strategy=1)
+    path = route.format(rollout=1, release=1, gateway=1, strategy=1, pool=1)
     page = browse("anonymous").get(path)
     assert page.status_code == (401 if path.startswith("/api/") else 302)
     if page.status_code == 302:

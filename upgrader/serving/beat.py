@@ -11,10 +11,11 @@ import time
 
 from kombu.exceptions import OperationalError
 
-from upgrader import settings
+from upgrader import pulse, settings
 from upgrader.celery import app
 
 log = logging.getLogger(__name__)
+PULSE_SECONDS = 2.0
 
 
 def say(name: str, expires: float) -> None:
@@ -29,6 +30,7 @@ def main() -> None:
     if not logging.getLogger().handlers:
         logging.config.dictConfig(settings.LOGGING)
     due = dict.fromkeys(settings.CELERY_BEAT_SCHEDULE, time.monotonic())
+    told = 0.0
     while True:
         now = time.monotonic()
         for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
@@ -36,6 +38,9 @@ def main() -> None:
                 # From now on, not from when it was due: a machine that slept must not say all it missed.
                 due[name] = now + float(entry["schedule"])
                 say(str(entry["task"]), float(entry["options"]["expires"]))
+        if now - told >= PULSE_SECONDS:
+            told = now
+            pulse.beat(settings.REDIS_URL, "clock")
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from secrets import compare_digest
 
 from django.conf import settings
@@ -13,7 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from upgrader import exposition
+from fleet.phrases import count
+from upgrader import exposition, pulse
 
 
 @login_not_required
@@ -28,15 +30,26 @@ def livez(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and has the tables that this code knows; 503 and the reason if not."""
+    """Database, broker, clock and workers do their part; 503 and the reasons if not.
+
+    `?of=web`: only what this process needs to draw pages. A balancer must not take every web server away because the
+    clock has stopped: the pages are where one reads that.
+    """
+    reasons = missing()
+    if request.GET.get("of") != "web":
+        reasons += pulse.troubles(settings.REDIS_URL, time.time())
+    say = "".join(f"{reason}\n" for reason in reasons) or "ready\n"
+    return HttpResponse(say, content_type="text/plain; charset=utf-8", status=503 if reasons else 200)
+
+
+def missing() -> list[str]:
+    """Why the database is not fit for this code; nothing when it is."""
     try:
         executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
-        return HttpResponse("The database does not answer.\n", content_type="text/plain", status=503)
-    if missing:
-        return HttpResponse(f"{len(missing)} migrations are missing.\n", content_type="text/plain", status=503)
-    return HttpResponse("ready\n", content_type="text/plain")
+        return ["The database does not answer: start it, or look at DATABASE_URL."]
+    return [f"{count(len(plan), 'migration')} missing: run manage.py prepare."] if plan else []
 
 
 @login_not_required
