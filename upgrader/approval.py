@@ -9,12 +9,14 @@ from typing import Any
 
 from approvals import services as approvals
 from approvals.errors import Refused
-from fleet.models import Gateway
+from approvals.models import User
+from fleet.models import Gateway, Pool
 from fleet.phrases import listed
 from releases import configs
 from releases import services as releases
-from upgrader import bounds, drifted, journal, plans, rights
+from upgrader import between, bounds, drifted, journal, plans, rights
 from upgrader.downgrade import downgraded
+from upgrader.flow import OUTGOING
 from upgrader.journal import Change
 from upgrader.models import Rollout, Upgrade
 from upgrader.plan import digest
@@ -40,12 +42,18 @@ def check_use(rollout: Rollout, *, now: datetime, beginning: Collection[int] | N
         rollout.request,
         digest=rollout.digest,
         now=now,
-        has_right=lambda person: rights.may(person, "approve", rollout.pool) and bounds.may_pass(person, rollout),
+        has_right=lambda person: may_approve(person, rollout) and bounds.may_pass(person, rollout),
     )
     check_release(rollout, now=now)
     check_config(rollout)
     check_gateways(rollout, beginning)
     drifted.check(rollout, beginning)
+
+
+def may_approve(person: User, rollout: Rollout) -> bool:
+    """Whether the person may say yes for every pool whose users it moves."""
+    concerned = Pool.objects.filter(pk__in=between.pools(rollout, rollout.plan))
+    return all(rights.may(person, "approve", pool) for pool in concerned)
 
 
 def stored(rollout: Rollout) -> Mapping[str, Any]:
@@ -110,13 +118,15 @@ def check_gateways(rollout: Rollout, beginning: Collection[int] | None = None) -
     """Raise Refused when a planned gateway is not what was approved. Those that left are left out: less than was
     approved is allowed (upgrader/changed.py shows it); the engine skips them.
     """
-    everyone = (gateway["id"] for wave in rollout.plan["waves"] for gateway in wave["gateways"])
-    planned = set(everyone if beginning is None else beginning)
-    here = Gateway.objects.filter(pk__in=planned, pool_id=rollout.pool_id).only("name", "state")
+    every = [gateway for wave in rollout.plan["waves"] for gateway in wave["gateways"]]
+    planned = {gateway["id"] for gateway in every} if beginning is None else set(beginning)
+    leaving = {gateway["id"] for gateway in every if gateway.get("way") == OUTGOING}
+    here = Gateway.objects.filter(pk__in=planned, pool__in=between.pools(rollout, rollout.plan)).only("name", "state")
     known = list(here.filter(state__in=[*Gateway.SPOKEN_TO, State.QUARANTINED]))
     if not known and beginning is None:
         raise Refused("Every gateway of this plan left the pool after it was drawn. Draft the rollout anew.")
-    down = set(downgraded(rollout.release, known)) - set(rollout.plan.get("downgrade", []))
+    bringing = [gateway for gateway in known if gateway.pk not in leaving]
+    down = set(downgraded(rollout.release, bringing)) - set(rollout.plan.get("downgrade", []))
     if down:
         raise Refused(
             f"{', '.join(sorted(down))} has run something higher than {rollout.release.name} since the plan was made, "

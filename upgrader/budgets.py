@@ -14,6 +14,7 @@ from fleet import idle
 from fleet.models import Gateway, Pool
 from fleet.phrases import count, listed
 from upgrader.budget import Limit, Tally, Use, What, by_gateway, mates, room, sessions_say, share_of
+from upgrader.flow import INCOMING, OUTGOING
 from upgrader.models import Budget, StepRun, Upgrade, Wave
 from upgrader.states import S, U
 from upgrader.strategy import MaxOut, parse_spec
@@ -22,6 +23,8 @@ NONE = "The fleet has no budget, so nothing may begin. Set one on the page Bound
 COUNTED = (Gateway.State.ENROLLED, Gateway.State.UNREACHABLE, Gateway.State.QUARANTINED)
 COLUMNS = ("pk", "name", "pool", "sessions", "group")
 DOWN = (Gateway.State.UNREACHABLE, Gateway.State.QUARANTINED)
+NOT_YET = (U.UPGRADING, U.FAILED, U.ROLLING_BACK)
+"""States in which a gateway of an idle pool takes nobody: it was in nobody's way before, and is not out now."""
 
 
 class NoRoom(Refused):
@@ -90,10 +93,11 @@ def would_never_fit(plan: Mapping[str, Any]) -> str:
     except NoRoom as none:
         return none.say
     for wave in plan["waves"]:
-        members = [Use(it["id"], it["name"], pool.pk, it["sessions"], it.get("group", "")) for it in wave["gateways"]]
+        touched = [it for it in wave["gateways"] if it.get("way") != OUTGOING]
+        members = [Use(it["id"], it["name"], pool.pk, it["sessions"], it.get("group", "")) for it in touched]
         if why := _too_many(wave["number"], members, limits):
             return why
-        if spec.kind == "blue_green" and (pair := mates(members)):
+        if spec.kind == "blue_green" and not spec.between and (pair := mates(members)):
             return (
                 f"{listed([use.name for use in pair])} are of the group {pair[0].group} and would shift together."
                 " Two of a group are never at work at the same time: give the pool another strategy."
@@ -150,21 +154,27 @@ def _at_work(but: Collection[int]) -> Iterator[Use]:
     shifting = StepRun.objects.filter(upgrade=OuterRef("pk"), name="shift", state__in=(S.DUE, S.CLAIMED))
     rows = Upgrade.objects.filter(busy=True).exclude(pk__in=but).annotate(shifts=Exists(shifting)).order_by()
     gateway = [f"gateway__{name}" for name in COLUMNS]
-    for state, trial, shifts, rollout, pk, name, pool, sessions, group in rows.values_list(
-        "state", "trial_until", "shifts", "wave__rollout", *gateway
+    for state, way, trial, shifts, rollout, pk, name, pool, sessions, group in rows.values_list(
+        "state", "way", "trial_until", "shifts", "wave__rollout", *gateway
     ):
+        if way == OUTGOING:
+            continue  # nothing on it is touched, and it serves whoever is there
         # Under a trial, and when only the shift is missing, the old release and the new one both serve or could.
         both = (state == U.COMMITTING and trial is not None) or (state == U.UPGRADING and shifts)
-        out = not both and state not in (U.READY, U.OBSERVING)
+        out = not both and state not in (U.READY, U.OBSERVING) and not (way == INCOMING and state in NOT_YET)
         yield Use(pk, name, pool, sessions, group, out=out, rollout=rollout)
 
 
 def _wanted(beginning: Sequence[Upgrade], rollouts: Mapping[int, int]) -> list[Use]:
     """The gateways as they are now, in the order of their upgrades."""
-    whose = {upgrade.gateway_id: rollouts[upgrade.wave_id] for upgrade in beginning}
+    whose = {upgrade.gateway_id: upgrade for upgrade in beginning if upgrade.way != OUTGOING}
     rows = Gateway.objects.filter(pk__in=whose).order_by().values_list(*COLUMNS)
-    found = {pk: Use(pk, name, pool, sessions, group, rollout=whose[pk]) for pk, name, pool, sessions, group in rows}
-    return [found[upgrade.gateway_id] for upgrade in beginning]
+    found = {
+        pk: Use(pk, name, pool, sessions, group, out=up.way != INCOMING, rollout=rollouts[up.wave_id])
+        for pk, name, pool, sessions, group in rows
+        for up in (whose[pk],)
+    }
+    return [found[pk] for pk in whose]
 
 
 def _own(specs: Mapping[int, Any]) -> list[Limit]:

@@ -91,12 +91,12 @@ def locked(upgrade: Upgrade) -> None:
     freshen(upgrade)
 
 
-def behind(wave_id: int, state: str) -> set[str]:
-    """Which of these two states upgrades of a wave are in: planned, and `state`."""
+def behind(upgrade: Upgrade, state: str) -> set[str]:
+    """Which of these two states upgrades of its wave are in that go the same way: planned, and `state`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT state FROM upgrader_upgrade WHERE wave_id = %s AND state IN (%s, %s)",
-            [wave_id, str(U.PLANNED), state],
+            "SELECT DISTINCT state FROM upgrader_upgrade WHERE wave_id = %s AND way = %s AND state IN (%s, %s)",
+            [upgrade.wave_id, upgrade.way, str(U.PLANNED), state],
         )
         return {row[0] for row in cursor.fetchall()}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fleet.models import Gateway
 from releases.models import Release
+from upgrader.flow import OUTGOING
 from upgrader.models import Upgrade
 from upgrader.states import U
 
@@ -23,7 +24,7 @@ def downgraded(release: Release, gateways: Iterable[Gateway]) -> list[str]:
     rows = list(Gateway.objects.filter(pk__in=ids).values_list("pk", "name", "release", *SAID))
     committed = Release.objects.filter(name__in={committed for _, _, committed, *_ in rows})
     counters = dict(committed.values_list("name", "counter"))
-    kept = Upgrade.objects.filter(wave__rollout__release=release, state__in=[U.DRAINING, U.DONE])
+    kept = Upgrade.objects.filter(wave__rollout__release=release, state__in=[U.DRAINING, U.DONE]).exclude(way=OUTGOING)
     ran = set(kept.filter(gateway__in=ids).values_list("gateway_id", flat=True))
     return sorted(
         name

@@ -16,7 +16,7 @@ from fleet.models import Gateway, Pool
 from fleet.phrases import listed
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import bounds, budgets, drifted, going, paces, plan, rights, together
+from upgrader import between, bounds, budgets, drifted, going, paces, plan, rights, together
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
 from upgrader.plan_waves import Target
@@ -43,6 +43,7 @@ def draft(
     actor = Actor(kind="person", name=by.username, user_id=by.pk)
     rights.demand(actor, "submit", pool)
     planned = plan_for(release, pool, strategy, now=now, **also)
+    between.refuse_stranger(planned, actor, "submit")
     with transaction.atomic():
         rollout = Rollout.objects.create(
             release=release,
@@ -107,18 +108,32 @@ def plan_for(
         raise Refused(f"Strategy {strategy.title} (v{strategy.version}) is retired. Choose another.")
     config = also.get("config")
     gateways = going.gateways(release, pool, config, without=also.get("without"))
-    standing = drifted.standing([row.pk for row in gateways]) if also.get("over_drift") else []
+    if (both := _pair(pool, strategy)) is not None:
+        gateways = list(both.incoming)
+    every = [*gateways, *(both.outgoing if both else ())]
+    standing = drifted.standing([row.pk for row in every]) if also.get("over_drift") else []
     beside = plan.Beside(
         downgrade=downgraded(release, gateways),
         config=going.config(release, gateways, config) if config else None,
         others=going.others(pool, gateways),
         pace=paces.of_pool(pool),
         passes=also.get("passes") or bounds.passes_for(pool, strategy.spec, now),
+        between=both.plan() if both else None,
+        leaving=[between.leaving(row) for row in both.outgoing] if both else (),
     )
+    if both and beside.config and (why := between.why_not_config(beside.config["way"])):
+        raise Refused(why)
     planned = {"drift": standing} | _built(release, strategy, gateways, beside)
     if why := budgets.would_never_fit(planned):
         raise Refused(why)
     return planned
+
+
+def _pair(pool: Pool, strategy: Strategy) -> between.Pair | None:
+    try:
+        return between.pair(pool, parse_spec(strategy.spec))
+    except SpecError as unreadable:
+        raise Refused(f"Strategy {strategy.title} can't be read: {unreadable}") from unreadable
 
 
 def _refuse_together(spec: Spec, targets: Sequence[Target]) -> None:
@@ -139,6 +154,8 @@ def _built(release: Release, strategy: Strategy, gateways: Sequence[Gateway], be
     try:
         spec = parse_spec(strategy.spec)
         targets = [going.target(row, spec.drain) for row in gateways]
+        if beside.between:
+            targets = [between.bringing(target) for target in targets]
         _refuse_together(spec, targets)
         return plan.build(
             release=about,

@@ -159,5 +159,5 @@ def _missing(made: Choice) -> str:
     if not made.releases:
         return "There is no release yet. Nothing can be planned before one is added."
     if not made.strategies:
-        return "There is no strategy yet. Write one, or let manage.py prepare store the usual four."
+        return "There is no strategy yet. Write one, or let manage.py prepare store the usual ones."
     return "Choose a release, a pool and a strategy."

@@ -14,9 +14,10 @@ from fleet.inventory import Inventory
 from fleet.models import Agreement, Errand, Gateway
 from releases.models import ConfigRevision, Release
 from upgrader import live
+from upgrader.flow import INCOMING, OUTGOING
 from upgrader.models import Upgrade
 from upgrader.run import Opener
-from upgrader.states import U
+from upgrader.states import S, U
 
 CHANGES: dict[str, tuple[str, ...]] = {
     "trust": ("trust",),
@@ -80,12 +81,18 @@ def _revisions(gateway: Gateway) -> list[str]:
 def _committed(gateway: Gateway, noted: Agreement | None) -> str:
     """What the last rollout left committed, or what was agreed since."""
     over = Upgrade.objects.filter(gateway=gateway, state__in=[U.DRAINING, U.DONE, U.ROLLED_BACK]).order_by("-since")
-    last = over.select_related("wave__rollout__release").first()
+    last = over.exclude(way=OUTGOING).select_related("wave__rollout__release").first()
     if last is None or (noted and noted.at > last.since):
         return noted.value if noted else ""
     if gateway.facts_at is None or gateway.facts_at < last.since:
         return ""  # what we know of it is from before
+    if last.way == INCOMING and last.state == U.ROLLED_BACK and _at_work(last):
+        return ""  # it keeps the release that was taken back until nobody is on it
     return last.from_release if last.state == U.ROLLED_BACK else last.wave.rollout.release.name
+
+
+def _at_work(upgrade: Upgrade) -> bool:
+    return upgrade.steps.filter(state__in=[S.DUE, S.CLAIMED]).exists()
 
 
 def _value(known: Mapping[str, Agreement], code: str) -> str:

@@ -15,12 +15,12 @@ from approvals import trail
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, budgets, calls, evidence, journal, rest, together
+from upgrader import alive, approval, between, budgets, calls, evidence, journal, rest, together
 from upgrader.bounds import Bounds, passes_of
 from upgrader.bounds import read as read_bounds
 from upgrader.budgets import NoRoom
 from upgrader.decide import Move, decide, waits
-from upgrader.flow import BEGINS, RUNS_WHILE_HELD
+from upgrader.flow import BEGINS, OUTGOING, RUNS_WHILE_HELD
 from upgrader.journal import MACHINE, Change
 from upgrader.leads import observe_seconds
 from upgrader.models import Rollout, StepRun, Upgrade
@@ -104,8 +104,10 @@ def thought(looked: Looked, bounds: Bounds | None, *, now: datetime) -> tuple[Lo
     step = decide(looked.seen)
     if step is None or step.to not in BEGINS_SOMETHING:
         return looked, step
-    rollout = looked.rollout
-    blocked = (bounds or read_bounds(now)).why_not(rollout.pool_id, passes_of(rollout.plan))
+    rollout, known = looked.rollout, bounds or read_bounds(now)
+    passes = passes_of(rollout.plan)
+    said = (known.why_not(pool, passes) for pool in between.pools(rollout, rollout.plan))
+    blocked = next((why for why in said if why), None)
     if blocked is None:
         return looked, step
     looked = replace(looked, seen=replace(looked.seen, blocked=blocked.say))
@@ -197,7 +199,9 @@ def upgrade_changes(looked: Looked, step: Move, *, now: datetime) -> list[Change
     if step.to is not U.READY:
         first = BEGINS.get(U(step.to), "")
         return [Change(row, step.to, step.reason, drop_steps=True, step=first) for row in rows]
-    moment = now.timestamp() + together.lead(len(rows))
+    # Who only loses new users waits for nobody: the others take them already.
+    ahead = [row for row in rows if row.way != OUTGOING]
+    moment = now.timestamp() + together.lead(len(ahead))
     return [
         Change(row, U.READY, step.reason, step="shift", args={"weight": row.wave.weights[row.wave.stage], "at": moment})
         for row in rows

@@ -55,12 +55,39 @@ _IN_PLACE = {
 # One slot at a time serves there: the balancer in front keeps new users away while it is exchanged.
 WAYS["in_place"] = {**AFTER, "check": Next(None, "drain_front"), **_IN_PLACE}
 WAYS["in_place restart"] = {**WAYS["restart"], "check": Next(None, "drain_front"), **_IN_PLACE}
+# The idle pool's: what was put in place there is kept before anybody comes, so that no trial ends while the others are
+# still being prepared. The trial that counts is at the balancer.
+_INCOMING = {
+    "check": Next(None, "drain_front"),
+    "drain_front": Next(None, "replace"),
+    "replace": Next(None, "probe"),
+    "probe": Next(None, "settle"),
+    "settle": Next(None, "shift"),
+    "commit": Next(U.DONE, ""),
+}
+WAYS["incoming"] = {**AFTER, **_INCOMING}
+WAYS["incoming restart"] = {**WAYS["restart"], **_INCOMING}
+WAYS["incoming there"] = {**AFTER, **_INCOMING, "preflight": Next(None, "probe")}
+# The other pool's: nothing on the gateway is touched.
+WAYS["outgoing"] = {
+    "preflight": Next(None, "shift"),
+    "shift": Next(U.OBSERVING, "observe"),
+    "commit": Next(U.DRAINING, "drain"),
+    "drain": Next(U.DONE, ""),
+    "restore": Next(U.ROLLED_BACK, ""),
+}
 """Way of the plan's configuration ("" without one), and of the traffic where it differs → what follows which step."""
 
-TRAFFIC = ("handover", "proxy", "in_place")
+INCOMING, OUTGOING = "incoming", "outgoing"
+"""Of a switch between two pools: a gateway of the idle one gets the release, one of the other loses its new users."""
+SETTLED = "incoming there"  # it has the release already
+
+TRAFFIC = ("handover", "proxy", "in_place", INCOMING, OUTGOING)
 """How an upgrade moves users. handover: the gateway's own nftables steers new clients to the other slot. proxy: both
 slots are backends of a balancer in front, which steers. in_place: the balancer drains the gateway, then the one slot
-there is restarts; users who are left then are cut, and the plan names their number."""
+there is restarts; users who are left then are cut, and the plan names their number.
+incoming: the same where nobody is, and the balancer sends new users there once all of its pool are ready. outgoing: it
+sends nobody new any more."""
 
 BEGINS: dict[U, str] = {
     U.UPGRADING: "preflight",
@@ -71,7 +98,7 @@ BEGINS: dict[U, str] = {
 
 STATE_DURING: dict[str, U] = {
     **dict.fromkeys(("preflight", "stage", "configure", "check", "start", "probe", "shift", "reload"), U.UPGRADING),
-    **dict.fromkeys(("drain_front", "replace", "ready_front"), U.UPGRADING),
+    **dict.fromkeys(("drain_front", "replace", "ready_front", "settle"), U.UPGRADING),
     "observe": U.OBSERVING,
     "commit": U.COMMITTING,
     "drain": U.DRAINING,
@@ -81,7 +108,7 @@ STATE_DURING: dict[str, U] = {
 }
 """Where an upgrade goes back to when a step that said no is tried again."""
 
-RUNS_WHILE_HELD = frozenset({"observe", "commit", "drain", "restore", "snapshot"})
+RUNS_WHILE_HELD = frozenset({"observe", "settle", "commit", "drain", "restore", "snapshot"})
 """A hold stops going on; it does not stop watching, and never a rollback. What has passed is committed all the same:
 else its trial would end by itself and send new users back."""
 
@@ -96,6 +123,7 @@ USES_RELEASE = frozenset(
         "shift",
         "reload",
         "commit",
+        "settle",
         "replace",
         "ready_front",
     }
@@ -126,6 +154,7 @@ LEASE_SECONDS: dict[str, int] = {
     "start": 100,
     "reload": 40,
     "commit": 20,
+    "settle": 20,
     "retire": 100,
     "replace": 130,
     "snapshot": 100,
@@ -143,8 +172,10 @@ TRIAL_LEAST = 60
 
 def way(traffic: str, config: str) -> str:
     """The name in WAYS for how users are moved and how a configuration takes effect."""
-    if traffic == "in_place" and config != "reload":
-        return f"in_place {config}".strip()
+    if traffic in ("in_place", INCOMING) and config != "reload":
+        return f"{traffic} {config}".strip()
+    if traffic in (OUTGOING, SETTLED):
+        return traffic
     return config
 
 

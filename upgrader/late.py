@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from approvals.models import Request
+from upgrader.flow import OUTGOING
 from upgrader.models import StepRun, Upgrade
 from upgrader.states import DRAINS, S, U
 
@@ -15,7 +16,8 @@ STEPS = ("drain", "retire", "drain_front")
 
 def late(now: datetime) -> QuerySet[Upgrade]:
     """Upgrades that have waited for users to go for as long as was agreed."""
-    return Upgrade.objects.filter(state__in=DRAINS, drain_until__lte=now)
+    # A gateway of the pool that served is left as it is when its time is over.
+    return Upgrade.objects.filter(state__in=DRAINS, drain_until__lte=now).exclude(way=OUTGOING)
 
 
 def unanswered(now: datetime) -> QuerySet[Upgrade]:

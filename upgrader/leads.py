@@ -30,7 +30,7 @@ def leads(upgrade: Upgrade, step: str, *, now: datetime) -> Lead:
     together = spec.kind == "blue_green"
     last_share = wave.stage + 1 >= len(wave.weights)
     unobserved = not together and last_share and observe_seconds(wave, spec) == 0
-    way = flow.way(upgrade.way, plans.config_way(wave.rollout))
+    way = flow.way(traffic_of(upgrade), plans.config_way(wave.rollout))
     follows = flow.after(step, U(upgrade.state), way, together=together, unobserved=unobserved)
     # It was taken back to be left out.
     state = U.SKIPPED if follows.state is U.ROLLED_BACK and upgrade.skip else follows.state
@@ -40,6 +40,13 @@ def leads(upgrade: Upgrade, step: str, *, now: datetime) -> Lead:
         columns["drain_until"] = now + timedelta(hours=spec.drain.deadline_hours)
     # A gateway that was rolled back before a slot was chosen has nothing to drain.
     return Lead(state, follows.step if args.get("slot", 0) is not None else "", args, columns)
+
+
+def traffic_of(upgrade: Upgrade) -> str:
+    """How its users are moved; a gateway of the idle pool that has the release needs no second one."""
+    rollout = upgrade.wave.rollout
+    there = upgrade.way == flow.INCOMING and upgrade.from_release == rollout.release.name
+    return flow.SETTLED if there and not plans.config_way(rollout) else upgrade.way
 
 
 def observe_seconds(wave: Wave, spec: Spec) -> int:

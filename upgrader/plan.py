@@ -26,6 +26,8 @@ class Beside:
     others: Sequence[Target] = ()  # gateways of the pool that need nothing
     pace: Pace = field(default=USUAL_PACE)
     passes: Sequence[int] = ()  # freezes that it may pass, when it is approved so
+    between: Mapping[str, Any] | None = None  # idle, serves (id, name), balancer, backend
+    leaving: Sequence[Target] = ()  # the gateways that lose their new users to the others
 
 
 def build(
@@ -51,7 +53,7 @@ def build(
         "strategy": {key: strategy[key] for key in ("name", "version", "title")},
         "spec": full_spec(strategy["spec"]),
         "waves": [
-            _wave(spec, dealt, number, weights=[100] if whole_only else list(dealt.rule.weights), pace=beside.pace)
+            _wave(spec, dealt, number, weights=[100] if whole_only else list(dealt.rule.weights), beside=beside)
             for number, dealt in enumerate(waves.dealt, start=1)
         ],
         "left_out": waves.left_out,
@@ -60,10 +62,11 @@ def build(
         "passes": sorted(beside.passes),
         "downgrade": list(beside.downgrade),
         **({"config": dict(beside.config)} if beside.config else {}),
+        **({"between": dict(beside.between)} if beside.between else {}),
     }
 
 
-def _wave(spec: Spec, dealt: Dealt, number: int, *, weights: list[int], pace: Pace) -> dict[str, Any]:
+def _wave(spec: Spec, dealt: Dealt, number: int, *, weights: list[int], beside: Beside) -> dict[str, Any]:
     observe = spec.observe_seconds if dealt.rule.observe_seconds is None else dealt.rule.observe_seconds
     return {
         "number": number,
@@ -71,10 +74,10 @@ def _wave(spec: Spec, dealt: Dealt, number: int, *, weights: list[int], pace: Pa
         "weights": weights,
         "observe_seconds": observe,
         "seconds": wave_seconds(
-            len(dealt.targets), at_once=spec.at_once, shares=len(weights), observe=observe, pace=pace
+            len(dealt.targets), at_once=spec.at_once, shares=len(weights), observe=observe, pace=beside.pace
         ),
         "why": dealt.why,
-        "gateways": [_gateway(target) for target in dealt.targets],
+        "gateways": [_gateway(target) for target in (*dealt.targets, *beside.leaving)],
     }
 
 

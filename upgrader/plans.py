@@ -32,6 +32,12 @@ def config_way(rollout: Rollout) -> str:
     return str((plan_of(rollout).get("config") or {}).get("way", ""))
 
 
+def between(rollout: Rollout) -> Mapping[str, Any] | None:
+    """The two pools that it switches between, as upgrader.between.Pair.plan has them; None for others."""
+    found: Mapping[str, Any] | None = plan_of(rollout).get("between")
+    return found
+
+
 def _read(rollout: Rollout) -> tuple[Mapping[str, Any], Spec]:
     if found := _KEPT.get(rollout.digest):
         return found

@@ -12,6 +12,7 @@ from approvals import services as approvals
 from approvals.models import Actor, Request
 from upgrader.back import STAYS, GoesBack
 from upgrader.decide import NEEDS_ROLLBACK
+from upgrader.flow import INCOMING, OUTGOING
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
 from upgrader.see import Looked
 from upgrader.states import S, U
@@ -37,7 +38,8 @@ def reached(looked: Looked, action: Action) -> list[Upgrade]:
         case "roll_back":
             return touched
         case "abort":
-            return [it for it in touched if U(it.state) not in STAYS]
+            # Between two pools both sides go back: one alone would leave them both open.
+            return [it for it in touched if U(it.state) not in STAYS or it.way in (INCOMING, OUTGOING)]
     theirs = {upgrade.id for wave in looked.seen.waves for upgrade in wave.upgrades if upgrade.overtaken}
     return [it for it in touched if it.old_retired_at is not None and it.pk not in theirs]
 

@@ -31,7 +31,7 @@ from upgrader.journal import LostRace
 from upgrader.models import Rollout, StepRun
 from upgrader.states import R, S, U
 from upgrader.steps.job import Config, Done, Job, NotYet
-from upgrader.steps.table import STEPS
+from upgrader.steps.table import step_of
 from upgrader.stored import StoredFor
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def asks_engine(claimed: Claim, settled: Settled, *, before: str) -> tuple[bool,
         return True, True
     if claimed.upgrade.state == before and not flow.moves(claimed.step.name):
         return False, False
-    behind = claims.behind(claimed.upgrade.wave_id, before)
+    behind = claims.behind(claimed.upgrade, before)
     return U.PLANNED in behind or before not in behind, before not in behind
 
 
@@ -162,7 +162,7 @@ def attempt(claimed: Claim, *, opened: Opened, clock: Clock) -> tuple[Settled, D
             gateway = opened.of(claimed.upgrade.gateway)
             if not claimed.ordered and name not in flow.LOOKS_FIRST:
                 fleet.prove(claimed.upgrade.gateway, gateway, fence=claimed.fence, now=clock())
-            outcome = STEPS[name](job_of(claimed, clock=clock, front=front), gateway)
+            outcome = step_of(name, claimed.upgrade.way)(job_of(claimed, clock=clock, front=front), gateway)
     except RetryLater as later:
         return no_answer(claimed, later), None
     except GiveUp as no:

@@ -12,6 +12,7 @@ from fleet.models import Gateway
 from upgrader import plans
 from upgrader.attributing import attributed
 from upgrader.decide import NEEDS_ROLLBACK, WAVE_AT_WORK, RolloutSeen, UpgradeSeen, WaveSeen
+from upgrader.flow import OUTGOING
 from upgrader.gates import Judgement, judge
 from upgrader.leads import observe_seconds
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
@@ -76,6 +77,7 @@ def look(rollout_id: int, *, now: datetime, whole: bool = True) -> Looked:
         promote=spec.promote,
         at_once=spec.at_once,
         kind=spec.kind,
+        between=direction(rollout),
         shares=spec.shares,
         on_fail=spec.on_fail,
         failures_max=spec.failures_max,
@@ -196,19 +198,29 @@ def upgrade_seen(upgrade: Upgrade, found: Found) -> UpgradeSeen:
         failed_step=found.beside.failed.get(upgrade.pk, ""),
         since=upgrade.since,
         group=upgrade.gateway.group,
-        gone=gone(upgrade.gateway, found.rollout) if upgrade.state == U.PLANNED else "",
+        gone=gone(upgrade, found.rollout) if upgrade.state == U.PLANNED else "",
         taken=upgrade.gateway_id in found.beside.taken,
         silent=is_silent(step),
         shifting=step is not None and step.name == "shift",
         old_trouble=str(step.result.get("old", "")) if step else "",
+        outgoing=upgrade.way == OUTGOING,
         overtaken=upgrade.gateway_id in found.beside.overtaken,
     )
 
 
-def gone(gateway: Gateway, rollout: Rollout) -> str:
-    """Why a gateway that has not begun is left out, as a sentence; "" while it is one of the pool's."""
+def gone(upgrade: Upgrade, rollout: Rollout) -> str:
+    """Why a gateway that has not begun is left out, as a sentence; "" while it is one of its pool's."""
+    gateway, pool = upgrade.gateway, (rollout.pool_id, rollout.pool.name)
+    if upgrade.way == OUTGOING and (both := plans.between(rollout)):
+        pool = (both["serves"]["id"], both["serves"]["name"])
     if gateway.state not in HERE:
         return f"{gateway.name} left the fleet before its turn."
-    if gateway.pool_id != rollout.pool_id:
-        return f"{gateway.name} left the pool {rollout.pool.name} before its turn."
+    if gateway.pool_id != pool[0]:
+        return f"{gateway.name} left the pool {pool[1]} before its turn."
     return ""
+
+
+def direction(rollout: Rollout) -> str:
+    """ "blue to green" where it switches between two pools."""
+    both = plans.between(rollout)
+    return f"{both['serves']['name']} to {both['idle']['name']}" if both else ""

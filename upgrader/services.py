@@ -12,7 +12,7 @@ from django.db import transaction
 from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor
-from upgrader import approval, bounds, drifted, engine, journal, plan, rights
+from upgrader import approval, between, bounds, drifted, engine, journal, plan, rights
 from upgrader.asking import check_asked, hint_all, moved
 from upgrader.drafting import Also as Also
 from upgrader.drafting import draft as draft
@@ -64,6 +64,7 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
     if rollout.request is None:
         raise Refused("This rollout was not submitted, so there is nothing to decide.")
     if yes:
+        between.refuse_stranger(rollout.plan, actor, "approve")
         approval.check_release(rollout, now=now)
         approval.check_gateways(rollout)
         drifted.check(rollout)

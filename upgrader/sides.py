@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from upgrader.analysis.rates import Counted
+from upgrader.flow import OUTGOING
 from upgrader.gates import Evidence, Side
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.readings import Sides
@@ -21,13 +22,16 @@ def evidence(rollout: Rollout, watched: list[Upgrade], steps: Mapping[int, StepR
     observed = [
         (upgrade, step) for upgrade in watched if (step := steps.get(upgrade.pk)) is not None and step.name == "observe"
     ]
-    old = "/".join(sorted({upgrade.from_release for upgrade in watched}))
+    # Between two pools the old release is the one that serves in the other, and the idle one's is nobody's.
+    home = [upgrade for upgrade in watched if upgrade.way == OUTGOING] or watched
+    old = "/".join(sorted({upgrade.from_release for upgrade in home}))
     lost = [str(step.result["lost"]) for _, step in observed if step.result.get("lost")]
     silent = [upgrade.gateway.name for upgrade, step in observed if is_silent(step)]
     return replace(
         summed([step.result.get("tally", {}) for _, step in observed], new=rollout.release.name, old=old),
         lost=lost,
         silent=silent,
+        gateways=max(1, sum(upgrade.way != OUTGOING for upgrade, _ in observed)),
         blind=[str(step.result["blind"]) for _, step in observed if step.result.get("blind")],
         facts={upgrade.gateway.name: str(step.result["fact"]) for upgrade, step in observed if step.result.get("fact")},
         sources=Counter(str(step.result["source"]) for _, step in observed if step.result.get("source")),

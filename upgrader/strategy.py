@@ -112,6 +112,7 @@ DEFAULTS: Mapping[str, Any] = {
     "on_fail": "wave",
     "compare": "best",
     "failures_max": 0,
+    "between": [],
     "emergency": False,
     "limits": {},
     "drain": {},
@@ -151,6 +152,7 @@ def parse_spec(data: Mapping[str, Any]) -> Spec:
         shares=one_of(full, "shares", ("hand", "machine")),  # type: ignore[arg-type]  # the same
         on_fail=one_of(full, "on_fail", ("wave", "rollout")),  # type: ignore[arg-type]  # the same
         failures_max=whole(full, "failures_max", 0, 10_000),
+        between=_between(full),
         emergency=full["emergency"],
         limits=_limits(full),
         drain=_drain(full),
@@ -199,6 +201,23 @@ def _waves(full: Mapping[str, Any]) -> tuple[WaveSpec, ...]:
     if len(waves) > WAVES_MAX:
         raise SpecError(f"The strategy has {len(waves)} waves, and at most {WAVES_MAX} can be looked after.", "waves")
     return tuple(parse_wave(wave, "waves", number) for number, wave in enumerate(waves))
+
+
+def _between(full: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the two pools that a blue-green strategy switches between; none for every other one."""
+    pools = full["between"]
+    if pools == []:
+        return ()
+    named = isinstance(pools, list) and all(isinstance(name, str) and name for name in pools)
+    if not named or len(pools) != 2 or pools[0] == pools[1]:
+        raise SpecError(f"between must name two different pools, and is {pools!r:.80}.", "between")
+    if full["kind"] != "blue_green":
+        raise SpecError(
+            f"between sends all new users from one pool to the other at once: kind must be blue_green, and is"
+            f" {full['kind']!r:.40}.",
+            "between",
+        )
+    return (pools[0], pools[1])
 
 
 def _part(full: Mapping[str, Any], name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from upgrader.strategy_spec import Drain, Spec, SpecError, WaveSpec
 
 
+TRIAL_MOST = 43_200  # seconds, between two pools: hagate's longest is a day
+
+
 def check_together(spec: Spec) -> None:
     """Raise SpecError with the two fields that contradict each other, and how."""
     for number, wave in enumerate(spec.waves):
@@ -19,6 +22,8 @@ def check_together(spec: Spec) -> None:
     _room(spec)
     if spec.kind == "blue_green":
         _blue_green(spec)
+    if spec.between:
+        _between(spec)
     if spec.emergency:
         _emergency(spec)
 
@@ -121,11 +126,32 @@ def _blue_green(spec: Spec) -> None:
     """All gateways shift at the same moment, and back as fast: no shares, no second wave, no early retirement."""
     if len(spec.waves) != 1 or spec.waves[0].take != "rest" or spec.waves[0].weights != (100,):
         raise SpecError("blue_green shifts all at once: it has one wave, rest, with the one share 100.", "waves")
-    if spec.drain.sessions_max:
+    if spec.drain.sessions_max and not spec.between:
         raise SpecError(
             f"sessions_max is {spec.drain.sessions_max}, and blue_green keeps its old slots to go back as fast:"
             " set it to 0.",
             *("drain", "sessions_max"),
+        )
+
+
+def _between(spec: Spec) -> None:
+    """The pool that served stays as it is, with whoever is on it: its drain only says when the rollout is over."""
+    drain = spec.drain
+    if spec.trial_seconds > TRIAL_MOST:
+        raise SpecError(
+            f"trial_seconds is {spec.trial_seconds}, and between two pools {TRIAL_MOST} at most: a balancer keeps no"
+            " trial longer than a day, and that of the new side lasts twice as long.",
+            "trial_seconds",
+        )
+    if drain.at_deadline == "cut":
+        raise SpecError(
+            "at_deadline is cut, and between two pools nobody is cut: who is left stays on the pool that served.",
+            *("drain", "at_deadline"),
+        )
+    if drain.message:
+        raise SpecError(
+            "message is set, and between two pools it would still be shown when the pool that served serves again.",
+            *("drain", "message"),
         )
 
 

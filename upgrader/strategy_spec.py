@@ -104,4 +104,5 @@ class Spec:
     on_fail: Literal["wave", "rollout"] = "wave"  # what a FAIL takes back
     failures_max: int = 0  # gateways that failed or don't answer, over the whole rollout; one more holds it
     max_out: MaxOut = MaxOut()
+    between: tuple[str, ...] = ()  # two pools behind one balancer: the idle one gets the release, then all new users
     emergency: bool = False  # may be approved through a freeze, and is shouted about

@@ -111,11 +111,12 @@ def newest_of(name: str) -> Strategy | None:
 
 
 def offered() -> list[Strategy]:
-    """The newest version of each strategy that is not retired; what was added last comes first."""
+    """The newest version of each strategy that is not retired; what was added last comes first, and last what is for
+    two pools of certain names."""
     seen: set[str] = set()
     rows = []
     for row in Strategy.objects.order_by("name", "-version"):
         if row.name not in seen and row.retired_at is None:
             rows.append(row)
         seen.add(row.name)
-    return sorted(rows, key=lambda row: -row.pk)
+    return sorted(rows, key=lambda row: (bool(row.spec.get("between")), -row.pk))

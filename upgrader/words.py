@@ -71,6 +71,7 @@ STEP_SAYS: dict[str, str] = {
     "drain_front": "empties behind its balancer",
     "replace": "puts the new release in the old one's place",
     "ready_front": "takes new users from its balancer again",
+    "settle": "keeps the release before anybody comes",
     "observe": "is being watched",
     "commit": "makes the new release permanent",
     "drain": "empties the old slot",

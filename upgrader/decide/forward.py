@@ -30,6 +30,8 @@ LOOK = "Retry or skip it, or roll back."
 def go_on(seen: RolloutSeen) -> Move | None:
     wave = current(seen)
     if wave is None:
+        if seen.between:
+            return rollout(R.DRAINING, f"All new users go from {seen.between}; who is on the former stays there.")
         return rollout(R.DRAINING, f"Every gateway serves {seen.release} to new users; old slots drain.")
     match wave.state:
         case W.PLANNED:
@@ -103,12 +105,24 @@ def begun(seen: RolloutSeen, wave: WaveSeen) -> Move | None:
     if any(upgrade.shifting for upgrade in wave.of(U.READY)) or wave.of(*AT_WORK, U.ROLLING_BACK):
         return None
     if ready := wave.of(U.READY):
-        if barred(seen):
-            return stop(seen)
-        return say.upgrades(ready, U.READY, f"{count(len(ready), 'gateway')} of wave {wave.number} shift together.")
+        return shift(seen, wave, ready)
     if wave.of(U.OBSERVING):
         return say.wave(wave, W.OBSERVING, f"Every gateway of wave {wave.number} carries its share.")
     return over(seen, wave, f"Every gateway of wave {wave.number} serves the new release for good.")
+
+
+def shift(seen: RolloutSeen, wave: WaveSeen, ready: list[UpgradeSeen]) -> Move | None:
+    """Those that bring the release together; only when they have the new users, the others lose theirs."""
+    first = [upgrade for upgrade in ready if not upgrade.outgoing]
+    if not first and (carry := [upgrade for upgrade in wave.of(U.OBSERVING) if not upgrade.outgoing]):
+        # No window stops it half-way: from here it only ends what has begun.
+        took = f"{count(len(carry), 'gateway')} {'takes' if len(carry) == 1 else 'take'} new users"
+        return say.upgrades(ready, U.READY, f"{took}, so {names(ready)} {'takes' if len(ready) == 1 else 'take'} none.")
+    if barred(seen):
+        return stop(seen)
+    if not first:
+        return rollout(R.HELD, f"No gateway has {seen.release} ready, so {names(ready)} keep their new users. {LOOK}")
+    return say.upgrades(first, U.READY, f"{count(len(first), 'gateway')} of wave {wave.number} shift together.")
 
 
 def over(seen: RolloutSeen, wave: WaveSeen, reason: str) -> Move:
@@ -165,6 +179,10 @@ def evidence_came(seen: RolloutSeen) -> Move | None:
 def commit(seen: RolloutSeen, wave: WaveSeen) -> Move | None:
     """What passed is made the steady state, as many at once as the strategy lets be at work."""
     due = [upgrade for upgrade in wave.of(U.OBSERVING) if not is_late(upgrade, wave)]
+    if coming := [upgrade for upgrade in due if not upgrade.outgoing]:
+        due = coming
+    elif any(not upgrade.outgoing for upgrade in wave.of(*AT_WORK)):
+        return None  # else a trial that ends now would leave nobody open
     room = seen.at_once - wave.count(*AT_WORK)
     if due and room > 0:
         return say.upgrades(due[:room], U.COMMITTING, wave.verdict_reason or "Passed.")
@@ -225,4 +243,6 @@ def drained(seen: RolloutSeen) -> Move | None:
     if not sizes[U.DONE]:
         return rollout(R.DONE, "Every gateway was left out: nothing was done.")
     left = f" {count(sizes[U.SKIPPED], 'gateway')} left out." if sizes[U.SKIPPED] else ""
+    if seen.between:
+        return rollout(R.DONE, f"All new users went from {seen.between}, and the former stands idle as it was.{left}")
     return rollout(R.DONE, f"The last old slot is empty and retired.{left}")

@@ -26,6 +26,7 @@ class UpgradeSeen:
     silent: bool = False  # it has not answered lately
     shifting: bool = False  # a shift was asked for and has not settled
     old_trouble: str = ""  # why its old release is nothing to go back to, as a sentence
+    outgoing: bool = False  # of the pool that loses its new users to the others
     overtaken: bool = False  # a later rollout has taken the gateway since: it is that one's to take back
 
 
@@ -68,6 +69,7 @@ class RolloutSeen:
     reason: str = ""  # why the rollout is where it is
     answer: str = ""  # of the people who were asked: open, approved, rejected, void, expired
     kind: Kind = "canary"
+    between: str = ""  # "blue to green" where it switches between two pools
     shares: Who = "machine"
     on_fail: Literal["wave", "rollout"] = "wave"
     failures_max: int = 0  # equal is allowed

@@ -41,7 +41,9 @@ def going_back(seen: RolloutSeen, wave: WaveSeen, why: str) -> Move | None:
     waves = [wave] if seen.on_fail == "wave" else [one for one in seen.waves if touched(one)]
     concerned = [upgrade for one in waves for upgrade in one.of(*set(U) - {U.PLANNED, U.SKIPPED, U.ROLLED_BACK})]
     ill = [upgrade for upgrade in concerned if upgrade.old_trouble]
-    if ill and len(ill) == len(concerned):
+    # Between two pools the way back leads to the other one: the old release is what serves there.
+    home = [upgrade for upgrade in concerned if upgrade.outgoing] or concerned
+    if ill and all(upgrade.old_trouble for upgrade in home):
         say = f"{why} It was not rolled back, for the old release is no better: {trouble(ill)} {PERSON}"
         return None if seen.state is R.HELD else rollout(R.HELD, say)
     return rollout(

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 
 from fleet.errors import GiveUp, RetryLater
 from fleet.ports import Facts, Gateway
+from upgrader.flow import INCOMING
 from upgrader.steps.job import Job
 
 
 def refuse_strange(job: Job, facts: Facts) -> None:
     """Give up where the gateway or its balancer is not as the way in the plan needs it."""
-    if job.way == "in_place" and facts.steers:
+    place = job.way in ("in_place", INCOMING)
+    if place and facts.steers:
         raise GiveUp(
             f"{job.gateway} steers by nft, and the plan would replace its release in place: its balancer knows it as"
             " one server. Install ocgate with --in-place there, or name its slots' servers. Then draft it anew.",
             code="not_as_planned",
         )
-    if job.way != "in_place" and not facts.steers:
+    if not place and not facts.steers:
         raise GiveUp(
             f"{job.gateway} can't steer ({facts.steers_why}), and the plan that was approved counts on it. Draft the"
             " rollout anew: it then names the users who are cut.",

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from fleet.errors import RetryLater
-from fleet.ports import Gateway
-from upgrader.steps import front
+from fleet.ports import Facts, Gateway
+from upgrader.flow import OUTGOING
+from upgrader.steps import front, pools
 from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
 from upgrader.steps.look import taken_by
 from upgrader.steps.lost import lost
@@ -25,7 +26,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     except RetryLater as silence:
         misses = int(job.earlier.get("misses", 0)) + 1
         return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
-    if sentence := lost(job, facts, waited=time.monotonic() - asked):
+    if sentence := ended(job, facts, waited=time.monotonic() - asked):
         # Nothing is renewed: the gateway has decided for itself, and we believe it.
         return NotYet(
             job.spec.poll_seconds,
@@ -37,10 +38,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     share = dict(facts.weights).get(job.to_slot, 0)
     if is_due(job):
         renew(job, gateway, share=share)
-        columns["trial_until"] = job.now + timedelta(seconds=job.spec.trial_seconds)
+        columns["trial_until"] = job.now + timedelta(seconds=pools.trial_of(job))
     columns |= presence(job, gateway)
     look = taken_by(job, gateway, began=asked)
-    at_front = front.watched(job, weights(job, share), renew="trial_until" in columns)
+    at_front = watched_in_front(job, share, renew="trial_until" in columns)
     return NotYet(
         job.spec.poll_seconds,
         f"{job.gateway} is watched. {at_front}".rstrip(),
@@ -60,8 +61,28 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     )
 
 
+def ended(job: Job, facts: Facts, *, waited: float) -> str:
+    """The sentence when the trial is over, on the gateway or at the balancer that leads its users elsewhere."""
+    if job.way == OUTGOING:
+        return pools.lost(job)
+    return lost(job, facts, waited=waited) or (pools.lost(job) if pools.paired(job) else "")
+
+
+def watched_in_front(job: Job, share: int, *, renew: bool) -> str:
+    if pools.paired(job):
+        return pools.renewed(job, due=renew)
+    return front.watched(job, weights(job, share), renew=renew)
+
+
+def new_slot(job: Job) -> int:
+    """The slot with the new release; 0 where there is only the old one to compare it with."""
+    return 0 if job.way == OUTGOING else job.to_slot
+
+
 def renew(job: Job, gateway: Gateway, *, share: int) -> None:
     """Let the trial last again: of the shift, or of what was reloaded."""
+    if pools.paired(job):
+        return  # it is the balancer's
     if job.reloads:
         gateway.reload(job.to_slot, job.conf, seconds=job.spec.trial_seconds, fence=job.fence)
     elif job.way == "in_place":
@@ -72,12 +93,15 @@ def renew(job: Job, gateway: Gateway, *, share: int) -> None:
 
 def is_due(job: Job) -> bool:
     """Whether the trial must be renewed now."""
-    return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=job.spec.trial_seconds / 2)
+    left = pools.trial_of(job) - job.spec.trial_seconds / 2
+    return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=left)
 
 
 def tallied(job: Job, taken: Sequence[SampleOf]) -> dict[str, Any]:
     """The sums with this look in them, and what they are compared with where there is no old slot beside the new."""
-    tally = added(job.earlier.get("tally", {}), taken, to_slot=job.to_slot)
+    tally = added(job.earlier.get("tally", {}), taken, to_slot=new_slot(job))
+    if pools.paired(job):
+        return tally  # the other pool is beside it
     compare, first = job.spec.limits.compare, "weeks" not in tally
     if job.stored is None or compare == "slots" or (compare == "best" and not alone(job)):
         return tally

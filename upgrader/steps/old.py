@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fleet.ports import Facts
+from upgrader.flow import INCOMING
 from upgrader.steps.job import Job, SampleOf
 
 ENOUGH = 2  # failed logins in a row; one alone may be chance
@@ -13,7 +14,7 @@ ENOUGH = 2  # failed logins in a row; one alone may be chance
 
 def alone(job: Job) -> bool:
     """Whether one slot only is at work, so that there is no old one beside it."""
-    return job.reloads or job.way == "in_place"
+    return job.reloads or job.way in ("in_place", INCOMING)
 
 
 def gone(job: Job, facts: Facts) -> str:

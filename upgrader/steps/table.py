@@ -1,12 +1,15 @@
 """Every step by its name. A name that is not here can't be run."""
 
+from upgrader.flow import INCOMING, OUTGOING
 from upgrader.steps import (
     check,
     commit,
     configure,
     drain,
     drain_front,
+    incoming,
     observe,
+    outgoing,
     preflight,
     probe,
     ready_front,
@@ -39,4 +42,27 @@ STEPS: dict[str, Step] = {
     "retire": retire.run,
     "restore": restore.run,
     "snapshot": snapshot.run,
+    "settle": incoming.settle,
 }
+
+OF_WAY: dict[str, dict[str, Step]] = {
+    INCOMING: {
+        "preflight": incoming.preflight,
+        "shift": incoming.shift,
+        "commit": incoming.commit,
+        "restore": incoming.restore,
+        "retire": incoming.retire,
+    },
+    OUTGOING: {
+        "preflight": outgoing.preflight,
+        "shift": outgoing.shift,
+        "commit": outgoing.commit,
+        "drain": outgoing.drain,
+        "restore": outgoing.restore,
+    },
+}
+"""Way of an upgrade → the steps that are others there."""
+
+
+def step_of(name: str, way: str) -> Step:
+    return OF_WAY.get(way, {}).get(name) or STEPS[name]

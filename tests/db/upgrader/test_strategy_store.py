@@ -38,7 +38,8 @@ def retire(by: User, name: str = "mine") -> bool:
 
 def test_shipped_ones_are_loaded_once(db: None) -> None:
     first = strategy_store.load(actor=MACHINE, now=NOON)
-    assert [row.name for row in first] == ["blue-green", "emergency-patch", "rolling", "careful-canary"]
+    names = ["blue-green", "blue-green-between-pools", "emergency-patch", "rolling", "careful-canary"]
+    assert [row.name for row in first] == names
     assert strategy_store.load(actor=MACHINE, now=NOON) == []
     for row in first:
         assert checked_spec(row.spec)
@@ -108,7 +109,7 @@ def test_a_retired_one_is_not_offered_and_comes_back_with_a_new_version(people: 
 def test_who_prepares_the_product_has_them(db: None) -> None:
     said = StringIO()
     call_command("prepare", stdout=said)
-    assert "4 new versions" in said.getvalue()
+    assert "5 new versions" in said.getvalue()
     said = StringIO()
     call_command("prepare", stdout=said)
     call_command("strategy", "list", stdout=said)

@@ -13,6 +13,8 @@ CANARY: dict[str, Any] = {"waves": [{"title": "canary", "count": 1, "weights": [
 ONE: dict[str, Any] = {"waves": [{"rest": True}]}
 ROLLING: dict[str, Any] = {"kind": "rolling", "batch": {"percent": 10}}
 BLUE_GREEN: dict[str, Any] = {"kind": "blue_green", "waves": [{"rest": True}]}
+BETWEEN: dict[str, Any] = BLUE_GREEN | {"between": ["blue", "green"]}
+CUT: dict[str, Any] = {"at_deadline": "cut", "cut_at_most": 1}
 
 REFUSED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     (CANARY | {"poll_seconds": 60, "trial_seconds": 239}, ("trial_seconds",), "at least 4 × poll_seconds"),
@@ -40,6 +42,14 @@ REFUSED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ({"kind": "blue_green", "waves": [{"count": 1}, {"rest": True}]}, ("waves",), "all at once"),
     ({"kind": "blue_green", "waves": [{"percent": 50}]}, ("waves",), "all at once"),
     (BLUE_GREEN | {"drain": {"sessions_max": 1}}, ("drain", "sessions_max"), "go back as fast"),
+    (ONE | {"between": ["blue", "green"]}, ("between",), "kind must be blue_green, and is 'canary'"),
+    (BETWEEN | {"between": ["blue"]}, ("between",), "two different pools"),
+    (BETWEEN | {"between": ["blue", "blue"]}, ("between",), "two different pools"),
+    (BETWEEN | {"between": "blue and green"}, ("between",), "two different pools"),
+    (BETWEEN | {"between": ["blue", 7]}, ("between",), "two different pools"),
+    (BETWEEN | {"drain": CUT}, ("drain", "at_deadline"), "between two pools nobody is cut"),
+    (BETWEEN | {"drain": {"message": "Come again."}}, ("drain", "message"), "still be shown"),
+    (BETWEEN | {"trial_seconds": 43_201}, ("trial_seconds",), "43200 at most"),
     (ONE | {"emergency": True, "observe_seconds": 0}, ("waves", 0), "what passes a freeze is watched"),
     (CANARY | {"emergency": True, "shares": "hand"}, ("shares",), "does not wait"),
     (ONE | {"emergency": "yes"}, ("emergency",), "true or false"),

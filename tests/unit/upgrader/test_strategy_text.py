@@ -105,5 +105,6 @@ def test_shipped_ones_are_read(path: Path) -> None:
     assert read(path.read_text()).title
 
 
-def test_four_are_shipped() -> None:
-    assert [path.stem for path in SHIPPED] == ["blue-green", "careful-canary", "emergency-patch", "rolling"]
+def test_five_are_shipped() -> None:
+    names = ["blue-green-between-pools", "blue-green", "careful-canary", "emergency-patch", "rolling"]
+    assert [path.stem for path in SHIPPED] == names
