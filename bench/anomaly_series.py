@@ -15,7 +15,7 @@ from fleet.quiet.bins import Bin
 WIDTH = 600
 HOUR = 3600
 DAY = 86_400
-BEGIN = 1_795_046_400  # a Thursday at noon: the release begins to serve
+BEGIN = 1_795_089_600  # a Thursday at noon: the release begins to serve
 AFTER = 3 * DAY
 MIB = 1024 * 1024
 

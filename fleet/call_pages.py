@@ -20,6 +20,7 @@ WORDS = {
     "freeze": Word("Passes a freeze", "failed", "triangle-alert"),
     "budget": Word("Over the budget", "failed", "unplug"),
     "peers": Word("Its peers disagree", "failed", "triangle-alert"),
+    "quiet": Word("Quiet loss", "failed", "triangle-alert"),
 }
 RIGHT = {"rollback": "approve_rollout", "hold": "rollback_rollout"}  # who is called; by the others: who may hold
 DECIDED = frozenset({"rollback", "drain", "hold"})  # on a page of its own; the rollout itself is counted with these

@@ -16,6 +16,7 @@ from fleet import alert_pages, enrol_pages, remedies, selectors
 from fleet.metrics import pages as measured
 from fleet.models import Balancer, Gateway, ProbeHost
 from fleet.probes import pages as probes
+from fleet.quiet import selectors as quiet
 from fleet.slots import view_of
 
 MOST = 200
@@ -61,5 +62,6 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
     }
     context |= probes.of_gateway(gateway, time.time())
     context |= measured.part(gateway, time.time(), measured.HOURS[0])
+    context |= quiet.of_gateway(gateway)
     template = "fleet/_gateway_now.html" if request.headers.get("HX-Request") else "fleet/gateway_page.html"
     return render(request, template, context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import people, rights
 from approvals.errors import Refused
+from fleet.quiet import selectors as quiet
 from releases import channels, downgrades, selectors, services, showing
 from releases.models import Release
 
@@ -63,6 +64,7 @@ def page(request: HttpRequest, release: Release, *, refusal: str = "", status: i
     context = {
         **showing.release_context(fresh, user, now=timezone.now()),
         "serving": selectors.serving(user, [fresh.name]).get(fresh.name, 0),
+        **quiet.of_release(fresh.name, user),
         "refusal": refusal,
         "typed": _reason(request),
     }

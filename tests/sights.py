@@ -20,6 +20,7 @@ from tests import (
     sights_conf,
     sights_desk,
     sights_measured,
+    sights_noc,
     sights_plan,
     sights_trust,
 )
@@ -104,6 +105,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
         ),
         sights_bounds.bounds,
         *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
+        sights_noc.quiet,
         *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),

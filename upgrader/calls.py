@@ -15,6 +15,7 @@ from fleet import alerts
 from fleet.alerts import Call
 from fleet.models import Balancer, Gateway, Pool
 from fleet.phrases import count, listed, sentence
+from fleet.quiet import selectors as quiet
 from upgrader import bounds, budgets, live
 from upgrader.budget import SAID, Tally, allows, sessions_say
 from upgrader.decide.stops import PERSON
@@ -35,7 +36,7 @@ def note(*, now: datetime) -> int:
 
 def standing(now: datetime) -> list[Call]:
     """Everything that calls a person now."""
-    return [*rollbacks(now), *drains(now), *holds(), *freezes(now), *overruns(), *quarrels()]
+    return [*rollbacks(now), *drains(now), *holds(), *freezes(now), *overruns(), *quarrels(), *quiet.calls()]
 
 
 def rollbacks(now: datetime) -> Iterator[Call]:

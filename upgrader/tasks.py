@@ -22,6 +22,7 @@ from fleet.metrics import rollup
 from fleet.models import Balancer, Errand, Gateway, ProbeHost
 from fleet.probes import rollup as probe_rollup
 from fleet.probes import rounds
+from fleet.quiet import watch as quiet
 from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse
 from upgrader.desk import DESK
 from upgrader.models import StepRun
@@ -39,8 +40,8 @@ def tick() -> None:
     hint.run_steps_by_id(due.values_list("pk", "upgrade__gateway_id"))
     for errand_id in errands.due(timezone.now(), busy=engine.busy()):
         hint.send("upgrader.tasks.run_errand", errand_id)
-
     pulse.beat(settings.REDIS_URL, "worker")
+
 
 @shared_task(ignore_result=True)
 def advance(rollout_id: int) -> None:
@@ -194,6 +195,17 @@ def do_tell() -> None:
 
 def do_deliver(delivery_id: int) -> None:
     outbox.run(delivery_id, clock=timezone.now)
+
+
+@shared_task(ignore_result=True)
+def look_for_loss() -> None:
+    DESK.collect(("quiet", 0), do_look_for_loss)
+
+
+def do_look_for_loss() -> None:
+    """Judge the releases that are due: what got worse over hours and days calls a person at the next tick."""
+    if quiet.look(time.time()):
+        live.publish("gateways")
 
 
 @worker_ready.connect

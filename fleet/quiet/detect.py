@@ -18,6 +18,7 @@ from fleet.quiet.usual import PEERS, Usual, by_hour, by_peers
 
 SURE = 5.0  # deviations, of one measure
 TOGETHER = 6.0  # of several at once
+SEVERAL = 3
 SHARE = 2.5  # deviations from where on a measure is one of them
 PAST = 1.2  # times as much where no other gateway says what is usual
 UNKNOWN = 1.4  # and where nothing does
@@ -46,8 +47,12 @@ class Score:
         return MEASURES[self.name]
 
     @property
+    def enough(self) -> float:
+        return self.measure.least if self.shape.grows else self.measure.at_once
+
+    @property
     def matters(self) -> bool:
-        return abs(self.total) >= (self.measure.least if self.shape.grows else self.measure.at_once)
+        return abs(self.total) >= self.enough
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def _believed(tried: Tried, shape: Shape) -> Score:
     fitted = fit(series, shape)
     held = fitted.hold(shape, measure.worse)
     total = held.change * ((series.at[-1] - shape.since) / HOUR if shape.grows else 1.0)
-    made = Score(measure.name, held.score, SURE, shape, _relative(measure, held.change), _relative(measure, total))
+    made = Score(measure.name, held.score, SURE, shape, _relative(held.change), _relative(total))
     if len(tried.case.controls) < PEERS:
         made = replace(made, sure=SURE * (PAST if tried.usual else UNKNOWN))
     if made.score < made.sure or not made.matters:
@@ -122,8 +127,8 @@ def _believed(tried: Tried, shape: Shape) -> Score:
     return _trained(made, tried)
 
 
-def _relative(measure: Measure, change: float) -> float:
-    return change if measure.adds else expm1(max(-50.0, min(50.0, change)))
+def _relative(change: float) -> float:
+    return expm1(max(-50.0, min(50.0, change)))
 
 
 def _goes_on(measure: Measure, fitted: Fitted, shape: Shape) -> bool:
@@ -186,13 +191,13 @@ def _together(tried: Sequence[Tried], every: Sequence[Shape]) -> list[Score]:
     for shape in every:
         part = [one for one in tried if one.usual and one.scores[shape] >= SHARE]
         plain = sqrt(sum(one.scores[shape] ** 2 for one in part))
-        if len(part) > 1 and plain > best[0] and (score := plain * _apart(part, shape)) > best[0]:
+        if len(part) >= SEVERAL and plain > best[0] and (score := plain * _apart(part, shape)) > best[0]:
             best = (score, shape)
     if best[1] is None:
         return []
     found = [_believed(one, best[1]) for one in tried if one.usual and one.scores[best[1]] >= SHARE]
-    real = [one for one in found if one.score >= SHARE and abs(one.total) >= one.measure.least / 2]
-    enough = len(real) > 1 and sqrt(sum(one.score**2 for one in real)) >= TOGETHER
+    real = [one for one in found if one.score >= SHARE and abs(one.total) >= one.enough / 2]
+    enough = len(real) >= SEVERAL and sqrt(sum(one.score**2 for one in real)) >= TOGETHER
     return sorted(real, key=lambda one: -one.score) if enough else []
 
 

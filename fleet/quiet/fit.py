@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log1p, sqrt
+from math import sqrt
 
 from fleet.quiet.bins import Line, widened
 from fleet.quiet.least import Column, basis_of, dot, flat, memory, weights, whitened, without
@@ -103,7 +103,7 @@ def coarse(measure: Measure, case: Case) -> Case | None:
 
 def series_of(measure: Measure, case: Case, usual: Usual | None) -> Series | None:
     """None where the new release tells too little."""
-    found = read(measure, [*case.before, *case.after])
+    found = read(measure, [*case.before, *case.after], until=case.begin)
     known = [
         (at, value - movement, users)
         for at, value, users in zip(found.at, found.values, found.users, strict=True)
@@ -115,7 +115,7 @@ def series_of(measure: Measure, case: Case, usual: Usual | None) -> Series | Non
     if len(known) - was < LEAST:
         return None
     at = [one for one, _, _ in known]
-    users = [one if measure.adds else log1p(one) for _, _, one in known]
+    users = [one for _, _, one in known]
     step = [float(one >= case.begin) for one in at] if was else []
     return Series(at, [one for _, one, _ in known], measure, [[1.0] * len(at), users], step, case.begin)
 

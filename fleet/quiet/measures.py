@@ -1,7 +1,6 @@
 """What can be lost quietly, and how each is read from a bin. Pure.
 
-Every one is a ratio, so that a gateway with more users than yesterday is no loss. Logarithms, where a change is a
-factor; parts of the usual value, where users add to what the program needs without any (memory, open files).
+Every one is the logarithm of a ratio: a gateway with more users than yesterday is no loss, and a change is a factor.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Measure:
     """`read`: the value of one bin, None where there is too little to say; `least`: the relative change that matters.
 
     `at_once`: the same for a step, where a release may well need more. `worse`: 1 where more is worse, -1 where less
-    is. `adds`: users add to it; else it is a logarithm already. `events`: what is counted, for few are no number.
+    is. `adds`: users add to what the program needs without any; it is made a ratio later. `events`: what is counted.
     """
 
     name: str
@@ -38,8 +37,8 @@ class Measure:
 
     @property
     def matters(self) -> float:
-        """`least` in the units of what is read."""
-        return self.least if self.adds else log1p(self.least)
+        """`at_once` in the units of what is read."""
+        return log1p(self.at_once)
 
 
 def plain(column: str) -> Callable[[Bin], float | None]:

@@ -5,35 +5,47 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from math import log, log1p
+from statistics import fmean, median
 
 from fleet.quiet.bins import Line
 from fleet.quiet.least import flat
-from fleet.quiet.measures import Measure, load
+from fleet.quiet.measures import USERS, Measure, load
 
 PEERS = 3  # fewer say nothing of what is usual
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 LINE_LEAST = 6  # bins
+BASE_MOST = 0.9
 Usual = Callable[[int], float | None]
 
 
 @dataclass(frozen=True)
 class Read:
-    """One measure of one line: times, values, and users at each."""
+    """One measure of one line: times, logarithms of values, and of users at each."""
 
     at: list[int]
     values: list[float]
     users: list[float]
 
 
-def read(measure: Measure, line: Line) -> Read:
-    """What can be said of each bin; as parts of the usual value where users add to it."""
+def read(measure: Measure, line: Line, until: int | None = None) -> Read:
+    """What can be said of each bin. `until`: what came before tells what the program needs without users."""
     told = [(each.at, value, load(each) or 0.0) for each in line if (value := measure.read(each)) is not None]
-    at, values, users = [one for one, _, _ in told], [one for _, one, _ in told], [one for _, _, one in told]
-    if measure.adds and values:
-        size = median(values) or 1.0
-        values = [value / size for value in values]
-    return Read(at, values, users)
+    if measure.adds:
+        base = without_users([row for row in told if until is None or row[0] < until] or told)
+        told = [(at, log((value - base) / users), users) for at, value, users in told if users >= USERS]
+    return Read([at for at, _, _ in told], [value for _, value, _ in told], [log1p(users) for _, _, users in told])
+
+
+def without_users(told: Sequence[tuple[int, float, float]]) -> float:
+    """What a line through value and users says of no users at all: from 0 to most of the least value."""
+    if len(told) < 2 * LINE_LEAST:
+        return 0.0
+    users, values = [one for _, _, one in told], [one for _, one, _ in told]
+    there, mean = fmean(users), fmean(values)
+    square = sum((one - there) ** 2 for one in users)
+    each = sum((one - there) * (value - mean) for one, value in zip(users, values, strict=True)) / (square or 1.0)
+    return max(0.0, min(mean - each * there, BASE_MOST * min(values)))
 
 
 def by_peers(measure: Measure, controls: Sequence[Line]) -> Usual | None:

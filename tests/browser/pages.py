@@ -154,6 +154,15 @@ def measured(site: Site) -> Pages:
     }
 
 
+def lost(site: Site) -> Pages:
+    """Quiet loss, where it is shown."""
+    gateway = site.scene("quiet")
+    return {
+        "gateway-quiet": ("oncall", f"/gateways/{gateway}/"),
+        "gateway-quiet-open": ("oncall", f"/gateways/{gateway}/"),
+    }
+
+
 def emergency(site: Site) -> Pages:
     """Asked for by name only: its band stands on every page."""
     loud = site.scene("emergency")
@@ -168,7 +177,7 @@ def emergency(site: Site) -> Pages:
 def every(site: Site) -> Pages:
     """All of them but the first run's and the emergency's, whose band stands on every page."""
     made: Pages = {}
-    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lists):
+    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, lists):
         made |= part(site)
     return made
 
