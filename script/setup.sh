@@ -13,7 +13,7 @@ TEST_PACKAGES=(git shellcheck chromium fonts-dejavu-core)
 # shellcheck disable=SC2034 # read by script/test: its gateways account at a FreeRADIUS
 GATEWAY_PACKAGES=(freeradius)
 # shellcheck disable=SC2034 # read by script/test, which runs servers of its own
-SERVER_PACKAGES=(postgresql redis-server)
+SERVER_PACKAGES=(postgresql redis-server prometheus)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
@@ -76,7 +76,7 @@ install_packages() { # PACKAGES…: as root; no daemon is started by an installa
   fi
   for package in "$@"; do
     case $package in
-      postgresql | redis-server)
+      postgresql | redis-server | prometheus)
         if command -v systemctl >/dev/null; then systemctl -q disable "$package.service" 2>/dev/null || true; fi
         ;;
     esac

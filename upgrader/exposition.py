@@ -19,13 +19,14 @@ from approvals.models import AuditEvent, Request
 from fleet.models import Alert, Errand, Gateway, Watch
 from upgrader import pulse
 from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.slots_exposed import slots
 from upgrader.states import R, S, U
 
 ENDED = (R.DONE, R.ROLLED_BACK, R.REJECTED)
 
 
 class Handover(Collector):
-    """A dozen queries, each by an index or over a table that stays small."""
+    """Some dozen queries, each by an index or over a table that stays small."""
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
@@ -43,6 +44,7 @@ class Handover(Collector):
         yield from sessions()
         yield from collector()
         yield heard()
+        yield from slots(now.timestamp())
 
 
 def counted(name: str, help: str, rows: QuerySet[Model], by: tuple[str, ...]) -> GaugeMetricFamily:
