@@ -7,6 +7,7 @@ what is counted comes from the slot's log and from the sets of sessions that two
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import time
@@ -123,14 +124,20 @@ def _slot(call: Call, slot: slots.Slot, every: Optional[List[channels.Channel]])
         "late_failures": int(status.get("Total authentication failures") or 0),
         "auth_seconds": float(status.get("raw_avg_auth_time") or 0.0),
         "banned": len(banned),
-        "banned_ours": len(banned & own),
-        "banned_probes": len(banned & probes),
+        "banned_ours": len(banned & as_banned(own)),
+        "banned_probes": len(banned & as_banned(probes)),
         "rtt_ms": median,
         "rtt_p95_ms": worst,
         **asdict(usage(slot.process.pid)),
         "restarts": slot.process.restarts,
         "up_since": float(status.get("raw_up_since") or slot.process.since),
     }
+
+
+def as_banned(addresses: FrozenSet[str]) -> FrozenSet[str]:
+    """As ocserv's list of bans has them: of an IPv6 address it bans, and shows, the /64 (seen on 1.1.6)."""
+    found = [ipaddress.ip_interface(f"{one}/64" if ":" in one else one) for one in addresses]
+    return frozenset(str(one.network.network_address if one.version == 6 else one.ip) for one in found)
 
 
 def _of_users(users: List[occtl.Session]) -> Dict[str, Any]:
