@@ -64,18 +64,18 @@ class Killer:
 def arm(fleet: Fleet, step: str, *, after: bool, monkeypatch: pytest.MonkeyPatch) -> Killer:
     """Kill the worker in the middle of `step`; the test's loop is the supervisor that starts the next one."""
     killer = Killer(fleet, VERB[step], after=after)
-    usual = run.run_step
+    usual = run.run_chain
 
-    def run_step(step_id: int, **kwargs: Any) -> Any:
+    def run_chain(step_id: int, **kwargs: Any) -> run.Ended:
         name = StepRun.objects.values_list("name", flat=True).get(pk=step_id)
         if name == step:
             kwargs["opener"] = killer.open
         try:
             return usual(step_id, **kwargs)
         except KilledWorker:
-            return []
+            return run.Ended()
 
-    monkeypatch.setattr(run, "run_step", run_step)
+    monkeypatch.setattr(run, "run_chain", run_chain)
     return killer
 
 

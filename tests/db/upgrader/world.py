@@ -29,6 +29,7 @@ from releases.models import ChannelPolicy, ConfigRevision, Release, Signature, T
 from tests.unit.releases import desk
 from upgrader import engine, run, services
 from upgrader.models import Budget, Rollout, StepRun, Strategy, Upgrade
+from upgrader.news import News
 from upgrader.states import S
 
 OLD, NEW = "1.1.6-3", "1.3.0-2"
@@ -64,6 +65,7 @@ class Fleet:
         self.cal = self.person("cal", "approve_rollout", "rollback_rollout", "hold_rollout", "promote_rollout")
         self.ada = self.person("ada", "view_pool")
         self.opener: Callable[[Gateway], Port] = lambda row: self.machines[row.name]
+        self.news = News()
 
     def add_gateway(self, name: str, users: int) -> None:
         machine = Machine(name, crowd=Crowd(name, users=users))
@@ -120,13 +122,14 @@ class Fleet:
         rollout.refresh_from_db()
 
     def work(self) -> None:
-        """Do all that is due at this moment."""
+        """Do all that is due at this moment, as a worker would: it looks where there is news."""
         for _ in range(200):
-            ids = engine.tick(now=self.now())
+            ids = engine.tick(now=self.now(), news=self.news)
             if not ids:
                 return
             for step_id in ids:
-                run.run_step(step_id, opener=self.opener, clock=self.now)
+                if run.run_chain(step_id, opener=self.opener, clock=self.now).ask_engine:
+                    engine.advance(Rollout.objects.get(waves__upgrades__steps=step_id).pk, now=self.now())
         raise AssertionError("the work of one moment has no end")
 
     def due_step(self, name: str, seconds: int = 300) -> StepRun:
