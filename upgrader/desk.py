@@ -27,7 +27,7 @@ WORK = frozenset(
     {"preflight", "stage", "configure", "check", "start", "probe", "shift", "reload", "commit", "drain", "retire"}
 )
 THREADS = {
-    "urgent": 12,
+    "urgent": 32,
     "together": together.THREADS,
     "watch": 8,
     "work": 24,
