@@ -1,6 +1,8 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 class UpgraderConfig(AppConfig):
@@ -10,3 +12,14 @@ class UpgraderConfig(AppConfig):
     def ready(self) -> None:
         # Or `delay()` would try AMQP. Not in the package itself: the supervisor reads settings and needs no Celery.
         import_module("upgrader.celery")
+        if settings.OTLP_URL:
+            trace(settings.OTLP_URL)
+
+
+def trace(url: str) -> None:
+    """Send spans there. The packages for it are an extra, so they are loaded here and nowhere else."""
+    try:
+        import_module("upgrader.otel").begin(url)
+    except ModuleNotFoundError as missing:
+        way_on = "pip install -r requirements-otel.txt, or unset it"
+        raise ImproperlyConfigured(f"HANDOVER_OTLP_URL is set and {missing.name} is not there: {way_on}.") from missing

@@ -22,6 +22,7 @@ APPROVERS_NEEDED = int(os.environ.get("HANDOVER_APPROVERS_NEEDED", "1"))  # whos
 COLLECT_SECONDS = float(os.environ.get("HANDOVER_COLLECT_SECONDS", "5"))  # how often gateways are measured; 0: never
 COLLECT_MOST = int(os.environ.get("HANDOVER_COLLECT_MOST", "200"))  # gateways; for more of them there is Prometheus
 PROBE_SECONDS = float(os.environ.get("HANDOVER_PROBE_SECONDS", "60"))  # how often each host signs in; 0: never
+OTLP_URL = os.environ.get("HANDOVER_OTLP_URL", "")  # an OpenTelemetry collector for spans, "http://127.0.0.1:4318"
 METRICS_TOKEN = os.environ.get("HANDOVER_METRICS_TOKEN", "")  # Prometheus sends it for /metrics; empty: 404
 # How people reach this dashboard, "https://handover.example.org": alerts link there.
 PUBLIC_URL = os.environ.get("HANDOVER_PUBLIC_URL", "").rstrip("/")
