@@ -100,7 +100,8 @@ class Churn:
             self.counts.tried += 1
             self.counts.failed += bool(failure)
             if failure:
-                entry = {"at": round(time.time(), 3), "gateway": gateway, "user": vpn.account.user, "say": failure}
+                entry: dict[str, Any] = {"at": round(time.time(), 3), "seconds": round(time.monotonic() - began, 3)}
+                entry |= {"gateway": gateway, "user": vpn.account.user, "say": failure}
                 self.counts.failures = [*self.counts.failures[-19:], entry]
             else:
                 self.counts.login_ms.append(took)

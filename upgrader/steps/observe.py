@@ -1,7 +1,7 @@
 """Watch both slots under the same traffic, and renew the trial while all is as it should be."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from upgrader.steps.presence import presence
 from upgrader.steps.replace import wish
 from upgrader.steps.shift import weights
 from upgrader.steps.tally import added, besides
+
+HURRY_SECONDS, HURRIES = 1.0, 4
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
@@ -41,9 +43,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         columns["trial_until"] = job.now + timedelta(seconds=pools.trial_of(job))
     columns |= presence(job, gateway)
     look = taken_by(job, gateway, began=asked)
+    tally = tallied(job, look.samples)
     at_front = watched_in_front(job, share, renew="trial_until" in columns)
     return NotYet(
-        job.spec.poll_seconds,
+        again(tally, job.spec.poll_seconds),
         f"{job.gateway} is watched. {at_front}".rstrip(),
         columns=columns,
         result={
@@ -52,7 +55,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             "weight": share,
             "front": at_front,
             "boot_id": facts.boot_id,
-            "tally": tallied(job, look.samples),
+            "tally": tally,
             **look.said,
             **trouble(job, facts, look.samples),
         },
@@ -77,6 +80,15 @@ def watched_in_front(job: Job, share: int, *, renew: bool) -> str:
 def new_slot(job: Job) -> int:
     """The slot with the new release; 0 where there is only the old one to compare it with."""
     return 0 if job.way == OUTGOING else job.to_slot
+
+
+def again(tally: Mapping[str, Any], poll: float) -> float:
+    """Seconds until the next look: soon after a login that failed on the new slot alone, to know whether it was chance.
+
+    Only a few times in a row: what fails for longer is either judged by then or known to fail on both.
+    """
+    alone = 0 < tally["canary"]["run"] <= HURRIES and not tally["control"]["run"]
+    return min(poll, HURRY_SECONDS) if alone else poll
 
 
 def renew(job: Job, gateway: Gateway, *, share: int) -> None:

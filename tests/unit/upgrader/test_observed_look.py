@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from fleet.ports import Probed
 from tests.unit.fleet.metrics.test_counters import SLOT
 from upgrader.sides import summed
 from upgrader.steps.job import Measured
 from upgrader.steps.look import COLLECTOR, GATEWAY, Look, taken_by
+from upgrader.steps.observe import again
 from upgrader.steps.tally import added
 
 OLD, NEW = "1.1.6-3", "1.3.0-2"
@@ -117,3 +120,12 @@ def test_a_slot_that_does_not_answer_is_told() -> None:
     found = look(job(None), Gateway(slots=(1,)))
     assert found.said["blind"] == "The ocserv in slot 2 of gw-1 does not answer: nothing is known of it."
     assert look(job(None), Gateway(slots=(2,))).said["blind"] == ""
+
+
+@pytest.mark.parametrize(
+    ("canary", "control", "seconds"),
+    [(0, 0, 5.0), (1, 0, 1.0), (4, 0, 1.0), (5, 0, 5.0), (2, 1, 5.0)],
+)
+def test_after_a_failed_login_one_looks_again_soon(canary: int, control: int, seconds: float) -> None:
+    assert again({"canary": {"run": canary}, "control": {"run": control}}, 5.0) == seconds
+    assert again({"canary": {"run": canary}, "control": {"run": control}}, 0.5) == 0.5
