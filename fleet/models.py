@@ -22,6 +22,8 @@ from fleet.quiet_models import QuietWatch as QuietWatch
 from fleet.reading_models import Reading as Reading
 from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch
+from fleet.ticket_models import Ticket as Ticket
+from fleet.ticket_models import TicketSource as TicketSource
 
 
 class Channel(models.TextChoices):

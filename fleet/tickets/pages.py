@@ -1,0 +1,86 @@
+"""What pages show of complaints. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from approvals.models import User
+from fleet import selectors
+from fleet.models import Gateway, Ticket, TicketSource
+from fleet.tickets import rate, services
+from fleet.words import Word
+
+MOST = 200
+DAYS = (1, 7, 30)
+OPEN = Word("Open", "waiting", "inbox")
+CLOSED = Word("Closed", "done", "circle-check")
+FILTERS = ("pool", "gateway", "release", "source", "state", "days", "q")
+RATES = 6
+
+
+def tickets_for(user: User) -> QuerySet[Ticket]:
+    """Those about gateways and pools that the user may see; of no pool: for who may see them all."""
+    pools = selectors.visible_pools(user)
+    mine = Q(pool__in=pools)
+    if user.has_perm("fleet.view_pool"):
+        mine |= Q(pool=None)
+    return Ticket.objects.filter(mine).select_related("gateway", "pool", "source")
+
+
+def ticket_list(user: User, wish: dict[str, str], now: datetime) -> dict[str, Any]:
+    """The context of fleet/ticket_list.html. `wish`: what was typed into FILTERS."""
+    days = next((one for one in DAYS if str(one) == wish.get("days")), DAYS[1])
+    rows = filtered(tickets_for(user), wish).filter(reported_at__gte=now - timedelta(days=days))
+    gateways = selectors.gateways_for(user)
+    if wish.get("pool"):
+        gateways = gateways.filter(pool__name=wish["pool"])
+    return {
+        "rows": [{"row": row, "word": CLOSED if row.closed_at else OPEN} for row in rows[:MOST]],
+        "total": rows.count(),
+        "most": MOST,
+        "rates": rates(gateways, days, now),
+        "wish": wish | {"days": str(days)},
+        "days": DAYS,
+        "filters": any(wish.get(name) for name in FILTERS if name != "days"),
+        "pools": list(selectors.visible_pools(user)),
+        "sources": list(sources_for(user)),
+        "mine": {pool.pk for pool in services.pools_of(user)},
+    }
+
+
+def filtered(rows: QuerySet[Ticket], wish: dict[str, str]) -> QuerySet[Ticket]:
+    for name, column in (("pool", "pool__name"), ("gateway", "gateway__name"), ("release", "release")):
+        if wish.get(name):
+            rows = rows.filter(**{column: wish[name]})
+    if wish.get("source"):
+        rows = rows.filter(source=None) if wish["source"] == "-" else rows.filter(source__name=wish["source"])
+    if wish.get("state") in ("open", "closed"):
+        rows = rows.filter(closed_at__isnull=wish["state"] == "open")
+    if text := wish.get("q"):
+        rows = rows.filter(Q(user__icontains=text) | Q(address__icontains=text) | Q(text__icontains=text))
+    return rows
+
+
+def rates(gateways: QuerySet[Gateway], days: int, now: datetime) -> list[dict[str, Any]]:
+    """Complaints of sessions by release, most of them first."""
+    ids = list(gateways.values_list("pk", flat=True))
+    found = rate.by_release(ids, since=now.timestamp() - 86_400 * days, until=now.timestamp())
+    told = sorted(found.items(), key=lambda item: (-item[1].complaints, item[0]))
+    return [{"release": release or "no name", "rate": one} for release, one in told[:RATES]]
+
+
+def of_gateway(gateway: Gateway, user: User, now: datetime) -> dict[str, Any]:
+    """The context of fleet/_gateway_tickets.html."""
+    rows = gateway.tickets.filter(reported_at__gte=now - timedelta(days=DAYS[1])).order_by("-reported_at")
+    shown = [{"row": row, "word": CLOSED if row.closed_at else OPEN} for row in rows[:5]]
+    return {"tickets": shown, "tickets_number": rows.count(), "may_report": services.may_report(user, gateway.pool_id)}
+
+
+def sources_for(user: User) -> QuerySet[TicketSource]:
+    """Systems that report about pools that the user may see."""
+    every = Q(pool__in=selectors.visible_pools(user)) | Q(pool=None)
+    rows = TicketSource.objects.filter(every).select_related("pool")
+    return rows if selectors.visible_pools(user).exists() else rows.none()

@@ -1,0 +1,119 @@
+"""What people and programs may ask about complaints. Refused(sentence) where it is no."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from approvals import rights
+from approvals.errors import Refused
+from approvals.models import Actor, User
+from fleet import selectors
+from fleet.models import Gateway, Pool, Ticket, TicketSource
+from fleet.tickets import journal, mapping, match
+
+RIGHT = "hold_rollout"
+NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
+LONGEST_WHY = 2000
+AGAIN = timedelta(minutes=2)  # in which the same words are the same form, sent twice
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A system that somebody wants to let report. `pool`: its gateways only; None: those of all pools."""
+
+    name: str
+    kind: str
+    pool: Pool | None
+    lines: str  # the mapping, a field a line
+
+
+def source_of(name: str, token: str) -> TicketSource | None:
+    """The system that may report with this token. Takes as long for a wrong name as for a wrong token."""
+    source = TicketSource.objects.filter(name=name, ended_at=None).select_related("pool").first()
+    known = source.token_sha256 if source else hashed("")
+    right = compare_digest(hashed(token), known)
+    return source if right and token else None
+
+
+def hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def take(source: TicketSource, body: Any, *, now: datetime) -> tuple[int, int]:
+    """(new, known) complaints of one message. All of it is read before anything is written."""
+    found = mapping.complaints(source.kind, source.mapping, body, now)
+    hosts = hosts_of(source.pool_id) if any(one.gateway for one in found) else []
+    new = sum(journal.take(source, one, gateway=match.named(one.gateway, hosts), now=now) for one in found)
+    return new, len(found) - new
+
+
+def hosts_of(pool_id: int | None) -> list[match.Host]:
+    """Gateways by the names and addresses that complaints may know them by. `pool_id`: of one pool only."""
+    rows = Gateway.objects.exclude(state=Gateway.State.LEFT).filter(**({"pool": pool_id} if pool_id else {}))
+    told = rows.values_list("pk", "name", "address", "public_address")
+    return [match.Host(pk, name, tuple(filter(None, addresses))) for pk, name, *addresses in told]
+
+
+def may_report(user: User, pool_id: int | None) -> bool:
+    return rights.may(user, f"fleet.{RIGHT}", f"pool:{pool_id}" if pool_id else rights.EVERYTHING)
+
+
+def report(gateway: Gateway, said: dict[str, str], *, by: User, actor: Actor, now: datetime) -> Ticket:
+    """A complaint that a person writes down about one gateway. `said`: user, address, text, at."""
+    if not may_report(by, gateway.pool_id):
+        raise Refused(f"Reporting a complaint needs the right “May hold and resume a rollout” on {gateway.pool}.")
+    if not said["text"]:
+        raise Refused("Say what the user complains of.")
+    for name, most in mapping.LONGEST.items():
+        if len(said.get(name, "")) > most:
+            raise Refused(f"The field {name} has {len(said[name]):,} characters; {most:,} are allowed.")
+    at = mapping.moment(said.get("at", ""), now)
+    since = at - AGAIN if not said.get("at") else at
+    same = Ticket.objects.filter(source=None, gateway=gateway, user=said.get("user", ""), text=said["text"])
+    if same.filter(reported_at__range=(since, at)).exists():
+        raise Refused("This complaint is there already.")
+    row = {name: said.get(name, "") for name in ("user", "address", "text")}
+    found = {"gateway": gateway, "pool": gateway.pool, "due_at": now}
+    return journal.report({**row, **found, "reported_at": at}, actor=actor, now=now)
+
+
+def close(ticket: Ticket, *, by: User, actor: Actor, now: datetime) -> None:
+    if not may_report(by, ticket.pool_id):
+        raise Refused("Closing a complaint needs the right “May hold and resume a rollout” on its pool.")
+    if not journal.close(ticket, actor=actor, now=now):
+        raise Refused("It was closed already.")
+
+
+def add_source(wish: Wish, *, by: User, actor: Actor, why: str, now: datetime) -> tuple[TicketSource, str]:
+    """A system, and its token: shown this once."""
+    if not may_report(by, wish.pool.pk if wish.pool else None):
+        where = f"on {wish.pool}" if wish.pool else "on all pools"
+        raise Refused(f"Letting a system report needs the right “May hold and resume a rollout” {where}.")
+    if not NAME.fullmatch(wish.name):
+        raise Refused("A name has 2 to 40 small letters, digits and hyphens, and begins with a letter.")
+    if wish.kind not in TicketSource.Kind.values:
+        raise Refused("Choose JSON or Alertmanager.")
+    if not why or len(why) > LONGEST_WHY:
+        raise Refused(f"Say why, in at most {LONGEST_WHY:,} characters.")
+    fields = mapping.mapping_of(wish.lines) if wish.kind == TicketSource.Kind.JSON else {}
+    token = f"handover-noc-{secrets.token_urlsafe(32)}"
+    row = {"name": wish.name, "kind": wish.kind, "pool": wish.pool, "mapping": fields, "token_sha256": hashed(token)}
+    return journal.add_source(row, actor=actor, now=now, why=why), token
+
+
+def end_source(source: TicketSource, *, by: User, actor: Actor, why: str, now: datetime) -> None:
+    if not may_report(by, source.pool_id):
+        raise Refused("Letting a system go needs the right “May hold and resume a rollout” where it reports.")
+    if not why:
+        raise Refused("Say why.")
+    journal.end_source(source, actor=actor, now=now, why=why[:LONGEST_WHY])
+
+
+def pools_of(user: User) -> list[Pool]:
+    return list(selectors.pools_with(user, RIGHT))
