@@ -22,6 +22,7 @@ from tests import (
     sights_measured,
     sights_noc,
     sights_plan,
+    sights_probes,
     sights_trust,
 )
 
@@ -106,6 +107,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
         sights_bounds.bounds,
         *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
         sights_noc.quiet,
+        sights_probes.probed,
         *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),

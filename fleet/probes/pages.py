@@ -33,10 +33,10 @@ WORDS: Mapping[str, Word] = {
     "host": Word("Host can't probe", "unknown", "circle-question-mark"),
 }
 PHASES = (
-    ("TCP", "connect_ms"),
-    ("TLS", "handshake_ms"),
-    ("Sign-in", "login_ms"),
-    ("Tunnel", "tunnel_ms"),
+    ("Until TCP", "connect_ms"),
+    ("Until TLS", "handshake_ms"),
+    ("Until signed in", "login_ms"),
+    ("Until the tunnel", "tunnel_ms"),
     ("Round trip", "rtt_ms"),
     ("Jitter", "jitter_ms"),
 )
@@ -85,17 +85,15 @@ def _host(host: ProbeHost, now: float) -> dict[str, Any]:
 
 def _row(host: ProbeHost, probe: Probe | None, day: Mapping[str, Any], now: float) -> dict[str, Any]:
     tried, failed = int(day.get("tried") or 0), int(day.get("failed") or 0)
-    sent, lost = int(day.get("sent") or 0), int(day.get("lost") or 0)
-    told = (f"{tried - failed} of {tried}" if tried else "–", f"{100 * lost / sent:.1f} %" if sent else "–")
+    last: Mapping[str, Any] = probe.values if probe else {}
+    phases = [(title, _ms(last.get(name)), _ms(day.get(name))) for title, name in PHASES]
+    phases += [("Packets lost", _lost(last), _lost(day)), ("Transfer", _speed(last), _speed(day))]
     return {
         "host": host,
         **(_shown(probe, now) if probe else {"word": UNKNOWN, "say": "It has not been probed yet.", "at": None}),
-        "phases": [
-            (title, _ms(probe.values.get(name) if probe else None), _ms(day.get(name))) for title, name in PHASES
-        ],
-        "good": told[0],
-        "loss": told[1],
-        "speed": _speed(day.get("kbit_s")),
+        # What it has not come to is no row of dashes.
+        "phases": [(title, one, mean) for title, one, mean in phases if (one, mean) != ("–", "–")],
+        "good": f"{tried - failed} of {tried} good" if tried else "",
     }
 
 
@@ -119,7 +117,13 @@ def _ms(value: object) -> str:
     return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
 
-def _speed(value: object) -> str:
+def _lost(values: Mapping[str, Any]) -> str:
+    sent, lost = values.get("sent"), values.get("lost")
+    return f"{100 * lost / sent:.1f} %" if sent and lost is not None else "–"
+
+
+def _speed(values: Mapping[str, Any]) -> str:
+    value = values.get("kbit_s")
     if not isinstance(value, int | float):
         return "–"
     return f"{value / 1000:,.1f} Mbit/s" if value >= 1000 else f"{value:,.0f} kbit/s"

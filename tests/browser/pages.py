@@ -133,11 +133,15 @@ def called(site: Site) -> Pages:
     waiting, crowded, three = (site.scene(name) for name in ("waiting", "crowded", "three"))
     site.scene("balancer")
     site.scene("called")
+    probed = site.scene("probed")
     return {
         "rollout-crowded": ("oncall", f"/rollouts/{crowded}/"),
         "rollout-three-slots": ("oncall", f"/rollouts/{three}/"),
         "rollout-waits": ("oncall", f"/rollouts/{waiting}/"),
         "balancers": ("operator", "/balancers/"),
+        "probes-open": ("operator", "/probes/"),
+        "probes": ("auditor", "/probes/"),
+        "gateway-probes": ("operator", f"/gateways/{probed}/probes/"),
         "alerts-called": ("oncall", "/alerts/"),
     }
 
@@ -185,7 +189,7 @@ def every(site: Site) -> Pages:
 def first_run(site: Site) -> Pages:
     """What stands there before anything is: no gateway, no release, no rollout. Call it before the others."""
     site.scene("people")
-    places = ("rollouts", "strategies", "releases", "gateways", "bounds", "changes", "alerts", "balancers")
+    places = ("rollouts", "strategies", "releases", "gateways", "bounds", "changes", "alerts", "balancers", "probes")
     more = (
         "signers",
         "configs",

@@ -45,7 +45,7 @@ def test_the_gateways_page_says_what_is_seen_from_outside(browse: Browse) -> Non
     host(one)
     page = browse("auditor").get(f"/gateways/{one.pk}/")
     assert_clean(page)
-    shown = ("Refused", SAY, "1,234 ms", "500 ms", "3 of 4", "2.5 %", "slot 2 · 1.3.0-2", "2 failures in a row.")
+    shown = ("Refused", SAY, "1,234 ms", "500 ms", "3 of 4 good", "2.5 %", "slot 2 · 1.3.0-2", "2 failures in a row.")
     for text in shown:
         assert text in words(page), text
 

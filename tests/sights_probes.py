@@ -1,0 +1,47 @@
+"""What probe hosts found, for pages that show it."""
+
+from __future__ import annotations
+
+from fleet.models import Gateway, Probe, ProbeHost, ProbeReading
+from fleet.probes import rounds
+from fleet.probes.rounds import Found
+from tests import scenes
+
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+GOOD = {
+    **{"outcome": "ok", "stage": "traffic", "why": "", "connections": 1, "address": "10.101.6.9", "dtls": True},
+    **{"connect_ms": 11.2, "handshake_ms": 38.4, "login_ms": 212.0, "tunnel_ms": 405.0},
+    **{"sent": 10, "lost": 0, "rtt_ms": 11.9, "jitter_ms": 0.8, "kbit_s": 42_300},
+}
+REFUSED = {"outcome": "refused", "stage": "password", "why": "Login failed.", "connections": 1, "handshake_ms": 40.1}
+CLOSED = {
+    "outcome": "closed",
+    "stage": "tls",
+    "why": "The TLS connection was non-properly terminated.",
+    "connect_ms": 9,
+}
+CONFIG = {"slots": {"1": {"pool4": "10.101.4.0/23"}, "2": {"pool4": "10.101.6.0/23"}}}
+
+
+def probed() -> int:
+    """Two hosts of one pool: one finds a gateway well and refused elsewhere, the other is shut out. The gateway."""
+    made = scenes.scene("draining", on="bern")
+    first, second = Gateway.objects.filter(pool=made.rollout.pool).order_by("name")[:2]
+    Gateway.objects.filter(pk__in=[first.pk, second.pk]).update(config=CONFIG, public_address="vpn.example.org")
+    where = {"pool": made.rollout.pool, "key_kind": "ssh-ed25519", "key": KEY}
+    berlin = ProbeHost.objects.create(name="probe-berlin", address="192.0.2.40", seen_from="192.0.2.40", **where)
+    say = "probe-oslo did not answer at 192.0.2.41:22 within 5 s."
+    oslo = ProbeHost.objects.create(name="probe-oslo", address="192.0.2.41", seen_from="192.0.2.41", say=say, **where)
+    now = made.now.timestamp()
+    for host, gateway, found in ((berlin, first, GOOD), (berlin, second, REFUSED), (oslo, first, CLOSED)):
+        gateway.refresh_from_db()
+        Probe.objects.create(host=host, gateway=gateway, due_at=now)
+        rounds.store(host, [Found(gateway, now - 40, found)])
+    ProbeHost.objects.filter(pk=berlin.pk).update(answered_at=now - 38)
+    for ago in range(2, 200):
+        counts = {"tried": 1, "failed": 0, "banned": 0, "sent": 10, "lost": int(ago % 60 == 0)}
+        times = {"login_ms": 190.0 + ago % 30, "handshake_ms": 36.0, "connect_ms": 11.0, "tunnel_ms": 390.0}
+        felt = {"rtt_ms": 12.0, "jitter_ms": 0.9, "kbit_s": 41_000}
+        at = {"gateway": first, "host": berlin, "span": ProbeReading.ONE, "at": int(now) - 60 * ago}
+        ProbeReading.objects.create(**at, **counts, **times, **felt)
+    return first.pk
