@@ -9,7 +9,7 @@ class Balancer(models.Model):
     """What stands in front of gateways: one machine, or several that do the same (its peers)."""
 
     class Kind(models.TextChoices):
-        HAPROXY = "haproxy"
+        HAPROXY = "haproxy", "HAProxy"
 
     name = models.SlugField(max_length=60, unique=True)
     pool = models.ForeignKey("fleet.Pool", on_delete=models.PROTECT, related_name="balancers")
