@@ -18,6 +18,7 @@ from dataclasses import replace
 from math import log
 from typing import Any
 
+from bench.judge_beside import blamed, held_against_others
 from bench.judge_classic import Classic
 from bench.judge_fleet import WINDOW, Fleet, Look, window
 from upgrader import gates
@@ -161,6 +162,9 @@ LINES: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "slower_30": lambda runs: slower(Fleet(slower=1.5), runs, 30, seed=5),
     "slower_ar08_180": lambda runs: slower(Fleet(slower=1.5, memory=0.8), runs, WINDOW, seed=6),
     "zero": lambda runs: over_zero(runs, seed=7),
+    "others": lambda runs: held_against_others(runs, LIMITS, bad=False, seed=9),
+    "others_bad": lambda runs: held_against_others(runs, LIMITS, bad=True, seed=10),
+    "blame": lambda runs: blamed(runs, seed=11),
     "curve": lambda runs: {"lines": curve(max(200, runs // 5))},
 }
 # The numbers by the names that people ask for them: key → line and its number.
@@ -176,6 +180,12 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "time_found_30": ("slower_30", "found"),
     "time_found_180_ar08": ("slower_ar08_180", "found"),
     "zero_baseline_found": ("zero", "found"),
+    "false_fail_others": ("others", "failed"),
+    "found_beside_others": ("others_bad", "failed"),
+    "minutes_beside_others": ("others_bad", "minutes"),
+    "attribution_right": ("blame", "right"),
+    "attribution_both_told": ("blame", "both_told"),
+    "attribution_wrong": ("blame", "wrong"),
     "classic_false_alarm_independent": ("independent", "classic"),
     "classic_false_alarm_ar08": ("ar08", "classic"),
     "classic_time_found_30": ("slower_30", "classic"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Any
 
+from fleet.phrases import listed
 from upgrader.analysis import rates
 from upgrader.analysis.evalues import averaged, chance
 from upgrader.analysis.rates import Counted
@@ -24,6 +25,7 @@ ALPHA = 0.01  # false alarms a window, all critical metrics together
 SURE = log(1 / ALPHA)
 FAILURES = 2  # one failed login is never enough
 METHOD = "always-valid mixture tests; weighted average of e-values, over critical metrics and over those that ask"
+NO_TRAFFIC = "no traffic"  # in the words of fleet.metrics.standing
 PROBES = Metric(use=True, critical=True, tolerated=1.0)
 
 
@@ -178,7 +180,7 @@ def unhurt(evidence: Evidence, limits: Limits, heard: Heard) -> tuple[Outcome, s
     if canary.tried < limits.min_logins:
         return Outcome.NO_EVIDENCE, f"{both}; {limits.min_logins} are needed for a verdict."
     if 1 - canary.failed / canary.tried >= limits.login_success_min:
-        return Outcome.PASS, f"{both}.{beside_say(heard.readings)}"
+        return Outcome.PASS, f"{both}.{beside_say(heard.readings)}{quiet_say(evidence.facts)}"
     return Outcome.INCONCLUSIVE, f"{both}: more than the limit of {allowed:.1%}, but chance may do that."
 
 
@@ -192,6 +194,12 @@ def beside_say(readings: Sequence[Reading]) -> str:
         return f" There is nothing to compare its users' {tried:,} logins with."
     the = "the " if logins.baseline.startswith("old") else ""
     return f" Its users' {tried:,} logins were compared with {the}{logins.baseline}."
+
+
+def quiet_say(facts: Mapping[str, str]) -> str:
+    """Where nobody but us has signed in; "" where users did. Probes are logins too, so it is no reason against a PASS."""
+    names = [name for name, fact in facts.items() if fact == NO_TRAFFIC]
+    return f" No traffic on {listed(names)}: only our probes speak for the release there." if names else ""
 
 
 def recorded(evidence: Evidence, limits: Limits, heard: Heard) -> dict[str, Any]:

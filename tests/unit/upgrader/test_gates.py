@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.metrics.standing import Fact
 from upgrader.analysis.rates import Counted
 from upgrader.gates import Evidence, Side, by_chance, judge
 from upgrader.readings import Sides
@@ -145,6 +146,14 @@ def test_a_pass_says_what_users_were_held_against() -> None:
     assert judged.sentence.endswith("Its users' 212 logins were compared with the old slot.")
     lonely = judge(replace(GOOD, rates={"logins": users((30, 0), (0, 0))}), LIMITS)
     assert lonely.sentence.endswith("There is nothing to compare its users' 30 logins with.")
+
+
+def test_where_nobody_signs_in_a_pass_says_so() -> None:
+    facts = {"gw-1": str(Fact.NO_TRAFFIC), "gw-2": str(Fact.COLLECTOR_DOWN)}
+    judged = judge(replace(GOOD, facts=facts), LIMITS)
+    assert judged.outcome is Outcome.PASS
+    assert judged.sentence.endswith("No traffic on gw-1: only our probes speak for the release there.")
+    assert judged.numbers["facts"] == facts
 
 
 def test_what_can_not_be_seen_is_no_evidence() -> None:
