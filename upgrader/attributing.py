@@ -17,7 +17,7 @@ from fleet.phrases import sentence
 from upgrader import beside
 from upgrader.analysis.attribution import Blame, Cell, blame
 from upgrader.beside import Changed, Touch
-from upgrader.gates import Judgement
+from upgrader.gates import ALPHA, Judgement
 from upgrader.models import Rollout, Wave
 from upgrader.states import Outcome
 
@@ -29,8 +29,12 @@ ASKED = frozenset({Outcome.FAIL, Outcome.INCONCLUSIVE})
 
 
 def attributed(judgement: Judgement, rollout: Rollout, wave: Wave, *, now: datetime) -> Judgement:
-    """The verdict with what each other change of its time has to do with it; as it is where there was none."""
-    if judgement.outcome not in ASKED:
+    """The verdict with what each other change of its time has to do with it; as it is where there was none.
+
+    A slot that died or was started again is its release's own: only what is counted can come from another change.
+    """
+    counted = float(judgement.numbers.get("by_chance", 1.0)) <= ALPHA
+    if judgement.outcome not in ASKED or (judgement.outcome == Outcome.FAIL and not counted):
         return judgement
     mine = beside.own(rollout)
     here = [touch.at for pk, touch in mine.touches.items() if pk in gateways_of(wave)]
@@ -42,7 +46,7 @@ def attributed(judgement: Judgement, rollout: Rollout, wave: Wave, *, now: datet
     ]
     if not told:
         return judgement
-    say = " ".join([sentence(judgement.sentence), *(one["say"] for one in told)])
+    say = " ".join([sentence(judgement.sentence), *dict.fromkeys(one["say"] for one in told)])
     return replace(judgement, sentence=say, numbers={**judgement.numbers, "attribution": told})
 
 

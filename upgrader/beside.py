@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from fleet.models import Alert, Errand, Gateway
-from upgrader.models import Rollout, StepRun
-from upgrader.states import S
+from upgrader.models import Rollout, StepRun, Upgrade
+from upgrader.states import S, U
 
 LEAD = timedelta(minutes=15)  # before the wave's own change; what came earlier is part of how it was before
 MOST = 5  # changes, the newest of them; each is held against the rollout by itself
-GATEWAYS_MOST = 60
+EACH_MOST = 20  # gateways that have one change, that have the other, and that have neither
+TOUCHES_MOST = 500  # the newest; of thousands of gateways that have it these tell enough
 SHIFTS = ("shift", "reload", "replace")
 ERRANDS: Mapping[str, str] = {
     "agree": "the agreed configuration put back",
@@ -49,6 +50,10 @@ def others(rollout: Rollout, since: datetime) -> list[Changed]:
     """Other rollouts, configurations and drift on gateways of the pool from shortly before `since` on."""
     pool, begin = Gateway.objects.filter(pool=rollout.pool), since - LEAD
     steps = StepRun.objects.filter(upgrade__gateway__in=pool, finished_at__gte=begin)
+    taken_back = StepRun.objects.filter(
+        name="restore", state=S.DONE, finished_at__lt=since, upgrade=OuterRef("upgrade")
+    )
+    steps = steps.exclude(Exists(taken_back))
     found = [
         Changed(f"rollout {pk}", touches)
         for pk, touches in touched(steps.exclude(upgrade__wave__rollout=rollout)).items()
@@ -69,9 +74,9 @@ def others(rollout: Rollout, since: datetime) -> list[Changed]:
 def touched(steps: QuerySet[StepRun]) -> dict[int, dict[int, Touch]]:
     """Rollout → gateway → its first change of what users meet there."""
     found: dict[int, dict[int, Touch]] = defaultdict(dict)
-    rows = steps.filter(name__in=SHIFTS, state=S.DONE, finished_at__isnull=False).order_by("finished_at")
+    rows = steps.filter(name__in=SHIFTS, state=S.DONE, finished_at__isnull=False).order_by("-finished_at")
     columns = ("name", "finished_at", "upgrade__wave__rollout", "upgrade__gateway", "upgrade__to_slot")
-    for name, at, rollout, gateway, slot in rows.values_list(*columns):
+    for name, at, rollout, gateway, slot in reversed(list(rows.values_list(*columns)[:TOUCHES_MOST])):
         # A shift has the new release in one slot and the old one beside it; the others change all that is there.
         found[rollout].setdefault(gateway, Touch(at.timestamp(), (slot or 0) if name == "shift" else 0))
     return dict(found)
@@ -79,6 +84,8 @@ def touched(steps: QuerySet[StepRun]) -> dict[int, dict[int, Touch]]:
 
 def universe(rollout: Rollout, first: Changed, second: Changed) -> list[int]:
     """Gateways by which two changes are told apart: those that either came to, and others of the pool."""
-    mine = dict.fromkeys([*first.touches, *second.touches])
-    rest = Gateway.objects.filter(pool=rollout.pool, state__in=Gateway.SPOKEN_TO).exclude(pk__in=mine)
-    return [*mine, *rest.order_by("pk").values_list("pk", flat=True)[:GATEWAYS_MOST]][:GATEWAYS_MOST]
+    mine = dict.fromkeys([*list(second.touches)[-EACH_MOST:], *list(first.touches)[-EACH_MOST:]])
+    begun = Upgrade.objects.filter(wave__rollout=rollout).exclude(state__in=[U.PLANNED, U.SKIPPED])
+    rest = Gateway.objects.filter(pool=rollout.pool, state__in=Gateway.SPOKEN_TO)
+    rest = rest.exclude(pk__in=[*first.touches, *second.touches]).exclude(pk__in=begun.values("gateway"))
+    return [*mine, *rest.order_by("pk").values_list("pk", flat=True)[:EACH_MOST]]

@@ -90,8 +90,27 @@ def test_without_another_change_nothing_is_said(fleet: Fleet) -> None:
     assert found.sentence.startswith("9 of 20 logins failed")
 
 
-def test_another_rollout_and_drift_are_changes_too(fleet: Fleet) -> None:
+def test_a_slot_that_died_is_its_release_s_own(fleet: Fleet) -> None:
     rollout = watched(fleet)
+    configured(fleet, "gw-1", "gw-2")
+    StepRun.objects.filter(upgrade__wave__rollout=rollout, name="observe").update(
+        result={"lost": "It ended by itself."}
+    )
+    (found,) = see.look(rollout.pk, now=fleet.now()).judgements.values()
+    assert (found.outcome, found.sentence) == (Outcome.FAIL, "It ended by itself.")
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_another_rollout_is_a_change_until_it_is_taken_back(fleet: Fleet, taken_back: bool) -> None:
+    rollout = watched(fleet)
+    beside(fleet, rollout, taken_back=taken_back)
+    fleet.seconds += AFTER
+    history(fleet, {("gw-1", 2): 24})
+    assert ("attribution" not in verdict(fleet, rollout).numbers) == taken_back
+
+
+def beside(fleet: Fleet, rollout: Rollout, *, taken_back: bool = False) -> Rollout:
+    """Another rollout that has shifted gw-3 at the same moment, and maybe back a second before."""
     first = StepRun.objects.get(upgrade__wave__rollout=rollout, name="shift")
     other = Rollout.objects.get(pk=rollout.pk)
     other.pk, other.request, other.back_request = None, None, None
@@ -104,6 +123,16 @@ def test_another_rollout_and_drift_are_changes_too(fleet: Fleet) -> None:
     upgrade.save()
     first.pk, first.upgrade = None, upgrade
     first.save()
+    if taken_back:
+        first.pk, first.name, first.ordinal = None, "restore", first.ordinal + 1
+        first.finished_at = fleet.later(-30)
+        first.save()
+    return other
+
+
+def test_another_rollout_and_drift_are_changes_too(fleet: Fleet) -> None:
+    rollout = watched(fleet)
+    other = beside(fleet, rollout)
     row = Gateway.objects.get(name="gw-2")
     Alert.objects.create(gateway=row, kind="drift", code="conf", say="Edited by hand.", since=fleet.now())
     fleet.seconds += AFTER
