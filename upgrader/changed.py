@@ -12,6 +12,7 @@ from typing import Any
 
 from fleet.models import Gateway
 from fleet.phrases import count, listed
+from upgrader import between
 from upgrader.models import Rollout, Upgrade
 from upgrader.states import ROLLOUT_OVER, R, U
 
@@ -81,7 +82,8 @@ def changed(rollout: Rollout) -> Changed | None:
     if R(rollout.state) in ROLLOUT_OVER and R(rollout.state) is not R.DONE:
         return None
     entries = {entry["id"]: entry for wave in rollout.plan["waves"] for entry in wave["gateways"]}
-    pool = Gateway.objects.filter(pool_id=rollout.pool_id, state__in=[*Gateway.SPOKEN_TO, Gateway.State.QUARANTINED])
+    pools = between.pools(rollout, rollout.plan)
+    pool = Gateway.objects.filter(pool__in=pools, state__in=[*Gateway.SPOKEN_TO, Gateway.State.QUARANTINED])
     here = {row["pk"]: row for row in pool.values("pk", "name", "release", "sessions", "state")}
     waits = Upgrade.objects.filter(wave__rollout=rollout, state=U.PLANNED)
     waiting = {pk: entries[pk] for pk in waits.values_list("gateway_id", flat=True) if pk in entries}
@@ -102,8 +104,8 @@ def changed(rollout: Rollout) -> Changed | None:
 def _joined(
     rollout: Rollout, entries: Mapping[int, Mapping[str, Any]], here: Mapping[int, Mapping[str, Any]]
 ) -> list[str]:
-    if rollout.config and rollout.config.gateway_id:
-        return []  # a plan for one gateway's configuration leaves the others out on purpose
+    if rollout.plan.get("between") or (rollout.config and rollout.config.gateway_id):
+        return []  # a plan of both pools as they were, or for one gateway's configuration: others are out on purpose
     return sorted(
         row["name"]
         for pk, row in here.items()

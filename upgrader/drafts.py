@@ -16,7 +16,7 @@ from fleet.phrases import count
 from fleet.selectors import pools_with
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import bounds, drifted, plan, services, strategy_store
+from upgrader import between_words, bounds, drifted, plan, services, strategy_store
 from upgrader.models import Rollout, Strategy
 
 Row = TypeVar("Row", Release, Pool, Strategy, ConfigRevision)
@@ -46,6 +46,8 @@ class Choice:
         """What the plan does, in one sentence with numbers."""
         if self.plan is None or self.release is None:
             return ""
+        if said := between_words.effect(self.plan):
+            return f"{said} {plan.config_say(self.plan)}".rstrip()
         waves = self.plan["waves"]
         gateways = [gateway for wave in waves for gateway in wave["gateways"]]
         users = sum(gateway["sessions"] for gateway in gateways)

@@ -65,6 +65,7 @@ def picture(rollout: Rollout, user: User, *, now: datetime, close_up: int = 0) -
         **_rules(spec),
         **_what(rollout),
         reloads=(plan.get("config") or {}).get("way") == "reload",
+        between=tuple(both[role]["name"] for role in ("serves", "idle")) if (both := plan.get("between")) else (),
         waits=rollout.waits,
         promoted_to=rollout.promoted_to,
         back=questions.back_asked(rollout, user),
@@ -163,6 +164,8 @@ def _read_close(rows: dict[int, dict[str, Any]], near: list[int]) -> None:
     for upgrade in upgrades:
         slots = {slot.slot: slot for slot in slot_views(upgrade.gateway.facts or {})}
         old, new = slots.get(upgrade.from_slot or 0), slots.get(upgrade.to_slot or 0)
+        if upgrade.from_slot == upgrade.to_slot:
+            new = None  # one slot only is at work there
         rows[upgrade.pk] |= {
             "reason": upgrade.reason,
             "snapshot": bool(upgrade.snapshot),

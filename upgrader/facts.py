@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleet.phrases import clock, count, duration, listed
+from upgrader import between_words
 from upgrader.actions import Offer
 from upgrader.picture import GatewayRow, Picture
 from upgrader.states import R
-from upgrader.until import rollback_until
+from upgrader.until import Until, rollback_until
 
 CUT = "users at most, where one release serves; they sign in again"
 
@@ -40,12 +41,26 @@ def facts(seen: Picture, asked: Offer | None, now: datetime, row: GatewayRow | N
 
 def plan(seen: Picture, now: datetime) -> list[Fact]:
     until = rollback_until(seen, now)
+    if seen.between:
+        return switch(seen, until)
     cuts = sum(row.sessions for row in seen.gateways if row.way == "in_place")
     stay = "stay until they leave" if not cuts else f"of them {cuts} on gateways that restart"
     return [
         Fact("From → to", seen.release, f"from {' / '.join(seen.from_releases)}"),
         Fact("Gateways", str(len(seen.gateways)), f"in {count(len(seen.waves), 'wave')}, {seen.at_once} at once"),
         Fact("Users on them", str(seen.users), stay),
+        Fact("Rollback possible until", until.big, until.small),
+    ]
+
+
+def switch(seen: Picture, until: Until) -> list[Fact]:
+    """The same for a switch between two pools."""
+    serves, idle = seen.between
+    coming, leaving = between_words.coming(seen), between_words.leaving(seen)
+    return [
+        Fact("From → to", seen.release, f"from {' / '.join(seen.from_releases)}"),
+        Fact("New users go", f"{serves} → {idle}", f"{count(len(leaving), 'gateway')} to {len(coming)}"),
+        Fact(f"Users on {serves}", str(between_words.users(leaving)), "stay there until they leave"),
         Fact("Rollback possible until", until.big, until.small),
     ]
 

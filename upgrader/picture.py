@@ -11,6 +11,7 @@ from typing import Any
 from fleet.words import Word
 from upgrader import words
 from upgrader.back import STAYS, because
+from upgrader.flow import OUTGOING
 from upgrader.rows import AT_WORK as AT_WORK
 from upgrader.rows import CARRIES as CARRIES
 from upgrader.rows import TOUCHED as TOUCHED
@@ -18,7 +19,7 @@ from upgrader.rows import GatewayRow as GatewayRow
 from upgrader.rows import Judged as Judged
 from upgrader.rows import Step as Step
 from upgrader.rows import WaveRow as WaveRow
-from upgrader.states import DRAINS, R, U, W
+from upgrader.states import ACTION_STATES, DRAINS, R, U, W
 from upgrader.strategy import Drain
 
 
@@ -77,13 +78,17 @@ class Picture:
     promoted_to: int = 0
     drain: Drain = Drain(deadline_hours=24.0)
     reloads: bool = False  # only a configuration goes along and is read again: there is no old slot
+    between: tuple[str, ...] = ()  # the pool that served and the idle one, where it switches between two
     back: Asked | None = None  # the newest question about rolling back
     cut_asked: Asked | None = None  # the newest question about cutting users
     most_alone: int | None = None  # gateways that one person may take back; None: any number
 
     @property
     def word(self) -> Word:
-        """The state's; what was let go and may not begin says so."""
+        """The state's; what was let go and may not begin says so, and what waits for a second person."""
+        asked = (self.back, "agree_back"), (self.cut_asked, "agree_cut")
+        if any(one and one.state == "open" and self.state in ACTION_STATES[action] for one, action in asked):
+            return words.ASKED
         held_up = self.state is R.UPGRADING and self.waits and self.current and self.current.state is W.PLANNED
         return words.WAITS if held_up else words.ROLLOUT[self.state]
 
@@ -123,7 +128,7 @@ class Picture:
     @cached_property
     def carrying(self) -> int:
         """Gateways that serve the new release for good."""
-        return sum(row.state in CARRIES for row in self.gateways)
+        return sum(row.state in CARRIES and row.way != OUTGOING for row in self.gateways)
 
     @cached_property
     def before(self) -> int:
@@ -155,8 +160,8 @@ class Picture:
 
     @cached_property
     def goes_back(self) -> tuple[GatewayRow, ...]:
-        """What an abort takes back: touched, and its old slot is still there."""
-        return tuple(row for row in self.touched if row.state not in STAYS)
+        """What an abort takes back: touched, and its old slot is still there. Between two pools both of them."""
+        return tuple(row for row in self.touched if row.state not in STAYS or self.between)
 
     def second_person(self, rows: tuple[GatewayRow, ...]) -> str:
         """Why taking these back needs a second person; "" when it does not."""
@@ -170,5 +175,6 @@ class Picture:
 
     def overdue(self, now: datetime) -> tuple[GatewayRow, ...]:
         """Drains whose time is over and about which nothing was agreed that would end them."""
-        late = [row for row in self.gateways if row.state in DRAINS and row.drain_until and row.drain_until <= now]
+        mine = [row for row in self.gateways if row.state in DRAINS and row.way != OUTGOING]
+        late = [row for row in mine if row.drain_until and row.drain_until <= now]
         return tuple(row for row in late if (row.drain_left or 0) > row.cut_at_most or row.drain_left is None)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet.phrases import count, duration
-from upgrader import plan_words, strategy_drawing
+from upgrader import between_words, plan_words, strategy_drawing
+from upgrader.flow import OUTGOING
 from upgrader.strategy import SpecError
 
 WAVES = 20  # that are shown one by one
@@ -51,6 +52,7 @@ class Shown:
     warnings: Sequence[str]
     times: str
     drawing: strategy_drawing.Drawing | None
+    between: between_words.Shown | None  # both pools, where it switches between two
 
 
 def shown(plan: Mapping[str, Any]) -> Shown:
@@ -67,11 +69,11 @@ def shown(plan: Mapping[str, Any]) -> Shown:
     except SpecError as unreadable:
         # The rollout itself holds with this sentence; the page must still open.
         rules, drawing = [("Strategy", f"It can't be read: {unreadable}")], None
-    return Shown(rows, more, rules, warnings, str(plan.get("times", "")), drawing)
+    return Shown(rows, more, rules, warnings, str(plan.get("times", "")), drawing, between_words.shown(plan))
 
 
 def _wave(wave: Mapping[str, Any], end: plan_words.Ends | None) -> ShownWave:
-    gateways = wave["gateways"]
+    gateways = [gateway for gateway in wave["gateways"] if gateway.get("way") != OUTGOING]
     return ShownWave(
         number=wave["number"],
         title=str(wave["title"]),

@@ -35,7 +35,7 @@ def rules(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Who lets it on", promote_say(spec)),
         ("A FAIL", fail_say(spec, migrates=migrates)),
         ("At work at once", room_say(spec)),
-        ("Old slots", drain_say(spec)),
+        (left_of(spec), drain_say(spec)),
     ]
     return [*said, ("Emergency", EMERGENCY)] if spec.emergency else said
 
@@ -70,6 +70,8 @@ def observed_say(spec: Spec) -> str:
         return "None: only the login probe before the shift speaks for the release."
     each = "each share" if any(len(wave.weights) > 1 for wave in spec.waves) else "each wave"
     dead = f"A gateway that hears nothing of us for {duration(spec.trial_seconds)} goes back by itself."
+    if spec.between:
+        dead = f"A balancer that hears nothing of us for {duration(spec.trial_seconds)} sends new users back by itself."
     return f"After {each} it is watched for {duration(spec.observe_seconds)}, every {spec.poll_seconds} s. {dead}"
 
 
@@ -78,8 +80,17 @@ def limits_say(spec: Spec) -> str:
     restarts = "no restart" if limits.restarts_max == 0 else f"at most {count(limits.restarts_max, 'restart')}"
     return (
         f"Logins succeed in at least {100 * limits.login_success_min:g} % of at least {limits.min_logins} tries;"
-        f" {restarts} of the new release. {metrics_say(limits.metrics, BESIDE[limits.compare])}"
+        f" {restarts} of the new release. {metrics_say(limits.metrics, beside(spec))}"
     ).rstrip()
+
+
+def beside(spec: Spec) -> str:
+    return "in the pool that served" if spec.between else BESIDE[spec.limits.compare]
+
+
+def left_of(spec: Spec) -> str:
+    """What drains."""
+    return "The pool that served" if spec.between else "Old slots"
 
 
 def metrics_say(metrics: Mapping[str, Metric], beside: str) -> str:
@@ -101,6 +112,9 @@ def promote_say(spec: Spec) -> str:
 
 
 def fail_say(spec: Spec, *, migrates: bool = False) -> str:
+    if spec.between:
+        held = count(spec.failures_max + 1, "gateway") if spec.failures_max else "The first gateway"
+        return f"Sends all new users back by itself, and checks that logins work there. {held} that fails holds it."
     what = "the wave in hand" if spec.on_fail == "wave" else "every gateway whose old slot is still there"
     held = f"More than {count(spec.failures_max, 'gateway')} that failed or don't answer" if spec.failures_max else ""
     held = f" {held or 'The first gateway that fails or does not answer'} holds it."
@@ -126,6 +140,12 @@ def room_say(spec: Spec) -> str:
 def drain_say(spec: Spec) -> str:
     """When an old slot ends, and what may happen to users who are left then."""
     drain = spec.drain
+    if spec.between:
+        few = f"at most {count(drain.sessions_max, 'user')}" if drain.sessions_max else "nobody"
+        return (
+            f"It stays as it is, and nobody there is cut. The rollout is done when {few} is left on it, or after"
+            f" {duration(3600 * drain.deadline_hours)}. Going back is a matter of a moment all the time."
+        )
     after = f"After {duration(3600 * drain.deadline_hours)}"
     if drain.sessions_max:
         are = "is" if drain.sessions_max == 1 else "are"

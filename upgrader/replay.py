@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from fleet.models import Sample
+from upgrader.flow import OUTGOING
 from upgrader.gates import Judgement, judge
 from upgrader.models import Rollout, StepRun, Verdict, Wave
 from upgrader.sides import summed
@@ -69,7 +70,7 @@ def observations(wave: Wave) -> dict[int, list[Watched]]:
         for stage, step in enumerate(mine):
             upgrade = step.upgrade
             if step.started_at and upgrade.to_slot:
-                slots = (upgrade.from_slot or 0, upgrade.to_slot)
+                slots = (upgrade.from_slot or 0, 0 if upgrade.way == OUTGOING else upgrade.to_slot)
                 ended = step.finished_at or timezone.now()
                 besides = elsewhere(step.result.get("tally", {}))
                 one = Watched(upgrade.gateway_id, slots, step.started_at, ended, besides)

@@ -10,6 +10,7 @@ from functools import cached_property
 from fleet.phrases import count
 from fleet.words import Word
 from upgrader import words
+from upgrader.flow import INCOMING, OUTGOING
 from upgrader.states import Outcome, S, U, W
 
 CARRIES = frozenset({U.DRAINING, U.DONE})
@@ -105,7 +106,7 @@ class GatewayRow:
     @property
     def label(self) -> str:
         """Its bar in words."""
-        if self.to_slot is None:
+        if self.to_slot in (None, self.from_slot):
             return f"{count(self.old_sessions, 'session')} on {self.from_release}"
         old = f"{count(self.old_sessions, 'session')} on {self.from_release} in slot {self.from_slot or '?'}"
         return f"{old}, {self.new_sessions} on {self.to_release} in slot {self.to_slot}"
@@ -114,11 +115,21 @@ class GatewayRow:
     def line(self) -> str:
         """Where its new users go, and how many of the old ones were kept."""
         kept = f" · kept {self.kept} of {self.before}" if self.kept is not None else ""
+        if self.way in (INCOMING, OUTGOING):
+            return self.pool_line + kept
         cut = (f" · {self.left} signed out" if self.left else "") + (f" · {self.cut} cut" if self.cut else "")
         if self.to_slot is None or not self.new_weight or self.state is U.ROLLED_BACK:
             return f"new users → {self.from_release}{kept}{cut}"
         share = f" · {self.new_weight} % of them" if self.new_weight < 100 else ""
         return f"new users → {self.to_release}{share}{kept}{cut}"
+
+    @property
+    def pool_line(self) -> str:
+        """The same where users are sent from one pool to another."""
+        switched = self.state in (U.OBSERVING, U.COMMITTING, U.DRAINING, U.DONE)
+        if self.way == INCOMING:
+            return f"new users → {self.to_release}" if switched else "no new users are sent here"
+        return "no new users are sent here" if switched else f"new users → {self.from_release}"
 
     @property
     def failure(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from fleet.phrases import count, duration, listed
 from fleet.words import Word
 from upgrader import plan_words
+from upgrader.flow import OUTGOING
 from upgrader.strategy import Spec, WaveSpec, parse_spec
 from upgrader.strategy_check import observed
 
@@ -57,7 +58,8 @@ class Drawing:
     rows: tuple[Row, ...]
     more: str  # what is not drawn
     drain: str
-    together: bool  # every gateway shifts at the same moment
+    together: str  # what happens at the one moment for all; "" where there is none
+    left: str  # what drains
 
 
 def of_spec(spec: Spec) -> Drawing:
@@ -97,8 +99,9 @@ def which(rule: WaveSpec, waves: Sequence[WaveSpec] = ()) -> str:
 
 
 def _gateways(wave: Mapping[str, Any]) -> str:
-    users = sum(gateway["sessions"] for gateway in wave["gateways"])
-    return f"{count(len(wave['gateways']), 'gateway')} · {count(users, 'user')} now"
+    rows = [gateway for gateway in wave["gateways"] if gateway.get("way") != OUTGOING]
+    users = sum(gateway["sessions"] for gateway in rows)
+    return f"{count(len(rows), 'gateway')} · {count(users, 'user')} now"
 
 
 Rule = tuple[str, str, Sequence[int], int]
@@ -120,7 +123,15 @@ def _drawing(spec: Spec, rules: Sequence[Rule], *, more: str, last_is_drawn: boo
         )
         for number, (title, gateways, weights, seconds) in enumerate(rules, start=1)
     )
-    return Drawing(rows, more, plan_words.drain_say(spec), spec.kind == "blue_green")
+    return Drawing(rows, more, plan_words.drain_say(spec), _together(spec), plan_words.left_of(spec))
+
+
+def _together(spec: Spec) -> str:
+    if spec.between:
+        return f"when all are filled and verified, all new users go there: between {' and '.join(spec.between)}"
+    if spec.kind == "blue_green":
+        return "every gateway shifts at the same moment, when all are filled and verified"
+    return ""
 
 
 def _steps(weights: Sequence[int], seconds: int) -> tuple[Step, ...]:

@@ -35,9 +35,16 @@ def rollback_until(seen: Picture, now: datetime) -> Until:
         return Until("now" if seen.touched else "the start", "this release migrates state")
     if seen.reloads:
         return Until("no limit", "the old configuration is read again")
+    if seen.between:
+        return both_stand(seen.between[0])
     if rows := [row for row in seen.gateways if row.way == "in_place"]:
         return Until("no limit", f"but users of {count(len(rows), 'gateway')} have to sign in again")
     return after_retiring(seen) or while_draining(seen, now) or before_the_first(seen, now)
+
+
+def both_stand(pool: str) -> Until:
+    """Between two pools nothing is stopped: the way back is one weight at the balancer."""
+    return Until("no limit", f"{pool} stands as it is: new users are sent back there at once")
 
 
 def after_retiring(seen: Picture) -> Until | None:
@@ -83,6 +90,8 @@ def of_plan(plan: Mapping[str, Any]) -> Until:
     in_place = sum(gateway.get("way") == "in_place" for wave in waves for gateway in wave["gateways"])
     if plan["release"].get("state_migration"):
         return Until("the start", "this release migrates state")
+    if both := plan.get("between"):
+        return both_stand(both["serves"]["name"])
     if (plan.get("config") or {}).get("way") == "reload":
         return Until("no limit", "the old configuration is read again")
     if in_place:
@@ -111,7 +120,7 @@ def left_of(wave: WaveRow, now: datetime) -> float:
 
 def ends_say(seen: Picture, now: datetime) -> str:
     """What the approval agrees to besides: when the quick way back ends, and whom a drain may cut."""
-    if seen.reloads or seen.state_migration or not seen.gateways:
+    if seen.reloads or seen.state_migration or seen.between or not seen.gateways:
         return ""
     steered = [row for row in seen.gateways if row.way != "in_place"]
     if not steered:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleet.phrases import clock, count, duration, listed, sentence
+from upgrader import between_words
 from upgrader.picture import CARRIES, GatewayRow, Picture, WaveRow
 from upgrader.states import ACTION_STATES, Outcome, R, S, U, W
 
@@ -33,6 +34,8 @@ def why(seen: Picture, now: datetime) -> Why:
     """Return what is going on and why it waits."""
     if question := asked(seen, now):
         return question
+    if seen.between and (said := between_words.why(seen, now)):
+        return Why(said[0], now, *said[1:])
     match seen.state:
         case R.UPGRADING:
             return at_work(seen, now)
@@ -80,7 +83,8 @@ def at_rest(seen: Picture, now: datetime) -> str:
             failed = cause(seen)
             # The rollout's own reason ends with why; the failed verdict says the same with the wave's number.
             reason = seen.reason.partition(" Why: ")[0] if failed else seen.reason
-            return " ".join(filter(None, [f"Rolled back at {at}.", failed, sentence(reason)]))
+            said = " ".join(filter(None, [f"Rolled back at {at}.", failed, sentence(reason)]))
+            return said + between_words.after_back(seen)
         case R.REJECTED:
             return f"Rejected at {at}; nothing was changed. {sentence(seen.reason)}"
         case _:
@@ -103,7 +107,8 @@ def cause(seen: Picture) -> str:
 def touches(seen: Picture) -> str:
     """What the whole rollout touches, with numbers."""
     gateways, waves = count(len(seen.gateways), "gateway"), count(len(seen.waves), "wave")
-    return f"{gateways} in {waves}, {count(seen.users, 'user')} on them"
+    within = f"{gateways} in {waves}, {count(seen.users, 'user')} on them"
+    return between_words.touches(seen) if seen.between else within
 
 
 def promoter(seen: Picture) -> str:
