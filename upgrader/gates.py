@@ -197,7 +197,7 @@ def beside_say(readings: Sequence[Reading]) -> str:
 
 
 def quiet_say(facts: Mapping[str, str]) -> str:
-    """Where nobody but us has signed in; "" where users did. Probes are logins too, so it is no reason against a PASS."""
+    """Where nobody but us signs in; "" where users do. Probes are logins too, so it is no reason against a PASS."""
     names = [name for name, fact in facts.items() if fact == NO_TRAFFIC]
     return f" No traffic on {listed(names)}: only our probes speak for the release there." if names else ""
 

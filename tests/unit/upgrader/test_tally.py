@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from upgrader.sides import summed
-from upgrader.steps.job import SampleOf
-from upgrader.steps.tally import added, since
+from upgrader.steps.job import Elsewhere, SampleOf
+from upgrader.steps.tally import added, besides, since
 
 NEW, OLD = 2, 1
 
@@ -66,3 +66,21 @@ def test_gateways_add_up() -> None:
     both = summed([one, one, {}], new="n", old="o")
     assert (both.canary.tried, both.gateways) == (4, 3)
     assert (both.rates["logins"].canary.failed, both.rates["logins"].past.tried) == (4, 20)
+
+
+def test_sums_of_an_older_version_go_on() -> None:
+    """Its rollouts are in hand while the product itself is upgraded."""
+    told_then = {"seen": {"2": [3, 0, 0, 1000.0], "1": [50, 1, 0, 1000.0]}, "rates": {"logins": {"past": [51, 1]}}}
+    tally = added(told_then, [look(NEW, logins=9, at=5.0), look(OLD, logins=52, at=5.0)], to_slot=NEW)
+    found = summed([tally], new="n", old="o").rates["logins"]
+    assert (found.canary.tried, found.control.tried, found.past.tried) == (6, 1, 51)
+
+
+def test_what_was_counted_elsewhere_is_kept_from_look_to_look() -> None:
+    tally = besides({}, Elsewhere(60.0, 3, {"logins": (40.0, 2)}), {"logins": (900.0, 5)})
+    tally = besides(added(tally, [look(NEW)], to_slot=NEW), Elsewhere(65.0, 3, {"logins": (10.0, 1)}), None)
+    longer = besides(tally, Elsewhere(70.0, 3, {"logins": (10.0, 0)}), None)
+    found = summed([json.loads(json.dumps(tally)), longer], new="n", old="o").rates["logins"]
+    assert (found.others.tried, found.others.failed) == (60, 3), "both gateways of the wave count the same others"
+    assert (found.weeks.tried, found.weeks.failed) == (1800, 10), "each of them has weeks of its own"
+    assert tally["others"]["until"] == 65.0
