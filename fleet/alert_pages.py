@@ -56,7 +56,7 @@ class AlertView:
 def alerts_for(user: User) -> QuerySet[Alert]:
     """Drift of gateways that the user may look at."""
     rows = Alert.objects.filter(kind=KIND, gateway__pool__in=visible_pools(user))
-    return rows.select_related("gateway__pool")
+    return rows.select_related("gateway__pool", "notice__acked_by")
 
 
 def over_for(user: User) -> QuerySet[Alert]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -11,6 +12,8 @@ from approvals import rights
 from approvals.errors import Refused
 from approvals.people import actor, person
 from fleet import alert_pages, call_pages, errands, remedies, selectors
+from fleet.alarms import notices
+from fleet.alarms import silences as standing_silences
 from fleet.models import Alert, Errand
 
 ENDED_MOST = 50
@@ -23,7 +26,9 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     mine = alert_pages.alerts_for(user)
     standing = mine.filter(ended_at=None)
     called = call_pages.calls_for(user).filter(ended_at=None).order_by("since")
+    silent = standing_silences.matches(timezone.now())
     context = {
+        "quiet": {alert.pk for alert in [*called, *standing] if notices.is_quiet(alert, silent)},
         "calls": call_pages.views(called[: alert_pages.MOST], user),
         "standing": alert_pages.rows(standing.order_by("since")[: alert_pages.MOST], user),
         "over": alert_pages.over_for(user)[:ENDED_MOST],
@@ -37,7 +42,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     """One alert: what differs, who was there, what may be done. A call leads to the page where it is decided."""
     if call := alert_pages.call_for(person(request), alert_id):
-        return redirect(call.link)
+        return redirect(call.link or reverse("alert-told", args=[call.pk]))
     return _page(request, alert_pages.alert_for(person(request), alert_id))
 
 

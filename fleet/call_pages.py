@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 
 from approvals.models import User
-from fleet.alerts import CALLS
+from fleet.alerts import ALARM, CALLS
 from fleet.models import Alert
 from fleet.selectors import pools_with, visible_pools
 from fleet.words import Word
@@ -20,9 +21,12 @@ WORDS = {
     "freeze": Word("Passes a freeze", "failed", "triangle-alert"),
     "budget": Word("Over the budget", "failed", "unplug"),
     "peers": Word("Its peers disagree", "failed", "triangle-alert"),
+    "alarm": Word("Alarm", "failed", "triangle-alert"),
+    "contact": Word("Contact not reached", "failed", "unplug"),
     "quiet": Word("Quiet loss", "failed", "triangle-alert"),
 }
 RIGHT = {"rollback": "approve_rollout", "hold": "rollback_rollout"}  # who is called; by the others: who may hold
+KINDS = (*CALLS, ALARM, "contact")
 DECIDED = frozenset({"rollback", "drain", "hold"})  # on a page of its own; the rollout itself is counted with these
 
 
@@ -38,6 +42,11 @@ class CallView:
         return str(self.row.details.get("about", ""))
 
     @property
+    def link(self) -> str:
+        """Where it is decided; an alarm that is about no rollout has a page of its own."""
+        return self.row.link or reverse("alert-told", args=[self.row.pk])
+
+    @property
     def where(self) -> str:
         return self.row.pool.name if self.row.pool else "the whole fleet"
 
@@ -46,15 +55,16 @@ def calls_for(user: User) -> QuerySet[Alert]:
     """Calls about pools that the user may look at; those about the fleet are shown to whoever may look at any."""
     mine = visible_pools(user)
     seen = Q(pool__in=mine) | Q(pool=None) if mine.exists() else Q(pool__in=mine)
-    return Alert.objects.filter(seen, kind__in=CALLS).select_related("pool")
+    return Alert.objects.filter(seen, kind__in=KINDS).select_related("pool", "notice__acked_by")
 
 
 def waiting_for(user: User) -> QuerySet[Alert]:
-    """Open calls for this person that no rollout of his list stands for already."""
+    """Open calls for this person that no rollout of his list stands for already, and that nobody looks after yet."""
     pools = pools_with(user, "hold_rollout")
     called = Q(pool__in=pools) | Q(pool=None) if pools.exists() else Q(pool__in=pools)
-    rest = [kind for kind in CALLS if kind not in DECIDED]
-    return Alert.objects.filter(called, kind__in=rest, ended_at=None).select_related("pool").order_by("since")
+    rest = [kind for kind in KINDS if kind not in DECIDED]
+    rows = Alert.objects.filter(called, kind__in=rest, ended_at=None).exclude(notice__acked_at__isnull=False)
+    return rows.select_related("pool", "notice__acked_by").order_by("since")
 
 
 def views(rows: Iterable[Alert], user: User) -> list[CallView]:

@@ -74,7 +74,8 @@ def cast() -> dict[str, User]:
     everywhere = [("fleet", "view_pool"), ("approvals", "view_auditevent")]
     for app, codename in everywhere:
         auditor.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-    operator.user_permissions.add(Permission.objects.get(content_type__app_label="upgrader", codename="add_strategy"))
+    desk = Permission.objects.filter(codename__in=("add_strategy", "change_alarmrule", "change_contact"))
+    operator.user_permissions.add(*desk)
     keys = Permission.objects.filter(codename__in=("add_approverkey", "change_approverkey"))
     for user, names in ((operator, ASKS), (oncall, DECIDES)):
         over = Permission.objects.filter(content_type__app_label="releases", codename__in=names)

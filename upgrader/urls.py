@@ -14,6 +14,8 @@ from fleet import install_views as install
 from fleet import probe_views as probes
 from fleet import reading_views as readings
 from fleet import views as fleet
+from fleet.alarms import desk_views as alarm_desks
+from fleet.alarms import views as alarms
 from releases import config_views as configs
 from releases import intake
 from releases import release_views as release
@@ -106,7 +108,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("statements/<int:rotation_id>/<str:stage>/", credentials.rotation_statement, name="rotation-statement"),
     path("kit/<str:ticket>/", login_not_required(install.kit_by_ticket), name="kit"),
     path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/silences/", alarms.silence_list, name="silences"),
+    path("alerts/silences/begin/", alarms.silence_begin, name="silence-begin"),
+    path("alerts/silences/<int:silence_id>/end/", alarms.silence_end, name="silence-end"),
+    path("alerts/deliveries/", alarms.delivery_list, name="deliveries"),
+    path("alerts/deliveries/<int:delivery_id>/again/", alarms.delivery_again, name="delivery-again"),
+    path("alerts/rules/", alarm_desks.rule_list, name="rules"),
+    path("alerts/rules/<slug:code>/<int:place>/", alarm_desks.rule_page, name="rule"),
+    path("alerts/rules/<slug:code>/<int:place>/change/", alarm_desks.rule_change, name="rule-change"),
+    path("alerts/contacts/", alarm_desks.contact_list, name="contacts"),
+    path("alerts/contacts/add/", alarm_desks.contact_add, name="contact-add"),
+    path("alerts/contacts/<int:contact_id>/retire/", alarm_desks.contact_retire, name="contact-retire"),
+    path("alerts/contacts/<int:contact_id>/try/", alarm_desks.contact_try, name="contact-try"),
     path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
+    path("alerts/<int:alert_id>/told/", alarms.alert_told, name="alert-told"),
+    path("alerts/<int:alert_id>/acknowledge/", alarms.alert_acknowledge, name="alert-acknowledge"),
     path("alerts/<int:alert_id>/<str:action>/", alerts.alert_act, name="alert-act"),
     path("errands/<int:errand_id>/again/", alerts.errand_again, name="errand-again"),
     path("changes/", changes.change_list, name="changes"),

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, kind_of, masked, why_not
 
 ERRNO = re.compile(r"(?<=\] )[A-Z][^'\")]+")
+GOODBYE = 221  # to QUIT: no answer to the message
 ANSWER_MOST = 400  # characters
 
 
@@ -69,7 +70,8 @@ class Notes(logging.Handler):
 
         def heard_smtp(server: smtplib.SMTP) -> tuple[int, bytes]:
             code, said = reply(server)
-            self.heard.append(f"{code} {said.decode(errors='replace')}")
+            if code != GOODBYE:
+                self.heard.append(f"{code} {said.decode(errors='replace')}")
             return code, said
 
         setattr(HTTPAdapter, "send", heard_http)  # noqa: B010 - mypy forbids assigning to a method
@@ -86,6 +88,8 @@ def plugin_of(url: str, message_id: str) -> Any:
         raise BadAddress("The address can't be read.")
     asset = AppriseAsset(plugin_paths=[], storage_mode="memory", http_redirects=False)
     made = kind(**{**parsed, "asset": asset})
+    # An address may ask for both; neither is a matter for who types it.
+    made.redirects, made.verify_certificate = False, True
     if name == "NotifyJSON":
         made.headers["webhook-id"] = message_id  # a message that comes twice has the same
     return made

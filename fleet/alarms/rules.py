@@ -74,8 +74,8 @@ def parse(code: str, spec: object) -> Rule:
 def _bounded(numbers: Mapping[str, float], *, above: bool) -> None:
     threshold, clears_at = numbers["threshold"], numbers["clears_at"]
     if clears_at > threshold if above else clears_at < threshold:
-        side = "at most" if above else "at least"
-        raise RuleError("clears_at", f"It must clear at {side} the threshold ({threshold:g}), not at {clears_at:g}.")
+        side = "below" if above else "above"
+        raise RuleError("clears_at", f"It must clear at the threshold ({threshold:g}) or {side}, not at {clears_at:g}.")
     if numbers["for_seconds"] > FOR_MOST:
         raise RuleError("for_seconds", f"It may wait {FOR_MOST} s (a day) at most.")
     if not WINDOW_LEAST <= numbers["window_seconds"] <= WINDOW_MOST:

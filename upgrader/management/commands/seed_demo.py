@@ -41,6 +41,8 @@ ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "releases.yank_release",
             "releases.propose_trust",
             "fleet.set_bounds",
+            "fleet.change_alarmrule",
+            "fleet.change_contact",
         )
         + KEYS,
     ),
