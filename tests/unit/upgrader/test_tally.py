@@ -71,7 +71,7 @@ def test_gateways_add_up() -> None:
 def test_sums_of_an_older_version_go_on() -> None:
     """Its rollouts are in hand while the product itself is upgraded."""
     told_then = {"seen": {"2": [3, 0, 0, 1000.0], "1": [50, 1, 0, 1000.0]}, "rates": {"logins": {"past": [51, 1]}}}
-    tally = added(told_then, [look(NEW, logins=9, at=5.0), look(OLD, logins=52, at=5.0)], to_slot=NEW)
+    tally = added(told_then, [look(NEW, logins=9, at=5.0), look(OLD, logins=52, auth_failures=1, at=5.0)], to_slot=NEW)
     found = summed([tally], new="n", old="o").rates["logins"]
     assert (found.canary.tried, found.control.tried, found.past.tried) == (6, 1, 51)
 
