@@ -73,7 +73,7 @@ def test_sums_of_an_older_version_go_on() -> None:
     told_then = {"seen": {"2": [3, 0, 0, 1000.0], "1": [50, 1, 0, 1000.0]}, "rates": {"logins": {"past": [51, 1]}}}
     tally = added(told_then, [look(NEW, logins=9, at=5.0), look(OLD, logins=52, auth_failures=1, at=5.0)], to_slot=NEW)
     found = summed([tally], new="n", old="o").rates["logins"]
-    assert (found.canary.tried, found.control.tried, found.past.tried) == (6, 1, 51)
+    assert (found.canary.tried, found.control.tried, found.past.tried) == (6, 2, 51)
 
 
 def test_what_was_counted_elsewhere_is_kept_from_look_to_look() -> None:
