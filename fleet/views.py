@@ -18,6 +18,7 @@ from fleet.models import Balancer, Gateway, ProbeHost
 from fleet.probes import pages as probes
 from fleet.quiet import selectors as quiet
 from fleet.slots import view_of
+from fleet.tickets import pages as tickets
 
 MOST = 200
 
@@ -63,5 +64,6 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
     context |= probes.of_gateway(gateway, time.time())
     context |= measured.part(gateway, time.time(), measured.HOURS[0])
     context |= quiet.of_gateway(gateway)
+    context |= tickets.of_gateway(gateway, person(request), timezone.now())
     template = "fleet/_gateway_now.html" if request.headers.get("HX-Request") else "fleet/gateway_page.html"
     return render(request, template, context)

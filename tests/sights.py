@@ -106,7 +106,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
         ),
         sights_bounds.bounds,
         *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
-        sights_noc.quiet,
+        *(sights_noc.quiet, sights_noc.complaints),
         sights_probes.probed,
         *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from fleet.models import Gateway, QuietLoss, QuietWatch
+from approvals.models import Actor
+from fleet.models import Gateway, QuietLoss, QuietWatch, Ticket
 from fleet.quiet import journal, words
 from fleet.quiet.detect import Judged, Score
 from fleet.quiet.shapes import Shape
+from fleet.tickets import journal as tickets
+from fleet.tickets import services
 from tests import factories
 
 RELEASE = "1.5.0-1"
@@ -37,4 +40,26 @@ def quiet() -> int:
         judged = Judged([score], [score], against="pool", controls=6)
         say = words.sentence(words.Place(gateway.name, RELEASE, begin), [score], judged, at)
         journal.find(watch, journal.Found(score, say), now=at)
+    return gateway.pk
+
+
+def complaints() -> int:
+    """Returns a gateway with complaints from a system and by hand; one is closed, one nobody could place."""
+    now = datetime.now(UTC)
+    gateway = Gateway.objects.filter(name="fra-gw-01").first() or factories.fleet()[0]
+    people = factories.cast()
+    by, actor = people["operator"], Actor(kind="person", name="operator", user_id=people["operator"].pk)
+    lines = "id = number\nuser = caller.login\ntext = notes"
+    wish = services.Wish("noc-desk", "json", gateway.pool, lines)
+    source, _ = services.add_source(wish, by=by, actor=actor, why="The desk of the NOC", now=now)
+    told = (("INC-4711", "a.lovelace", "Calls break off every few minutes."), ("INC-4712", "g.hopper", "No address."))
+    body = [{"number": number, "caller": {"login": user}, "notes": notes} for number, user, notes in told]
+    services.take(source, body, now=now - timedelta(minutes=25))
+    first, second = Ticket.objects.filter(source=source).order_by("external_id")
+    where = {"gateway": gateway, "slot": 2, "release": RELEASE, "found": Ticket.Found.SESSION}
+    tickets.place(first, where, now=now)
+    tickets.place(second, {"found": Ticket.Found.NOWHERE}, now=now)
+    tickets.close(second, actor=actor, now=now)
+    said = {"user": "k.zuse", "address": "198.51.100.7", "text": "The sign-in takes a minute."}
+    services.report(gateway, said, by=by, actor=actor, now=now)
     return gateway.pk

@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "look": {"task": "upgrader.tasks.look", "schedule": 10.0, "options": {"expires": 10}},
     "judge": {"task": "upgrader.tasks.judge", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "upgrader.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
+    "tickets": {"task": "upgrader.tasks.join_tickets", "schedule": 10.0, "options": {"expires": 10}},
     "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
 if PROBE_SECONDS:

@@ -23,6 +23,7 @@ from fleet.models import Balancer, Errand, Gateway, ProbeHost
 from fleet.probes import rollup as probe_rollup
 from fleet.probes import rounds
 from fleet.quiet import watch as quiet
+from fleet.tickets import join as tickets
 from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse
 from upgrader.desk import DESK
 from upgrader.models import StepRun
@@ -205,6 +206,18 @@ def look_for_loss() -> None:
 def do_look_for_loss() -> None:
     """Judge the releases that are due: what got worse over hours and days calls a person at the next tick."""
     if quiet.look(time.time()):
+        live.publish("gateways")
+
+
+@shared_task(ignore_result=True)
+def join_tickets() -> None:
+    """Look for the gateways that fresh complaints are about."""
+    for ticket_id in tickets.due(timezone.now()):
+        DESK.beside(("ticket", ticket_id), partial(do_join_ticket, ticket_id))
+
+
+def do_join_ticket(ticket_id: int) -> None:
+    if tickets.join(ticket_id, opener=gateways.open, now=timezone.now()):
         live.publish("gateways")
 
 

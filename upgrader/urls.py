@@ -16,6 +16,8 @@ from fleet import reading_views as readings
 from fleet import views as fleet
 from fleet.alarms import desk_views as alarm_desks
 from fleet.alarms import views as alarms
+from fleet.tickets import api as ticket_api
+from fleet.tickets import views as tickets
 from releases import config_views as configs
 from releases import intake
 from releases import release_views as release
@@ -97,6 +99,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/install/", install.gateway_install, name="gateway-install"),
     path("gateways/<int:gateway_id>/install/run/", install.gateway_install_run, name="gateway-install-run"),
     path("gateways/<int:gateway_id>/uninstall/run/", install.gateway_uninstall_run, name="gateway-uninstall-run"),
+    path("gateways/<int:gateway_id>/complaint/", tickets.ticket_form, name="ticket-form"),
+    path("gateways/<int:gateway_id>/complaint/report/", tickets.ticket_report, name="ticket-report"),
+    path("tickets/", tickets.ticket_list, name="tickets"),
+    path("tickets/sources/", tickets.source_list, name="ticket-sources"),
+    path("tickets/sources/add/", tickets.source_add, name="ticket-source-add"),
+    path("tickets/sources/<int:source_id>/end/", tickets.source_end, name="ticket-source-end"),
+    path("tickets/<int:ticket_id>/close/", tickets.ticket_close, name="ticket-close"),
+    path("api/tickets/<slug:name>/", ticket_api.ticket_intake, name="ticket-intake"),
     path("balancers/", balancers.balancer_list, name="balancers"),
     path("balancers/add/", balancers.balancer_add, name="balancer-add"),
     path("probes/", probes.probe_list, name="probes"),

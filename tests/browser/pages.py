@@ -159,9 +159,14 @@ def measured(site: Site) -> Pages:
 
 
 def lost(site: Site) -> Pages:
-    """Quiet loss, where it is shown."""
+    """Quiet loss and complaints, where they are shown."""
     gateway = site.scene("quiet")
+    site.scene("complaints")
     return {
+        "tickets": ("operator", "/tickets/"),
+        "ticket-report": ("operator", f"/gateways/{gateway}/complaint/"),
+        "ticket-sources": ("operator", "/tickets/sources/"),
+        "ticket-sources-auditor": ("auditor", "/tickets/sources/"),
         "gateway-quiet": ("oncall", f"/gateways/{gateway}/"),
         "gateway-quiet-open": ("oncall", f"/gateways/{gateway}/"),
     }

@@ -61,6 +61,13 @@ ROUTES: dict[str, dict[str, int]] = {
     "/probes/": {**SEES, "stranger": 200},
     "/probes/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/probes/1/remove/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/gateways/{gateway}/complaint/": {**SEES, "stranger": 404},
+    "/gateways/{gateway}/complaint/report/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/tickets/": {**SEES, "stranger": 200},
+    "/tickets/1/close/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/tickets/sources/": {**SEES, "stranger": 200},
+    "/tickets/sources/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
+    "/tickets/sources/1/end/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/balancers/": {**SEES, "stranger": 200},
     "/balancers/add/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/credentials/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
@@ -87,6 +94,7 @@ OPEN = {
     "/sign-out/": 405,
     "/nowhere/": 404,
     "/kit/forged/": 410,
+    "/api/tickets/noc/": 405,
 }
 
 
