@@ -15,6 +15,7 @@ from fleet.inventory import Login
 from fleet.models import Alert, Errand
 from tests import (
     factories,
+    sights_alarms,
     sights_bounds,
     sights_calls,
     sights_conf,
@@ -105,6 +106,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config_pool,
         ),
         sights_bounds.bounds,
+        sights_alarms.alarms,
         *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
         *(sights_noc.quiet, sights_noc.complaints),
         sights_probes.probed,

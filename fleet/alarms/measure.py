@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Avg, Count, Max, Sum
 
+from fleet.alarms import complaints
 from fleet.alarms.metrics import METRICS, Sums
 from fleet.metrics import collect, counters, pages
 from fleet.metrics.standing import Fact, Seen, Standing, standing
@@ -22,8 +23,8 @@ MEANT = ("handshake_ms", "auth_seconds", "rtt_ms")
 MOST = ("rss_bytes", "open_files")
 
 Source = Callable[[Collection[int], float, float, float], Mapping[int, float]]
-SOURCES: dict[str, Source] = {}
-"""Metric → (gateways, window, least, now) → values; for what is not in readings. Registered by who counts it."""
+SOURCES: dict[str, Source] = {"complaints": complaints.values}
+"""Metric → (gateways, window, least, now) → values; for what is not in readings."""
 
 
 @dataclass(frozen=True)

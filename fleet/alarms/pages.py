@@ -14,7 +14,7 @@ from django.http import Http404
 from approvals import rights
 from approvals.models import User
 from fleet import alert_pages, call_pages
-from fleet.alarms import about, contacts, measure, notices, rule_store, silences
+from fleet.alarms import about, contacts, notices, rule_store, silences
 from fleet.alarms.metrics import METRICS, Metric
 from fleet.alarms.rules import DEFAULTS, Rule, Shipped
 from fleet.metrics import collect
@@ -116,7 +116,6 @@ class RuleView:
     version: int
     rule: Rule | None
     say: str
-    fed: bool
 
     @property
     def place(self) -> int:
@@ -141,10 +140,8 @@ def rules(user: User) -> list[RuleView]:
 
 def _view(known: rule_store.Standing, code: str, pool: Pool | None, row: AlarmRule | None) -> RuleView:
     place = (code, pool.pk if pool else None)
-    metric = DEFAULTS[code].spec["metric"]
-    fed = metric != "complaints" or metric in measure.SOURCES
     version = row.version if row else 0
-    return RuleView(code, DEFAULTS[code], pool, version, known.rules.get(place), known.unreadable.get(place, ""), fed)
+    return RuleView(code, DEFAULTS[code], pool, version, known.rules.get(place), known.unreadable.get(place, ""))
 
 
 def rule_page(user: User, code: str, place: int) -> dict[str, Any]:
@@ -171,13 +168,16 @@ def rule_page(user: User, code: str, place: int) -> dict[str, Any]:
 
 
 def contact_page(user: User) -> dict[str, Any]:
-    rows = list(contacts.standing())
+    pools, may = visible_pools(user), may_change_contacts(user)
+    seen = Q(pool__in=pools) | Q(pool=None) if may or pools.exists() else Q(pk__in=[])
+    rows = list(contacts.standing().filter(seen))
     last = {row.pk: row.deliveries.order_by("-created_at").first() for row in rows}
     return {
         "shown": [{"row": row, "last": delivery(one) if (one := last[row.pk]) else None} for row in rows],
-        "may": may_change_contacts(user),
+        "may": may,
+        "none": not contacts.standing().exists(),
         "right": rights.said(contacts.RIGHT),
-        "pools": visible_pools(user),
+        "pools": pools,
         "kinds": contacts.kinds(),
         "linked": bool(settings.PUBLIC_URL),
         "severities": Contact.Severity.choices,

@@ -172,6 +172,22 @@ def lost(site: Site) -> Pages:
     }
 
 
+def alarmed(site: Site) -> Pages:
+    """What rules found, whom it reaches, and what was sent."""
+    alert = site.scene("alarms")
+    return {
+        "alarms": ("oncall", "/alerts/"),
+        "alarm": ("oncall", f"/alerts/{alert}/told/"),
+        "alarm-auditor": ("auditor", f"/alerts/{alert}/told/"),
+        "alarm-rules": ("auditor", "/alerts/rules/"),
+        "alarm-rule": ("operator", "/alerts/rules/memory/0/"),
+        "alarm-rule-auditor": ("auditor", "/alerts/rules/memory/0/"),
+        "alarm-contacts-open": ("operator", "/alerts/contacts/"),
+        "alarm-deliveries": ("operator", "/alerts/deliveries/"),
+        "alarm-silences": ("oncall", "/alerts/silences/"),
+    }
+
+
 def emergency(site: Site) -> Pages:
     """Asked for by name only: its band stands on every page."""
     loud = site.scene("emergency")
@@ -186,7 +202,7 @@ def emergency(site: Site) -> Pages:
 def every(site: Site) -> Pages:
     """All of them but the first run's and the emergency's, whose band stands on every page."""
     made: Pages = {}
-    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, lists):
+    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, alarmed, lists):
         made |= part(site)
     return made
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from approvals.models import AuditEvent
-from fleet.alarms import measure, watch
+from fleet.alarms import watch
 from fleet.alarms.judge import BLIND_SECONDS
 from fleet.alarms.rules import DEFAULTS
 from fleet.alarms.watch import Group
-from fleet.models import AlarmRule, AlarmState, Alert, Gateway, Watch
+from fleet.models import AlarmRule, AlarmState, Alert, Gateway, Reading, Ticket, Watch
 from tests import factories
 from tests.db.fleet.alarms.world import AT, NOW, answered, measured, read
 
@@ -166,12 +167,18 @@ def test_it_takes_the_same_queries_however_many_gateways(django_assert_max_num_q
     assert AlarmState.objects.count() == 60
 
 
-def test_what_is_counted_elsewhere_is_a_value_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    gateways = measured(2)
+def complain(gateway: Gateway, *, minutes_ago: float = 5) -> None:
+    at = AT - timedelta(minutes=minutes_ago)
+    Ticket.objects.create(gateway=gateway, text="It hangs", reported_at=at, received_at=at, reported_by="oncall")
 
-    def complaints(*_: object) -> dict[int, float]:
-        return {gateways[1].pk: 9.0}
 
-    monkeypatch.setitem(measure.SOURCES, "complaints", complaints)
-    looked(NOW, NOW + 60)
-    assert Alert.objects.get(kind="alarm").details["gateways"] == ["gw-01"]
+def test_complaints_are_held_against_sessions_of_the_last_hour() -> None:
+    quiet, loud, crowded = measured(3)
+    for gateway in (loud, loud, crowded, crowded):
+        complain(gateway)
+    complain(quiet, minutes_ago=90)
+    about = {"span": 60, "at": int(NOW) - 600, "slot": 1, "seconds": 60.0}
+    Reading.objects.create(gateway=crowded, **about, sessions=300, arrivals=200)  # 2 of 500: 4 in 1,000
+    looked(NOW, NOW + 60)  # 2 of at least 200: 10 in 1,000
+    row = Alert.objects.get(kind="alarm")
+    assert row.say == "More than 5 of 1,000 sessions are complained about on 1 gateway for 1 min: gw-01."
