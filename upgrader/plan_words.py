@@ -80,12 +80,18 @@ def limits_say(spec: Spec) -> str:
     restarts = "no restart" if limits.restarts_max == 0 else f"at most {count(limits.restarts_max, 'restart')}"
     return (
         f"Logins succeed in at least {100 * limits.login_success_min:g} % of at least {limits.min_logins} tries;"
-        f" {restarts} of the new release. {metrics_say(limits.metrics, beside(spec))}"
+        f" {restarts} of the new release. {metrics_say(limits.metrics, beside(spec))} {sizes_say(spec)}"
     ).rstrip()
 
 
 def beside(spec: Spec) -> str:
     return "in the pool that served" if spec.between else BESIDE[spec.limits.compare]
+
+
+def sizes_say(spec: Spec) -> str:
+    if spec.between or spec.limits.compare not in ("control", "past"):
+        return ""
+    return "Times, round trips, memory and CPU are compared with the old slot, where there is one."
 
 
 def left_of(spec: Spec) -> str:

@@ -123,7 +123,8 @@ def read(
             continue
         if name in found:
             readings.append(of_rate(name, found[name], metric, releases, compare=limits.compare))
-        if name in levels and limits.compare in ("best", "slots"):
+        # A size is compared with the old slot or with nothing: another gateway has other users and another line.
+        if levels.get(name):
             readings.append(of_level(name, levels[name], metric, releases))
     return readings
 

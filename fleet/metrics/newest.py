@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F, FloatField, QuerySet, Sum
 from django.db.models.functions import Cast
 
-from fleet.metrics import collect, pages
+from fleet.metrics import collect
 from fleet.metrics.standing import Seen, Standing, standing
 from fleet.models import Gateway, Reading, Span, Watch
 
@@ -56,8 +56,7 @@ def newest(gateway: Gateway, now: float) -> Newest:
         misses=watch.misses,
         say=watch.say,
         why_not="" if fresh else collect.why_not(gateway, wish),
-        slots=told,
-        expected=pages.running(gateway),
+        slots=told,  # which should answer, too, is known to who looks: the gateway's facts are long and not read here
         banned=[slot for slot, last in told.items() if last.get("banned_ours")],
     )
     stands = standing(seen, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_django import DjangoAssertNumQueries
+
 from fleet.metrics import collect
 from fleet.metrics.newest import newest
 from fleet.metrics.store import insert
@@ -54,6 +56,15 @@ def test_a_fresh_answer_is_told_with_its_sizes(fleet: Fleet) -> None:
     assert (told.at, told.slots[1]["release"], told.slots[1]["sessions"]) == (fleet.seconds, "1.1.6-3", 4.0)
     old = newest(row, fleet.seconds + 16)
     assert (old.at, dict(old.slots)) == (0.0, {})
+
+
+def test_it_takes_two_queries_and_not_the_gateways_facts(
+    fleet: Fleet, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    measure(fleet)
+    row = Gateway.objects.defer("facts").get(name="gw-1")
+    with django_assert_num_queries(2):
+        newest(row, fleet.seconds + 5)
 
 
 def test_a_collector_that_is_off_has_nothing_fresh_and_says_why(fleet: Fleet, settings: Any) -> None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from fleet.metrics.standing import Fact
 from upgrader.analysis.rates import Counted
+from upgrader.analysis.times import Pair
 from upgrader.gates import Evidence, Side, by_chance, judge
 from upgrader.readings import Sides
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
-from upgrader.strategy_spec import METRICS, Compare
+from upgrader.strategy_spec import COMPARES, METRICS, Compare
 
 LIMITS = Limits(login_success_min=0.98, min_logins=20, restarts_max=0)
 GOOD = Evidence(Side("1.3.0", 40), Side("1.1.6", 40))
@@ -131,6 +132,18 @@ def test_the_strategy_says_what_is_compared(compare: Compare, outcome: Outcome, 
     judged = judge(replace(GOOD, rates={"logins": logins}), replace(LIMITS, compare=compare))
     assert (judged.outcome, judged.numbers["metrics"]["logins"]["baseline"]) == (outcome, baseline)
     assert judged.numbers["compare"] == compare
+
+
+def test_sizes_are_compared_with_the_old_slot_whatever_rates_are() -> None:
+    pair = Pair()
+    for number in range(60):
+        pair = pair.added(400.0 + number % 7, 200.0 + number % 5)
+    slow = replace(GOOD, times={"login_time": [pair], "rtt": []})
+    for compare in COMPARES:
+        judged = judge(slow, replace(LIMITS, compare=compare))
+        assert judged.outcome is Outcome.INCONCLUSIVE
+        assert judged.numbers["metrics"]["login_time"]["baseline"] == "old slot at the same looks"
+        assert "rtt" not in judged.numbers["metrics"], "nothing was measured"
 
 
 def test_best_is_the_first_baseline_that_there_is() -> None:
