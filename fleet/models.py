@@ -19,6 +19,8 @@ from fleet.probe_models import ProbeHost as ProbeHost
 from fleet.probe_models import ProbeReading as ProbeReading
 from fleet.quiet_models import QuietLoss as QuietLoss
 from fleet.quiet_models import QuietWatch as QuietWatch
+from fleet.prometheus_models import OutsideReading as OutsideReading
+from fleet.prometheus_models import PrometheusSource as PrometheusSource
 from fleet.reading_models import Reading as Reading
 from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch

@@ -81,7 +81,7 @@ class Range:
 
 def name_of(key: tuple[int, str]) -> str:
     slot, release = key
-    return f"slot {slot} · {release}" if release else f"slot {slot}"
+    return " · ".join(filter(None, [f"slot {slot}" if slot else "", release])) or "slot 0"
 
 
 def newest_first(found: Series) -> list[tuple[int, str]]:
