@@ -106,7 +106,8 @@ def _refuse_not_idle(found: Pair) -> None:
     """Nobody new reaches the idle pool; each gateway of the other takes new users, with the weight it will get back."""
     said = {one.name: one for one in idle.stands()}
     if unknown := [row.name for row in (*found.incoming, *found.outgoing) if row.name not in said]:
-        raise Refused(f"Its balancer has not said yet how {listed(unknown, 8)} stands there. Try again in a minute.")
+        stand = "stands" if len(unknown) == 1 else "stand"
+        raise Refused(f"The balancer has not said yet how {listed(unknown, 8)} {stand} there. Try again in a minute.")
     if busy := _names(found.incoming, said, takes_new=True):
         raise Refused(
             f"{found.idle.name} is not the idle pool: {listed(busy, 8)} takes new users. Plan this for"

@@ -11,8 +11,10 @@ from fleet.ports import Facts, Gateway
 from fleet.traffic.ports import WHOLE
 from upgrader.steps import pools
 from upgrader.steps import preflight as plain
+from upgrader.steps import probe as plain_probe
 from upgrader.steps.job import Done, Job, NotYet, Outcome
 from upgrader.steps.presence import presence, said
+from upgrader.steps.replace import wish
 
 AGAIN = 0.2  # seconds until the pool that served is asked for again
 
@@ -44,8 +46,22 @@ def has_it(job: Job) -> bool:
     return job.from_release == job.release and not job.conf
 
 
+def probe(job: Job, gateway: Gateway) -> Outcome:
+    """One real login before any user is sent there."""
+    still_there(job, gateway)
+    return plain_probe.run(job, gateway)
+
+
+def still_there(job: Job, gateway: Gateway) -> None:
+    """Put the release there again if its trial has ended by itself, on hold for one; it cuts no more than agreed."""
+    committed = gateway.facts().committed
+    if committed is None or (committed.slot, committed.release) != (job.to_slot, job.release):
+        gateway.replace(wish(job), fence=job.fence)
+
+
 def settle(job: Job, gateway: Gateway) -> Outcome:
     """Keep the release on the idle gateway; from here a reboot comes back to it. The balancer must find it up."""
+    still_there(job, gateway)
     gateway.commit(job.to_slot, fence=job.fence)
     facts = gateway.facts()
     if job.conf and facts.agreed_conf != job.conf:

@@ -48,6 +48,7 @@ STEPS: dict[str, Step] = {
 OF_WAY: dict[str, dict[str, Step]] = {
     INCOMING: {
         "preflight": incoming.preflight,
+        "probe": incoming.probe,
         "shift": incoming.shift,
         "commit": incoming.commit,
         "restore": incoming.restore,
