@@ -7,13 +7,34 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
 
 from approvals import trail
 
 log = logging.getLogger(__name__)
 QUIET = frozenset({"livez", "readyz", "metrics"})  # asked every few seconds, by machines
 IDS = {"rollout_id": "rollout", "gateway_id": "gateway"}
+
+
+def takes_forms(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Innermost of all: who opens an address that only takes a form gets a page instead of Django's empty answer."""
+    return lambda request: shown(request, get_response(request))
+
+
+def shown(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
+    by_person = request.method == "GET" and not request.path.startswith("/api/") and request.accepts("text/html")
+    if not isinstance(answer, HttpResponseNotAllowed) or not by_person or request.headers.get("HX-Request"):
+        return answer
+    section = f"/{request.path.split('/')[1]}/"
+    try:
+        resolve(section)
+    except Resolver404:
+        section = "/"
+    page = render(request, "405.html", {"section": section}, status=405)
+    page.headers["Allow"] = answer.headers["Allow"]
+    return page
 
 
 class Numbered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.paginator import Paginator
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from approvals import audit, people
 from approvals.models import Actor
+from approvals.needed import needs
 from approvals.selectors import EventFilter, events
 from approvals.story import tell
 
@@ -56,7 +56,7 @@ class SignOut(LogoutView):
 
 
 @require_safe
-@permission_required("approvals.view_auditevent", raise_exception=True)
+@needs("approvals.view_auditevent")
 def record(request: HttpRequest) -> HttpResponse:
     """The record, newest first, with filters; ?verify=1 walks the whole chain and says what it found."""
     asked = EventFilter.of(request.GET)

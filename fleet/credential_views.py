@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import people, rights
 from approvals.errors import Refused
 from approvals.models import User
+from approvals.needed import lacking
 from fleet import enrol_pages, rotation, selectors
 from fleet.models import KeyRotation
 
@@ -116,4 +117,4 @@ def _demand(person: User) -> None:
 
 def _demand_look(person: User) -> None:
     if not enrol_pages.sees_credentials(person):
-        raise PermissionDenied
+        raise PermissionDenied(lacking(ASK, CONFIRM, "approvals.view_auditevent"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals import people
 from approvals.errors import Refused
+from approvals.needed import needs
 from releases import manifest, services, uploads
 from releases.models import Release, TrustedSigner
 
@@ -20,7 +20,7 @@ MAY_NOT = "Adding a release needs the right “Can add release”."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def release_add(request: HttpRequest) -> HttpResponse:
     """The form, and what becomes of it: a refusal names the check that failed and keeps nothing."""
     if request.method != "POST":

@@ -21,7 +21,7 @@ from upgrader.row_actions import row_offers
 from upgrader.states import R, U, W
 from upgrader.until import MIGRATES, ends_say, rollback_until
 from upgrader.why import why
-from upgrader.words import ROLLOUT, UPGRADE, WAVE
+from upgrader.words import ASKED, ROLLOUT, UPGRADE, WAVE
 
 SEGMENTS = 40  # gateways of a wave that are drawn one by one; more are drawn as shares
 
@@ -78,7 +78,7 @@ def ending(seen: Picture, now: datetime) -> list[str]:
 def late(seen: Picture, now: datetime) -> dict[str, Any]:
     """The drains whose time is over, in numbers; empty when there is none."""
     rows = seen.overdue(now)
-    return {"rows": rows, "users": sum(row.drain_left or 0 for row in rows)} if rows else {}
+    return {"rows": rows, "users": sum(row.drain_left or 0 for row in rows), "word": ASKED} if rows else {}
 
 
 def names(seen: Picture) -> dict[str, str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, Sum
+from django.utils import timezone
 
 from approvals.models import User
 from fleet import selectors as fleet
 from fleet.metrics import pages
 from fleet.models import Gateway, Pool
 from upgrader import drafts, selectors
-from upgrader.states import R
-from upgrader.words import ROLLOUT
 
 ROLLOUTS = 8
 
@@ -29,7 +28,7 @@ def page(pool: Pool, user: User, *, hours: int) -> dict[str, Any]:
         "trouble": list(trouble[:12]),
         "in_trouble": trouble.count(),
         "mix": here.values("release").annotate(n=Count("pk")).order_by("-n", "release"),
-        "rollouts": [{"rollout": row, "word": ROLLOUT[R(row.state)]} for row in rollouts],
+        "rollouts": [{"rollout": row, "word": word} for row, word in selectors.words_of(rollouts, timezone.now())],
         "may_plan": drafts.pools(user).filter(pk=pool.pk).exists(),
         "hours": hours,
         "ranges": pages.ranges(),

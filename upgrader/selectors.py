@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,14 @@ from django.http import Http404
 from approvals.models import AuditEvent, Request, User
 from fleet.models import Gateway
 from fleet.selectors import pools_with, visible_pools
+from fleet.words import Word
 from upgrader.draw import CLOSE_UP as CLOSE_UP
 from upgrader.draw import picture as picture
 from upgrader.late import unanswered
-from upgrader.models import Rollout, Upgrade
+from upgrader.models import Rollout, Upgrade, Wave
 from upgrader.picture import Picture
-from upgrader.states import DRAINS, ROLLOUT_OVER, R
+from upgrader.states import ACTION_STATES, DRAINS, ROLLOUT_OVER, R, W
+from upgrader.words import ASKED, ROLLOUT, WAITS
 
 WITH = ("release", "pool", "created_by", "strategy", "request", "back_request__requested_by")
 NEEDS_ME = 50
@@ -75,6 +78,26 @@ def happened(rollout: Rollout, seen: Picture, most: int = 40) -> list[AuditEvent
     return list(AuditEvent.objects.filter(subject__in=subjects).order_by("-seq")[:most])
 
 
+def words_of(rollouts: Iterable[Rollout], now: datetime) -> list[tuple[Rollout, Word]]:
+    """Each with what a list says of it, as its own page does: what waits for a person or for room says so."""
+    rows = list(rollouts)
+    listed = Rollout.objects.filter(pk__in=[row.pk for row in rows])
+    is_open = Request.objects.filter(state=Request.State.OPEN, expires_at__gt=now)
+    cuts = Upgrade.objects.filter(cut_request__in=is_open, state__in=DRAINS).values("wave__rollout")
+    late = Q(pk__in=unanswered(now).values("wave__rollout"))
+    back = Q(back_request__in=is_open, state__in=ACTION_STATES["agree_back"])
+    asked = set(listed.filter(back | Q(pk__in=cuts) | late).values_list("pk", flat=True))
+    resting = (W.PLANNED, W.PASSED, W.ROLLED_BACK)
+    at_work = set(Wave.objects.filter(rollout__in=listed).exclude(state__in=resting).values_list("rollout", flat=True))
+
+    def word(row: Rollout) -> Word:
+        if row.pk in asked:
+            return ASKED
+        return WAITS if row.state == R.UPGRADING and row.waits and row.pk not in at_work else ROLLOUT[R(row.state)]
+
+    return [(row, word(row)) for row in rows]
+
+
 def last_move(rollout: Rollout) -> AuditEvent | None:
     """The newest event of the rollout itself."""
     return AuditEvent.objects.filter(subject=f"rollout:{rollout.pk}").order_by("-seq").first()
@@ -86,7 +109,7 @@ def recent(user: User) -> QuerySet[Rollout]:
 
 
 def fleet_summary(user: User) -> list[dict[str, Any]]:
-    """Each pool that the user may see: gateways, users on them, which release how often, how many are in trouble."""
+    """Each pool that the user may see, those in trouble first: gateways, users, which release how often."""
     here = (*Gateway.SPOKEN_TO, Gateway.State.QUARANTINED)
     gateways = Gateway.objects.filter(pool__in=visible_pools(user), state__in=here)
     trouble = Count("pk", filter=~Q(state=Gateway.State.ENROLLED))
@@ -95,4 +118,4 @@ def fleet_summary(user: User) -> list[dict[str, Any]]:
     counted = gateways.values_list("pool", "release").annotate(number=Count("pk")).order_by("-number")
     for pool, release, number in counted:
         mix.setdefault(pool, []).append((release or "unknown", number))
-    return [{**pool, "mix": mix.get(pool["pool"], [])} for pool in pools.order_by("pool__name")]
+    return [{**pool, "mix": mix.get(pool["pool"], [])} for pool in pools.order_by("-trouble", "pool__name")]

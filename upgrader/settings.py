@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "approvals.requests.takes_forms",
 ]
 
 ROOT_URLCONF = "upgrader.urls"
@@ -168,6 +169,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "judge": {"task": "upgrader.tasks.judge", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "upgrader.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "tickets": {"task": "upgrader.tasks.join_tickets", "schedule": 10.0, "options": {"expires": 10}},
+    "prometheus": {"task": "upgrader.tasks.ask_prometheus", "schedule": 30.0, "options": {"expires": 30}},
     "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
 if PROBE_SECONDS:

@@ -19,6 +19,7 @@ ROLLOUT: dict[R, Word] = {
     R.FAILED: Word("Needs a person", "failed", "triangle-alert"),
 }
 WAITS = Word("Waits to begin", "waiting", "hourglass")
+ASKED = Word("Waits for a person", "waiting", "hand")
 
 WAVE: dict[W, Word] = {
     W.PLANNED: Word("Planned", "planned", "circle-dashed"),

@@ -16,8 +16,6 @@ from releases.models import ConfigRevision, Release
 from upgrader import chart_data, charts, drafts, pages, questions, rights, selectors, services
 from upgrader.api import as_json
 from upgrader.models import Rollout, Strategy
-from upgrader.states import R
-from upgrader.words import ROLLOUT
 
 PAGE = 40
 
@@ -32,7 +30,8 @@ def number(request: HttpRequest, name: str) -> int:
 def rollout_list(request: HttpRequest) -> HttpResponse:
     """Every rollout that one may see, newest first."""
     page = Paginator(selectors.rollouts_for(person(request)), PAGE).get_page(request.GET.get("page"))
-    rows = [{"rollout": rollout, "word": ROLLOUT[R(rollout.state)]} for rollout in page]
+    said = selectors.words_of(page, timezone.now())
+    rows = [{"rollout": rollout, "word": word} for rollout, word in said]
     context = {"page": page, "rows": rows, "may_plan": drafts.pools(person(request)).exists()}
     part = request.headers.get("HX-Target") == "rollouts"
     return render(request, "upgrader/_rollout_rows.html" if part else "upgrader/rollout_list.html", context)
