@@ -11,6 +11,7 @@ MIB = 1024.0 * 1024.0
 SHARES: Mapping[str, str] = {
     "logins": "of users' logins failed",
     "session_errors": "of sessions ended in an error",
+    "complaints": "of sessions brought a complaint",
 }
 
 

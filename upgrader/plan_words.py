@@ -52,6 +52,7 @@ WORDS: Mapping[str, str] = {
     "cpu": "CPU a session",
     "door_time": "handshake on the gateway itself",
     "auth_time": "sign-in time by ocserv",
+    "complaints": "complaints of users",
 }
 BESIDE: Mapping[str, str] = {
     "best": "on the old slot",

@@ -30,6 +30,7 @@ WEIGHTS: Mapping[str, float] = {
     "cpu": 0.02,
     "door_time": 0.02,
     "auth_time": 0.02,
+    "complaints": 0.02,
 }
 SPREAD = 2  # intervals with failures: a burst in one is one user at a keyboard
 OTHERS, WEEKS = "other gateways at the same time", "its own past at this hour of the week"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from upgrader import complaints
 from upgrader.analysis.rates import Counted
 from upgrader.flow import OUTGOING
 from upgrader.gates import Evidence, Side
@@ -27,8 +28,10 @@ def evidence(rollout: Rollout, watched: list[Upgrade], steps: Mapping[int, StepR
     old = "/".join(sorted({upgrade.from_release for upgrade in home}))
     lost = [str(step.result["lost"]) for _, step in observed if step.result.get("lost")]
     silent = [upgrade.gateway.name for upgrade, step in observed if is_silent(step)]
+    made = summed([step.result.get("tally", {}) for _, step in observed], new=rollout.release.name, old=old)
     return replace(
-        summed([step.result.get("tally", {}) for _, step in observed], new=rollout.release.name, old=old),
+        made,
+        rates={**made.rates, **complaints.sides(rollout.release.name, observed)},
         lost=lost,
         silent=silent,
         gateways=max(1, sum(upgrade.way != OUTGOING for upgrade, _ in observed)),

@@ -43,6 +43,7 @@ METRICS: Mapping[str, Metric] = {
     "cpu": Metric(use=True, critical=False, tolerated=2.0),  # a session; who has just come costs more than who stays
     "door_time": Metric(use=True, critical=False, tolerated=1.5),  # a handshake that ocgate makes on the gateway itself
     "auth_time": Metric(use=True, critical=False, tolerated=3.0),  # by occtl, in whole seconds: 1 and 2 may be the same
+    "complaints": Metric(use=True, critical=False, tolerated=3.0),  # of users, as the NOC heard them; of sessions
 }
 
 
