@@ -8,7 +8,7 @@ from a configuration that came to both.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,12 +19,15 @@ from upgrader.analysis.attribution import Blame, Cell, blame
 from upgrader.beside import Changed, Touch
 from upgrader.gates import ALPHA, Judgement
 from upgrader.models import Rollout, Wave
+from upgrader.readings import OTHERS, WEEKS
 from upgrader.states import Outcome
 
 BEFORE = timedelta(minutes=60)
 SAME_TIME = 120.0  # seconds: touches so close begin one period
 PERIODS_MOST = 6
 RATES = {"logins": "failures", "session_errors": "errors"}  # metric → a reading's column
+THIS = "this rollout"
+MINE = (THIS, "both")
 ASKED = frozenset({Outcome.FAIL, Outcome.INCONCLUSIVE})
 
 
@@ -46,8 +49,21 @@ def attributed(judgement: Judgement, rollout: Rollout, wave: Wave, *, now: datet
     ]
     if not told:
         return judgement
-    say = " ".join([sentence(judgement.sentence), *dict.fromkeys(one["say"] for one in told)])
-    return replace(judgement, sentence=say, numbers={**judgement.numbers, "attribution": told})
+    outcome, said = judgement.outcome, [sentence(judgement.sentence), *dict.fromkeys(str(one["say"]) for one in told)]
+    if is_confounded(judgement) and any(one["points_to"] not in MINE for one in told):
+        outcome = Outcome.INCONCLUSIVE
+        said.append("So a person decides what is taken back.")
+    return Judgement(outcome, " ".join(said), {**judgement.numbers, "attribution": told})
+
+
+def is_confounded(judgement: Judgement) -> bool:
+    """Whether a FAIL was drawn beside other gateways or another time, where another change may be what differs.
+
+    An old slot beside the new one meets the same configuration, and a probe is held against no gateway at all.
+    """
+    metric = judgement.numbers.get("failed_by", "")
+    baseline = judgement.numbers.get("metrics", {}).get(metric, {}).get("baseline", "")
+    return judgement.outcome is Outcome.FAIL and baseline in (OTHERS, WEEKS)
 
 
 def gateways_of(wave: Wave) -> set[int]:
@@ -66,7 +82,7 @@ def explained(
     return {
         "change": changes[1].name,
         "metric": metric,
-        "points_to": {"first": "this rollout", "second": changes[1].name}.get(found.which, found.which),
+        "points_to": {"first": THIS, "second": changes[1].name}.get(found.which, found.which),
         "this": asdict(found.first),
         "other": asdict(found.second),
         "cells": {name: {"tried": tried, "failed": failed} for name, (tried, failed) in counts.items()},

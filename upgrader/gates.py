@@ -85,6 +85,7 @@ def judge(evidence: Evidence, limits: Limits) -> Judgement:
     if weigh.total >= SURE and weigh.worst is probes and too_many(control, limits, evidence.gateways):
         return verdict(Outcome.INCONCLUSIVE, f"{probes.say}: both fail, so it is not the release.")
     if weigh.total >= SURE and weigh.worst:
+        numbers["failed_by"] = weigh.worst.name
         why = f" Last: {canary.last_failure}" if weigh.worst is probes and canary.last_failure else ""
         return verdict(Outcome.FAIL, f"{weigh.worst.say}; {by_chance(weigh.total)}.{why}")
     return verdict(*unhurt(evidence, limits, heard))

@@ -48,10 +48,18 @@ def configured(fleet: Fleet, *names: str) -> None:
         Errand.objects.create(gateway=row, kind="agree", subject="drift:1", **done)
 
 
-def verdict(fleet: Fleet, rollout: Rollout) -> Any:
-    """What a look says whose probes on the new slot fail: enough for an attribution."""
+PROBES_FAIL = {"canary": {"tried": 20, "failed": 9}, "control": {"tried": 20, "failed": 0}}
+USERS_FAIL = {
+    "canary": {"tried": 20, "failed": 0},
+    "rates": {"logins": {"canary": [80.0, 24, 0.0, 0, 5]}},
+    "others": {"until": 0.0, "gateways": 2, "rates": {"logins": [400.0, 3]}},
+}
+
+
+def verdict(fleet: Fleet, rollout: Rollout, tally: dict[str, Any] = PROBES_FAIL) -> Any:
+    """What a look says that has these sums."""
     step = StepRun.objects.get(upgrade__wave__rollout=rollout, name="observe")
-    step.result = {"tally": {"canary": {"tried": 20, "failed": 9}, "control": {"tried": 20, "failed": 0}}}
+    step.result = {"tally": tally}
     step.save()
     (found,) = see.look(rollout.pk, now=fleet.now()).judgements.values()
     return found
@@ -155,3 +163,24 @@ def test_where_nothing_was_measured_it_says_so(fleet: Fleet) -> None:
     configured(fleet, "gw-2")
     fleet.seconds += AFTER
     assert "can't be told (nothing was measured)." in verdict(fleet, rollout).sentence
+
+
+@pytest.mark.parametrize(
+    ("bad", "outcome"),
+    [
+        ({("gw-1", 2): 24}, Outcome.FAIL),
+        ({("gw-1", 1): 20, ("gw-1", 2): 20, ("gw-2", 1): 24}, Outcome.INCONCLUSIVE),
+        ({}, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_what_was_held_against_other_gateways_is_not_taken_back_for_another_change(
+    fleet: Fleet, bad: dict[tuple[str, int], int], outcome: Outcome
+) -> None:
+    rollout = watched(fleet)
+    configured(fleet, "gw-1", "gw-2")
+    fleet.seconds += AFTER
+    history(fleet, bad)
+    found = verdict(fleet, rollout, USERS_FAIL)
+    assert found.outcome is outcome
+    assert found.sentence.startswith("30 % of users' logins failed")
+    assert found.sentence.endswith("So a person decides what is taken back.") is (outcome is Outcome.INCONCLUSIVE)
