@@ -16,6 +16,7 @@ from fleet.models import Alert, Errand
 from tests import (
     factories,
     sights_alarms,
+    sights_between,
     sights_bounds,
     sights_calls,
     sights_conf,
@@ -100,6 +101,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             drifted_pool,
             sights_plan.strategy,
             sights_plan.changed,
+            *(sights_between.switch, sights_between.switched),
             sights_trust.trust,
             sights_trust.sent,
             sights_conf.config,

@@ -109,8 +109,9 @@ def _refuse_not_idle(found: Pair) -> None:
         stand = "stands" if len(unknown) == 1 else "stand"
         raise Refused(f"The balancer has not said yet how {listed(unknown, 8)} {stand} there. Try again in a minute.")
     if busy := _names(found.incoming, said, takes_new=True):
+        take = "takes" if len(busy) == 1 else "take"
         raise Refused(
-            f"{found.idle.name} is not the idle pool: {listed(busy, 8)} takes new users. Plan this for"
+            f"{found.idle.name} is not the idle pool: {listed(busy, 8)} {take} new users. Plan this for"
             f" {found.serves.name}, or take {found.idle.name} out at its balancer first (weight 0)."
         )
     if shut := _names(found.outgoing, said, takes_new=False):

@@ -131,6 +131,11 @@ class Picture:
         return sum(row.state in CARRIES and row.way != OUTGOING for row in self.gateways)
 
     @cached_property
+    def bringing(self) -> int:
+        """Gateways that are to serve it: not those that only lose their new users to them."""
+        return sum(row.way != OUTGOING for row in self.gateways)
+
+    @cached_property
     def before(self) -> int:
         return sum(row.before for row in self.gateways)
 

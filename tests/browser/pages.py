@@ -81,12 +81,15 @@ def trusted(site: Site) -> Pages:
 def planned(site: Site) -> Pages:
     """Strategies, and plans before they are approved."""
     strategy, changed = site.scene("strategy"), site.scene("changed")
+    switch, switched = site.scene("switch"), site.scene("switched")
     return {
         "strategies": ("operator", "/strategies/"),
         "strategy": ("operator", f"/strategies/{strategy}/"),
         "strategy-add": ("operator", f"/strategies/add/?from={strategy}"),
         "plan-changed": ("oncall", f"/rollouts/{changed}/"),
         "decision-plan-open": ("oncall", f"/decisions/{changed}/"),
+        "plan-between": ("operator", f"/rollouts/{switch}/"),
+        "rollout-between": ("oncall", f"/rollouts/{switched}/"),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from guardian.shortcuts import remove_perm
@@ -108,7 +109,7 @@ def test_who_may_not_move_the_users_of_both_pools_neither_asks_nor_agrees(pools:
     services.submit(rollout, actor=fleet.who(fleet.ola), seen_version=0, now=fleet.now())
     rollout.refresh_from_db()
     remove_perm("approve_rollout", fleet.cal, pools.blue)
-    said = {"yes": True, "reason": "", "digest": rollout.digest, "now": fleet.now()}
+    said: dict[str, Any] = {"yes": True, "reason": "", "digest": rollout.digest, "now": fleet.now()}
     with pytest.raises(Refused, match="You may not approve on blue"):
         services.decide(rollout, actor=fleet.who(fleet.cal), **said)
     remove_perm("submit_rollout", fleet.ola, pools.blue)
@@ -153,7 +154,7 @@ def test_one_that_left_its_pool_is_left_out(pools: Pools) -> None:
     update("gw-2", pool=pools.green)
     services.submit(rollout, actor=pools.fleet.who(pools.fleet.ola), seen_version=0, now=pools.fleet.now())
     rollout.refresh_from_db()
-    said = {"yes": True, "reason": "", "digest": rollout.digest, "now": pools.fleet.now()}
+    said: dict[str, Any] = {"yes": True, "reason": "", "digest": rollout.digest, "now": pools.fleet.now()}
     services.decide(rollout, actor=pools.fleet.who(pools.fleet.cal), **said)
     pools.fleet.turn(3)
     row = pools.rows(rollout)["gw-2"]
