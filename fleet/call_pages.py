@@ -71,11 +71,19 @@ def views(rows: Iterable[Alert], user: User) -> list[CallView]:
     """Calls with whether this person is called."""
     may = {codename: set(pools_with(user, codename).values_list("pk", flat=True)) for codename in CODENAMES}
     return [
-        CallView(row, WORDS[row.kind], _is_mine(row, may[RIGHT.get(row.kind, HOLD)]), row.kind in DECIDED)
-        for row in rows
+        CallView(row, word_of(row), _is_mine(row, may[RIGHT.get(row.kind, HOLD)]), row.kind in DECIDED) for row in rows
     ]
 
 
+def word_of(row: Alert) -> Word:
+    """An alarm's own severity says more than that it is one."""
+    return SEVERITY.get(str(row.details.get("severity")), WORDS[row.kind])
+
+
+SEVERITY = {
+    "critical": Word("Critical", "failed", "triangle-alert"),
+    "warning": Word("Warning", "held", "triangle-alert"),
+}
 HOLD = "hold_rollout"
 CODENAMES = (HOLD, *RIGHT.values())
 

@@ -31,7 +31,7 @@ Value = Callable[[Sums], float | None]
 @dataclass(frozen=True)
 class Metric:
     """`says`: what a rule on it found; {limit} is "more than 10 %", {plain} the same without the unit. `any_says`: the
-    same where the limit is none at all.
+    same where the limit is none at all, and nothing is allowed.
     """
 
     title: str
@@ -41,6 +41,7 @@ class Metric:
     counted: tuple[str, ...] = ()  # columns without which nothing can be judged
     whole: bool = False
     any_says: str = ""
+    least_of: str = ""  # of what a share is at least so many; "" for what is no share
 
     def said(self, value: float) -> str:
         """Return "12.5 %", "3 ms", "4"; whole seconds as a length of time."""
@@ -117,18 +118,30 @@ def lost(sums: Sums) -> float | None:
 
 METRICS: Mapping[str, Metric] = {
     "login_failures": Metric(
-        "Sign-ins that fail", "%", "{limit} of sign-ins fail", share("failures", "logins"), ("failures", "logins")
+        "Sign-ins that fail",
+        "%",
+        "{limit} of sign-ins fail",
+        share("failures", "logins"),
+        ("failures", "logins"),
+        least_of="sign-ins",
     ),
     "session_errors": Metric(
         "Errors of sessions", "a minute", "{plain} errors of sessions a minute", a_minute("errors"), ("errors",)
     ),
     "reconnects": Metric(
-        "Reconnects", "of 100 users", "{plain} of 100 users reconnect", a_user("reconnects"), ("reconnects",)
+        "Reconnects",
+        "of 100 users",
+        "{plain} of 100 users reconnect",
+        a_user("reconnects"),
+        ("reconnects",),
+        least_of="users",
     ),
     "handshake": Metric("TLS handshake", "ms", "a TLS handshake takes {limit}", mean("handshake_ms")),
     "login_time": Metric("Time to sign in", "s", "signing in takes {limit}", mean("auth_seconds")),
     "rtt": Metric("Round trip to users", "ms", "the round trip to users takes {limit}", mean("rtt_ms")),
-    "loss": Metric("Segments sent again", "%", "{limit} of segments to users are sent again", lost),
+    "loss": Metric(
+        "Segments sent again", "%", "{limit} of segments to users are sent again", lost, least_of="segments"
+    ),
     "memory": Metric("Memory of a slot", "MiB", "a slot uses {limit} of memory", most("rss_bytes", MIB), whole=True),
     "cpu": Metric("Processor", "% of a core", "an ocserv uses {limit}", cores, ("cpu_seconds",), whole=True),
     "open_files": Metric("Open files of a slot", "", "a slot has {limit} open files", most("open_files"), whole=True),
@@ -156,6 +169,6 @@ METRICS: Mapping[str, Metric] = {
     "probe_banned": Metric(
         "Probe banned", "slots", "our own probe is banned in {limit}", whole=True, any_says="our own probe is banned"
     ),
-    "complaints": Metric("Complaints", "of 1,000 sessions", "{limit} are complained about"),
+    "complaints": Metric("Complaints", "of 1,000 sessions", "{limit} are complained about", least_of="sessions"),
 }
 """Name → metric. docs/alerts.md says what each means."""

@@ -25,8 +25,7 @@ from fleet.words import Word
 KINDS = {"drift": "Drift", **{kind: word.say for kind, word in call_pages.WORDS.items()}}
 MOST = 200
 OVER_MOST = 50
-CRITICAL = Word("Critical", "failed", "triangle-alert")
-WARNING = Word("Warning", "held", "triangle-alert")
+CRITICAL, WARNING = call_pages.SEVERITY["critical"], call_pages.SEVERITY["warning"]
 OFF = Word("Not judged", "planned", "circle-dashed")
 BAD = Word("Can’t be read", "failed", "circle-x")
 DELIVERY = {
