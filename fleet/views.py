@@ -16,6 +16,7 @@ from fleet import alert_pages, enrol_pages, remedies, selectors
 from fleet.metrics import pages as measured
 from fleet.models import Balancer, Gateway, ProbeHost
 from fleet.probes import pages as probes
+from fleet.prometheus import pages as prometheus
 from fleet.quiet import selectors as quiet
 from fleet.slots import view_of
 from fleet.tickets import pages as tickets
@@ -61,7 +62,7 @@ def gateway_page(request: HttpRequest, gateway_id: int) -> HttpResponse:
         "behind": alert_pages.behind_on(gateway),
         "may_ask": rights.may(person(request), remedies.RIGHT, f"pool:{gateway.pool_id}"),
     }
-    context |= probes.of_gateway(gateway, time.time())
+    context |= probes.of_gateway(gateway, time.time()) | prometheus.of_gateway(gateway, time.time())
     context |= measured.part(gateway, time.time(), measured.HOURS[0])
     context |= quiet.of_gateway(gateway)
     context |= tickets.of_gateway(gateway, person(request), timezone.now())

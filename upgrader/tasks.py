@@ -19,9 +19,10 @@ from fleet import services as fleet
 from fleet.alarms import notices, outbox, watch
 from fleet.metrics import collect as collector
 from fleet.metrics import rollup
-from fleet.models import Balancer, Errand, Gateway, ProbeHost
+from fleet.models import Balancer, Errand, Gateway, ProbeHost, PrometheusSource
 from fleet.probes import rollup as probe_rollup
 from fleet.probes import rounds
+from fleet.prometheus import poll
 from fleet.quiet import watch as quiet
 from fleet.tickets import join as tickets
 from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse
@@ -156,6 +157,19 @@ def do_probe(host_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
+def ask_prometheus() -> None:
+    """Ask the Prometheus of each pool what it knows of its gateways."""
+    for source_id in poll.due():
+        DESK.probe(("prometheus", source_id), partial(do_ask_prometheus, source_id))
+
+
+def do_ask_prometheus(source_id: int) -> None:
+    source = PrometheusSource.objects.filter(pk=source_id).first()
+    if source is not None:
+        poll.poll(source)
+
+
+@shared_task(ignore_result=True)
 def roll_up() -> None:
     DESK.collect(("roll up", 0), do_roll_up)
 
@@ -166,6 +180,7 @@ def do_roll_up() -> None:
     rollup.roll_up(now)
     probe_rollup.roll_up(now)
     probe_rollup.purge(now)
+    poll.purge(now)
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
 

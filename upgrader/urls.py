@@ -12,6 +12,7 @@ from fleet import credential_views as credentials
 from fleet import enrol_views as enrol
 from fleet import install_views as install
 from fleet import probe_views as probes
+from fleet import prometheus_views as prometheus
 from fleet import reading_views as readings
 from fleet import views as fleet
 from fleet.alarms import desk_views as alarm_desks
@@ -109,6 +110,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/tickets/<slug:name>/", ticket_api.ticket_intake, name="ticket-intake"),
     path("balancers/", balancers.balancer_list, name="balancers"),
     path("balancers/add/", balancers.balancer_add, name="balancer-add"),
+    path("prometheus/", prometheus.source_list, name="prometheus"),
+    path("prometheus/set/", prometheus.source_set, name="prometheus-set"),
+    path("prometheus/<int:source_id>/drop/", prometheus.source_drop, name="prometheus-drop"),
+    path("gateways/<int:gateway_id>/prometheus/", prometheus.gateway_prometheus, name="gateway-prometheus"),
+    path("gateways/<int:gateway_id>/prometheus/<str:key>/", prometheus.gateway_chart, name="prometheus-chart"),
     path("probes/", probes.probe_list, name="probes"),
     path("probes/add/", probes.probe_add, name="probe-add"),
     path("probes/<int:host_id>/remove/", probes.probe_remove, name="probe-remove"),

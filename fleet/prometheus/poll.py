@@ -35,6 +35,8 @@ def poll(source: PrometheusSource, *, ask: Asker = client.ask, clock: Callable[[
     refused: list[str] = []
     put = partial(ask, server_of(source))
     try:
+        if not names:
+            put("vector(1)")  # there is nothing to ask about, and whether it answers is asked all the same
         for column in promql.METRICS:
             for number, value in _values(source, column, names, ask=put, refused=refused).items():
                 found.setdefault(number, {})[column] = value

@@ -19,7 +19,9 @@ SAY = "probe-berlin failed at user name and password: Login failed."
 
 
 def gateway() -> Gateway:
-    return Gateway.objects.get(pk=scene("observing").upgrades(1)[0].gateway_id)
+    """One of a rollout's; the scene is played once a test."""
+    there = Gateway.objects.order_by("pk").first()
+    return there or Gateway.objects.get(pk=scene("observing").upgrades(1)[0].gateway_id)
 
 
 def host(one: Gateway) -> ProbeHost:
