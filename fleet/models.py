@@ -17,13 +17,14 @@ from fleet.balancer_models import BalancerPeer as BalancerPeer
 from fleet.probe_models import Probe as Probe
 from fleet.probe_models import ProbeHost as ProbeHost
 from fleet.probe_models import ProbeReading as ProbeReading
-from fleet.quiet_models import QuietLoss as QuietLoss
-from fleet.quiet_models import QuietWatch as QuietWatch
 from fleet.prometheus_models import OutsideReading as OutsideReading
 from fleet.prometheus_models import PrometheusSource as PrometheusSource
+from fleet.quiet_models import QuietLoss as QuietLoss
+from fleet.quiet_models import QuietWatch as QuietWatch
 from fleet.reading_models import Reading as Reading
 from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch
+from fleet.rotation_models import KeyRotation as KeyRotation
 from fleet.ticket_models import Ticket as Ticket
 from fleet.ticket_models import TicketSource as TicketSource
 
@@ -270,37 +271,3 @@ class Errand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} on {self.gateway_id}"
-
-
-class KeyRotation(models.Model):
-    """From one set of controller's SSH keys to another: both are let in everywhere, then we switch, then the old goes.
-    Written by fleet/rotation.py alone; the secrets are credentials, here are public halves only."""
-
-    class State(models.TextChoices):
-        SIGNING = "signing"  # approvers sign both statements with keys of their own
-        SPREADING = "spreading"  # gateways are told to let the new one in beside the old one
-        CLEANING = "cleaning"  # we sign in with the new one; gateways are told to forget the old one
-        DONE = "done"
-        DROPPED = "dropped"
-
-    kind = models.CharField(max_length=8)  # "ssh-key" | "ssh-ca"
-    state = models.CharField(max_length=10, choices=State.choices, default=State.SIGNING)
-    version = models.PositiveIntegerField(default=0)
-    both = models.JSONField()  # {"keys": [lines], "text": statement, "signatures": [[name, text]]}
-    only = models.JSONField()  # the same for what stays at the end
-    begun_at = models.DateTimeField()
-    since = models.DateTimeField()
-    left_behind = models.JSONField(default=list)  # names of gateways that had not followed when we switched
-
-    class Meta:
-        ordering = ["-begun_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["kind"],
-                condition=Q(state__in=["signing", "spreading", "cleaning"]),
-                name="one_open_rotation_a_kind",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.state}"
