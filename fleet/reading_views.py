@@ -27,7 +27,8 @@ def gateway_chart(request: HttpRequest, gateway_id: int, panel: str) -> HttpResp
     found, shown = pages.measured(gateway, time.time(), pages.hours_of(request.GET.get("hours")))
     drawn = charts.PANELS[panel]
     empty = all(charts.ends(drawn, points) is None for points in found.values())
-    told = {"figure": charts.figure(drawn, found, shown), "say": charts.say(drawn, found), "empty": empty}
+    figure = charts.figure(drawn, found, shown, marks=pages.marks(gateway, shown))
+    told = {"figure": figure, "say": charts.say(drawn, found), "empty": empty}
     return JsonResponse(told, headers={"Cache-Control": "no-store"})
 
 

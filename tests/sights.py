@@ -109,7 +109,12 @@ SIGHTS: dict[str, Callable[[], int]] = {
         ),
         sights_bounds.bounds,
         sights_alarms.alarms,
-        *(sights_measured.measured, sights_measured.measured_pool, sights_measured.measured_more),
+        *(
+            sights_measured.measured,
+            sights_measured.measured_pool,
+            sights_measured.measured_more,
+            sights_measured.measured_gateway,
+        ),
         *(sights_noc.quiet, sights_noc.complaints),
         sights_probes.probed,
         *(sights_calls.crowded, sights_calls.three),

@@ -81,6 +81,11 @@ def measured_more() -> int:
     return at
 
 
+def measured_gateway() -> int:
+    """Its first gateway."""
+    return Rollout.objects.get(pk=measured()).waves.get(number=1).upgrades.get().gateway_id
+
+
 def measured_pool() -> int:
     """Its pool."""
     measured()

@@ -12,6 +12,8 @@ class UpgraderConfig(AppConfig):
     def ready(self) -> None:
         # Or `delay()` would try AMQP. Not in the package itself: the supervisor reads settings and needs no Celery.
         import_module("upgrader.celery")
+        # Gateways' charts show what rollouts did there; fleet knows no rollouts.
+        import_module("fleet.metrics.pages").MARKERS.append(import_module("upgrader.measured").on_gateway)
         if settings.OTLP_URL:
             trace(settings.OTLP_URL)
 

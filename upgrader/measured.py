@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 
@@ -78,6 +78,22 @@ def _marks(wave: Wave) -> list[Mark]:
         if at is not None:
             first.setdefault(say, Mark(at.timestamp(), say, "limit" if name == "restore" else "mark"))
     return list(first.values())[:MARKS_MOST]
+
+
+def on_gateway(gateway: int, since: float, until: float) -> list[Mark]:
+    """Each share of new clients and each step back on one gateway: a fleet.metrics.pages.Marker."""
+    steps = StepRun.objects.filter(upgrade__gateway=gateway, name__in=["shift", "restore"], state=S.DONE)
+    window = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+    told = steps.filter(finished_at__range=window).select_related("upgrade__wave__rollout__release")
+    return [mark_of(step) for step in told.order_by("-finished_at")[:MARKS_MOST]]
+
+
+def mark_of(step: StepRun) -> Mark:
+    release = step.upgrade.wave.rollout.release.name
+    at = step.finished_at.timestamp() if step.finished_at else 0.0
+    if step.name == "restore":
+        return Mark(at, f"{release} rolled back", "limit")
+    return Mark(at, f"{release} {step.args.get('weight')} %")
 
 
 def of_pool(pool: Pool, *, hours: int, now: datetime) -> Asked:

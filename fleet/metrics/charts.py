@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fleet.metrics.series import Point, Series
+from fleet.metrics.stacked import Mark, note, shape
 
 MIB = 1024 * 1024
 GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
@@ -108,7 +109,7 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
-def figure(panel: Panel, found: Series, shown: Range) -> dict[str, Any]:
+def figure(panel: Panel, found: Series, shown: Range, *, marks: Sequence[Mark] = ()) -> dict[str, Any]:
     """Return the figure as plotly.js takes it."""
     drawn = go.Figure()
     for place, key in enumerate(newest_first(found)):
@@ -137,6 +138,9 @@ def figure(panel: Panel, found: Series, shown: Range) -> dict[str, Any]:
     )
     ticks = "%H:%M" if shown.until - shown.since <= DAY else "%d %b"
     drawn.update_xaxes(range=[iso(shown.since), iso(shown.until)], tickformat=ticks)
+    for turn, mark in enumerate(marks):
+        drawn.add_shape(**shape(mark))
+        drawn.add_annotation(**note(mark, turn))
     made: dict[str, Any] = drawn.to_plotly_json()
     made["layout"].pop("template", None)
     return {"data": list(made["data"]), "layout": made["layout"]}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fleet.metrics import charts, collect
 from fleet.metrics.series import Series, series
+from fleet.metrics.stacked import Mark
 from fleet.metrics.standing import Fact, Seen, Standing, standing
 from fleet.models import Gateway, Watch
 from fleet.words import Word
@@ -64,6 +66,17 @@ def running(gateway: Gateway) -> list[int]:
     """Slots in which an ocserv runs, as the gateway last said."""
     slots: list[dict[str, Any]] = (gateway.facts or {}).get("slots", [])
     return [int(slot["slot"]) for slot in slots if slot.get("state") in RUNNING]
+
+
+Marker = Callable[[int, float, float], Sequence[Mark]]
+MARKERS: list[Marker] = []
+"""Who knows what happened on a gateway between two moments (epoch seconds). The apps above add theirs in ready()."""
+
+
+def marks(gateway: Gateway, shown: charts.Range) -> list[Mark]:
+    """What happened on it meanwhile, in order of time."""
+    found = [mark for marker in MARKERS for mark in marker(gateway.pk, shown.since, shown.until)]
+    return sorted(found, key=lambda mark: mark.at)
 
 
 def measured(gateway: Gateway, now: float, hours: int) -> tuple[Series, charts.Range]:

@@ -157,6 +157,7 @@ def measured(site: Site) -> Pages:
         "rollout-measured": ("oncall", f"/rollouts/{rollout}/"),
         "measured-table": ("oncall", f"/rollouts/{rollout}/measured/?wave=1"),
         "pool": ("operator", f"/pools/{pool}/"),
+        "gateway-measured": ("operator", f"/gateways/{site.scene('measured_gateway')}/"),
         "pool-table": ("auditor", f"/pools/{pool}/measured/?hours=1"),
     }
 

@@ -99,6 +99,16 @@ def test_who_may_not_see_the_pool_sees_nothing(browse: Browse, rollout: Rollout)
         assert browse("anonymous").get(f"/pools/{rollout.pool_id}/{path}").status_code == 302
 
 
+def test_a_gateway_marks_what_rollouts_did_there(browse: Browse, rollout: Rollout) -> None:
+    gateway = rollout.waves.get(number=1).upgrades.get().gateway_id
+    found = told(browse("operator"), f"/gateways/{gateway}/charts/rtt/?hours=1")
+    layout = found["figure"]["layout"]
+    assert [note["text"] for note in layout["annotations"]] == ["1.3.0-2 25 %", "1.3.0-2 100 %"]
+    assert [shape["name"] for shape in layout["shapes"]] == ["mark", "mark"]
+    other = rollout.waves.get(number=2).upgrades.all()[0].gateway_id
+    assert "shapes" not in told(browse("operator"), f"/gateways/{other}/charts/rtt/?hours=1")["figure"]["layout"]
+
+
 def test_a_wave_that_has_not_begun_has_no_charts(browse: Browse, rollout: Rollout) -> None:
     assert browse("oncall").get(f"/rollouts/{rollout.pk}/readings/?wave=2").status_code == 404
     assert browse("oncall").get(f"/rollouts/{rollout.pk}/readings/?wave=99").status_code == 404
