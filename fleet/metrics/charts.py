@@ -16,6 +16,7 @@ from fleet.metrics.stacked import Mark, note, shape
 MIB = 1024 * 1024
 GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
 ROWS = 30
+ROOM = 1.4  # above the highest value, for what the marks say
 ROLLING = 300  # seconds that one point of a rate looks back on: single events would be a comb, not a line
 LEAST = 60.0  # seconds: one event in the first five is no dozen a minute
 TONES = ("canary", "control")
@@ -141,6 +142,9 @@ def figure(panel: Panel, found: Series, shown: Range, *, marks: Sequence[Mark] =
     for turn, mark in enumerate(marks):
         drawn.add_shape(**shape(mark))
         drawn.add_annotation(**note(mark, turn))
+    highest = max((value for trace in drawn.data for value in trace.y if value is not None), default=0)
+    if marks and highest > 0:
+        drawn.update_yaxes(range=[0, ROOM * highest])
     made: dict[str, Any] = drawn.to_plotly_json()
     made["layout"].pop("template", None)
     return {"data": list(made["data"]), "layout": made["layout"]}
