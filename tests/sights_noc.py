@@ -14,7 +14,7 @@ from fleet.tickets import journal as tickets
 from fleet.tickets import services
 from tests import factories
 
-RELEASE = "1.5.0-1"
+RELEASE = "1.3.0-2"
 ALL = {
     "memory": [9.4, 5.0, 0.31],
     "files": [1.2, 5.0, 0.02],

@@ -23,7 +23,10 @@ SHARE = 2.5  # deviations from where on a measure is one of them
 PAST = 1.2  # times as much where no other gateway says what is usual
 UNKNOWN = 1.4  # and where nothing does
 WANDERS = 1.2  # times what its own past scores without a release
-GOES_ON = 0.4  # of its slope a growth must still have in its second half
+GOES_ON = 0.5  # of its slope a growth must still have in its second half
+EARLY = 2 * HOUR  # seconds after the begin in which what grows may be what fills up
+FILLING = 4 * HOUR  # before that nobody can tell
+FILLS = (1.0, 2.0, 4.0)  # hours
 ALIKE = 0.5  # of its change, at which another gateway shows the same
 
 
@@ -137,7 +140,14 @@ def _goes_on(measure: Measure, fitted: Fitted, shape: Shape) -> bool:
     later = Shape(half, grows=True)
     first = fitted.hold(shape, measure.worse, beside=[later]).change
     more = fitted.hold(later, measure.worse, beside=[shape]).change
-    return measure.worse * (first + more) >= GOES_ON * abs(fitted.hold(shape, measure.worse).change)
+    whole = fitted.hold(shape, measure.worse)
+    begin = fitted.series.begin
+    if shape.since - begin <= EARLY:
+        ends = (Shape(begin, grows=True, fills=hours) for hours in FILLS)
+        young = fitted.series.at[-1] - begin < FILLING
+        if young or max(fitted.hold(one, measure.worse).score for one in ends) > whole.score:
+            return False
+    return measure.worse * (first + more) >= GOES_ON * abs(whole.change)
 
 
 def _trained(made: Score, tried: Tried) -> Score:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import exp
 
 GRID = 12  # moments after the begin that are tried
 LAST = 4  # bins at the end that begin nothing: fewer say nothing
@@ -12,12 +13,18 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Shape:
-    """`since`: epoch seconds. A `grows` of 1 is one hour of growing, a step of 1 is the whole change."""
+    """`since`: epoch seconds. A `grows` of 1 is one hour of growing, a step of 1 is the whole change.
+
+    `fills`: hours in which growth comes to an end: no loss, and what a loss is held against.
+    """
 
     since: int
     grows: bool
+    fills: float = 0.0
 
     def column(self, times: Sequence[int]) -> list[float]:
+        if self.fills:
+            return [1 - exp(-max(0, at - self.since) / HOUR / self.fills) for at in times]
         if self.grows:
             return [max(0, at - self.since) / HOUR for at in times]
         return [float(at >= self.since) for at in times]

@@ -69,7 +69,8 @@ def rates(gateways: QuerySet[Gateway], days: int, now: datetime) -> list[dict[st
     ids = list(gateways.values_list("pk", flat=True))
     found = rate.by_release(ids, since=now.timestamp() - 86_400 * days, until=now.timestamp())
     told = sorted(found.items(), key=lambda item: (-item[1].complaints, item[0]))
-    return [{"release": release or "no name", "rate": one} for release, one in told[:RATES]]
+    known = [(release, one) for release, one in told if one.complaints or one.sessions]
+    return [{"release": release or "no name", "rate": one} for release, one in known[:RATES]]
 
 
 def of_gateway(gateway: Gateway, user: User, now: datetime) -> dict[str, Any]:

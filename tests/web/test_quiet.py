@@ -23,7 +23,7 @@ def test_the_gateways_page_says_what_and_since_when(browse: Browse) -> None:
     assert f"Memory a session on {gateway.name} grows 3.1 % an hour since " in text
     assert f"40 min after {RELEASE} began to serve; on 6 gateways of the pool" in text
     assert "1 loss that ended" in text
-    assert "All 6 measures" in text
+    assert "6 measures of the last look" in text
     assert_clean(page)
 
 
