@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.models import Gateway, Probe, ProbeHost, ProbeReading
+from fleet.models import Gateway, OutsideReading, Probe, ProbeHost, ProbeReading, PrometheusSource
 from fleet.probes import rounds
 from fleet.probes.rounds import Found
 from tests import scenes
@@ -44,4 +44,15 @@ def probed() -> int:
         felt = {"rtt_ms": 12.0, "jitter_ms": 0.9, "kbit_s": 41_000}
         at = {"gateway": first, "host": berlin, "span": ProbeReading.ONE, "at": int(now) - 60 * ago}
         ProbeReading.objects.create(**at, **counts, **times, **felt)
+    exported(first, now)
     return first.pk
+
+
+def exported(gateway: Gateway, now: float) -> None:
+    """What a Prometheus said of it in the last hour."""
+    said = {"asked_at": now, "answered_at": now - 4, "queries": {"banned": 'bans{vpn=~"{gateway}"}'}}
+    PrometheusSource.objects.create(name="prom-eu", pool=gateway.pool, url="https://prometheus.example.org", **said)
+    for ago in range(120):
+        machine = {"cpu_percent": 40.0 + ago // 9, "memory_percent": 61.5, "tracked_percent": 12.25}
+        users = {"sessions": 310 + ago // 6, "failures": 0.2 * (ago // 20), "auth_seconds": 1.0}
+        OutsideReading.objects.create(gateway=gateway, at=int(now) - 30 * ago - 4, **machine, **users)

@@ -13,9 +13,9 @@ from approvals import audit, changes
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
-from fleet import enrolment, services
+from fleet import enrolment, sealed, services
 from fleet.gateways.dial import HOST_KEY_TYPES, fingerprint_of
-from fleet.models import Pool, ProbeHost
+from fleet.models import Gateway, Pool, ProbeHost
 from fleet.probes.probegate.words import FETCH
 
 ADD, REMOVE = "probehost.add", "probehost.remove"
@@ -110,6 +110,18 @@ def removed(applied: Applied) -> None:
         raise Refused(f"The probe host {applied.payload['name']} is gone, or of another pool by now.")
     _note("probehost.removed", host, applied)
     host.delete()
+
+
+def keep_account(gateway: Gateway, user: str, password: str, *, actor: Actor, now: datetime) -> None:
+    """Seal the account that this gateway is probed with, by itself and from outside; none where `user` is empty."""
+    name = f"probe:{gateway.name}"
+    with transaction.atomic():
+        if user:
+            sealed.seal(name, f"{user}\n{password}".encode(), now=now)
+        elif not sealed.drop(name):
+            return
+        verb = "gateway.probe_account_set" if user else "gateway.probe_account_dropped"
+        audit.append(verb, subject=f"gateway:{gateway.pk}", actor=actor, at=now, details={"user": user})
 
 
 def refuse_bad(wish: Asked, pool: Pool) -> None:

@@ -61,6 +61,19 @@ def summed(gateway_id: int, *, since: float) -> dict[int, dict[str, float | None
     return {int(row["host_id"]): {name: _plain(row, name) for name in (*SUMMED, *MEANT)} for row in rows}
 
 
+def by_slot(gateway_id: int, *, since: float) -> dict[tuple[int, str], dict[str, float | None]]:
+    """Slot and release that answered → counts and means over all hosts: both sides of a share, seen from outside.
+
+    What never came as far as an address is in (0, ""): nobody knows which slot it was.
+    """
+    single = ProbeReading.objects.filter(gateway=gateway_id, span=ONE, at__gte=int(since))
+    counted = {f"n_{name}": Sum(name) for name in SUMMED} | {f"n_{name}": Avg(name) for name in MEANT}
+    rows = single.values("slot", "release").annotate(**counted).order_by("slot", "release")
+    return {
+        (int(row["slot"]), str(row["release"])): {name: _plain(row, name) for name in (*SUMMED, *MEANT)} for row in rows
+    }
+
+
 def _plain(row: Mapping[str, Any], name: str) -> float | None:
     value: float | None = row[f"n_{name}"]
     return value

@@ -54,8 +54,8 @@ METRICS: Mapping[str, Metric] = {
         " / max by ({label}) (node_memory_MemTotal_bytes{" + AT + "})",
     ),
     "tracked_percent": Metric(
-        "Connections tracked, of the limit",
-        "%",
+        "Connections tracked",
+        "% of the limit",
         "100 * max by ({label}) (node_nf_conntrack_entries{" + AT + "})"
         " / max by ({label}) (node_nf_conntrack_entries_limit{" + AT + "})",
     ),

@@ -145,6 +145,8 @@ def called(site: Site) -> Pages:
         "probes-open": ("operator", "/probes/"),
         "probes": ("auditor", "/probes/"),
         "gateway-probes": ("operator", f"/gateways/{probed}/probes/"),
+        "prometheus-open": ("operator", "/prometheus/"),
+        "gateway-prometheus": ("operator", f"/gateways/{probed}/prometheus/"),
         "alerts-called": ("oncall", "/alerts/"),
     }
 
@@ -214,12 +216,27 @@ def every(site: Site) -> Pages:
 def first_run(site: Site) -> Pages:
     """What stands there before anything is: no gateway, no release, no rollout. Call it before the others."""
     site.scene("people")
-    places = ("rollouts", "strategies", "releases", "gateways", "bounds", "changes", "alerts", "balancers", "probes")
+    places = (
+        "rollouts",
+        "strategies",
+        "releases",
+        "gateways",
+        "bounds",
+        "changes",
+        "alerts",
+        "balancers",
+        "probes",
+        "prometheus",
+    )
     more = (
         "signers",
         "configs",
         "credentials",
         "keys",
+        "alerts/rules",
+        "alerts/contacts",
+        "alerts/silences",
+        "alerts/deliveries",
         "releases/matrix",
         "rollouts/new",
         "releases/add",

@@ -1,10 +1,11 @@
-"""`manage.py probehost key`, `program FILE`, `add NAME …`, `remove NAME`, `try NAME`.
+"""`manage.py probehost key`, `program FILE`, `account GATEWAY`, `add NAME …`, `remove NAME`, `try NAME`.
 
 What a second person must confirm is asked with --by PERSON and waits on the page Changes.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet import sealed, sshca
 from fleet.errors import GiveUp, RetryLater
-from fleet.models import Pool, ProbeHost
+from fleet.models import Gateway, Pool, ProbeHost
 from fleet.probes import door, hosts
 from fleet.probes.build import build
 
@@ -29,6 +30,9 @@ class Command(BaseCommand):
         actions.add_parser("key", help="make our key for probe hosts if there is none; prints its public half")
         program = actions.add_parser("program", help="write probegate, which a probe host needs, to FILE")
         program.add_argument("file", type=Path)
+        account = actions.add_parser("account", help="keep a gateway's probe account; its password comes on stdin")
+        account.add_argument("gateway")
+        account.add_argument("--user", default="", help="without it: the gateway has no probe account any more")
         add = actions.add_parser("add", help="ask for a probe host, or change one")
         add.add_argument("name")
         add.add_argument("--pool", required=True)
@@ -50,7 +54,7 @@ class Command(BaseCommand):
             getattr(self, f"_{options['action']}")(options)
         except (Refused, GiveUp, RetryLater) as refusal:
             raise CommandError(refusal.say) from refusal
-        except (ProbeHost.DoesNotExist, Pool.DoesNotExist, User.DoesNotExist) as unknown:
+        except (Gateway.DoesNotExist, ProbeHost.DoesNotExist, Pool.DoesNotExist, User.DoesNotExist) as unknown:
             raise CommandError(str(unknown)) from unknown
 
     def _key(self, _: dict[str, Any]) -> None:
@@ -60,6 +64,14 @@ class Command(BaseCommand):
             actor, now = Actor.machine("manage.py"), timezone.now()
             audit.append("credential.made", subject=f"credential:{door.PROBE_KEY}", actor=actor, at=now)
         self.stdout.write(sshca.public_line(secret))
+
+    def _account(self, options: dict[str, Any]) -> None:
+        gateway, user = Gateway.objects.get(name=options["gateway"]), options["user"]
+        password = sys.stdin.readline().rstrip("\n") if user else ""
+        if user and (not password or "\n" in user):
+            raise Refused("A probe account needs a user name of one line, and its password on standard input.")
+        hosts.keep_account(gateway, user, password, actor=Actor.machine("manage.py"), now=timezone.now())
+        self.stdout.write(f"{gateway.name} is probed as {user}." if user else f"{gateway.name} is probed to its form.")
 
     def _program(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{build(options['file'])} is probegate; docs/probes.md says where it belongs.")

@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent, Request, User
 from fleet import sealed
 from fleet.gateways.dial import HostKeyChanged
-from fleet.models import Pool, ProbeHost
+from fleet.models import Gateway, Pool, ProbeHost
 from fleet.probes import door, hosts
 from tests import factories
 
@@ -140,3 +140,19 @@ def test_the_command_asks_and_makes_the_key_once(ola: User, ines: User) -> None:
     assert sealed.unseal_or_none(door.PROBE_KEY)
     with pytest.raises(CommandError):
         call_command("probehost", "remove", "nobody", "--by", "ola")
+
+
+def test_an_account_is_kept_from_standard_input_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = Gateway.objects.create(name="fra-gw-01", pool=factories.pool(), address="192.0.2.1")
+    monkeypatch.setattr("sys.stdin", StringIO("se:cret\n"))
+    call_command("probehost", "account", "fra-gw-01", "--user", "probe", stdout=StringIO())
+    assert sealed.unseal_or_none("probe:fra-gw-01") == b"probe\nse:cret"
+    event = AuditEvent.objects.get(verb="gateway.probe_account_set")
+    assert (event.subject, "cret" in event.body) == (f"gateway:{gateway.pk}", False)
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    with pytest.raises(CommandError):
+        call_command("probehost", "account", "fra-gw-01", "--user", "probe")
+    for _ in range(2):
+        call_command("probehost", "account", "fra-gw-01", stdout=StringIO())
+    assert sealed.unseal_or_none("probe:fra-gw-01") is None
+    assert AuditEvent.objects.filter(verb="gateway.probe_account_dropped").count() == 1

@@ -183,3 +183,15 @@ def test_hours_are_made_once_and_old_ones_go(host: ProbeHost, gateway: Gateway) 
     assert rollup.roll_up(NOW + 202 * 3600) == 1
     assert rollup.purge(NOW + 8 * 86400) == 3
     assert ProbeReading.objects.filter(span=ProbeReading.HOUR).count() == 2
+
+
+def test_both_slots_of_a_share_are_told_apart(host: ProbeHost, gateway: Gateway) -> None:
+    running = [{"slot": slot, "release": name, "state": "serving"} for slot, name in ((1, "1.1.6-3"), (2, "1.3.0-2"))]
+    Gateway.objects.update(facts={"slots": running})
+    refused = {"outcome": "refused", "stage": "password", "why": "Login failed."}
+    found: Sequence[Mapping[str, Any]] = (GOOD, {**GOOD, "address": "10.101.4.7", "login_ms": 30.0}, GOOD, refused)
+    for place, one in enumerate(found):
+        probed(host, one, at=NOW + 100 * place)
+    sides = rollup.by_slot(gateway.pk, since=NOW)
+    assert {key: side["tried"] for key, side in sides.items()} == {(0, ""): 1, (1, "1.1.6-3"): 1, (2, "1.3.0-2"): 2}
+    assert (sides[1, "1.1.6-3"]["login_ms"], sides[2, "1.3.0-2"]["login_ms"]) == (30.0, 90.0)
