@@ -84,15 +84,21 @@ def hint(url: str) -> str:
     if kind in FIXED:
         return f"{KINDS[kind].title}, token hidden"
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
         raise BadAddress("The address can't be read: look at its brackets and its port.") from None
+    if kind == "ntfy" and not parts.path.strip("/"):
+        return "ntfy, topic hidden"  # without a host of its own the topic stands there, and who knows it reads it
     return f"{KINDS[kind].title} by {host}"[:120]
 
 
 def allowed_networks(text: Iterable[str]) -> tuple[Network, ...]:
-    """What the setting says may be reached beyond public addresses. Raise ValueError."""
-    return tuple(ipaddress.ip_network(one.strip()) for one in text if one.strip())
+    """What the setting says may be reached beyond public addresses. Raise BadAddress: then nothing is sent at all."""
+    try:
+        return tuple(ipaddress.ip_network(one.strip()) for one in text if one.strip())
+    except ValueError as wrong:
+        raise BadAddress(f"HANDOVER_ALERTS_TO can't be read: {wrong}.") from None
 
 
 def why_not(address: str, allowed: Iterable[Network]) -> str:

@@ -102,10 +102,10 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("apprise").propagate = False
     try:
         plugin = plugin_of(job["url"], job["id"])
+        notes.guard(job["allowed"])
     except (BadAddress, TypeError) as wrong:
         say = wrong.say if isinstance(wrong, BadAddress) else "; ".join(notes.lines) or str(wrong)
         return {"ok": False, "answer": masked(say, job["url"]), "final": True}
-    notes.guard(job["allowed"])
     notes.listen()
     ok = bool(plugin.notify(body=job["body"], title=job["title"]))
     heard = notes.heard[-1:] or notes.lines[-2:]

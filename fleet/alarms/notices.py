@@ -45,8 +45,7 @@ def acknowledge(alert: Alert, *, by: User, actor: Actor, say: str, now: datetime
     if not may_acknowledge(alert, by):
         raise Refused("You may not acknowledge this: you lack the right to hold rollouts on its pool.")
     with transaction.atomic():
-        locked = Alert.objects.select_for_update().filter(pk=alert.pk, ended_at=None).exists()
-        if not locked:
+        if Alert.objects.select_for_update().filter(pk=alert.pk, ended_at=None).first() is None:
             raise Refused("This alert has ended: there is nothing left to acknowledge.")
         notice, _ = Notice.objects.get_or_create(alert=alert, defaults={"begun_at": now})
         said = {"acked_at": now, "acked_by": by, "ack_say": say.strip()[:2000]}

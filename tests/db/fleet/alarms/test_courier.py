@@ -60,6 +60,10 @@ def test_the_answer_does_not_show_the_token() -> None:
     assert refused.value.say == "404 Not Found no such hook /…"
 
 
+def test_a_setting_that_can_not_be_read_sends_nothing() -> None:
+    pytest.raises(GiveUp, post.send, letter("json://127.0.0.1:9/x"), allowed=["here"]).match("can't be read")
+
+
 def test_one_that_does_not_answer_is_left_after_its_time() -> None:
     with pytest.raises(RetryLater, match="within 0 s"):
         post.send(letter("json://127.0.0.1:9/x"), allowed=HERE, seconds=0.05)

@@ -55,6 +55,16 @@ def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
     assert not url or url not in bad.value.say
 
 
+def test_a_topic_that_is_a_password_is_not_shown() -> None:
+    assert hint("ntfy://my-secret-topic") == "ntfy, topic hidden"
+    assert hint("ntfys://ntfy.example.org/oncall") == "ntfy by ntfy.example.org"
+
+
+def test_a_setting_that_can_not_be_read_allows_nothing() -> None:
+    with pytest.raises(BadAddress, match="HANDOVER_ALERTS_TO can't be read: 10.0.0.1/8 has host bits set."):
+        allowed_networks(["10.0.0.1/8"])
+
+
 def test_an_answer_that_repeats_the_token_does_not_show_it() -> None:
     said = masked("404 no hook T0KEN-abcdef at noc.example.org", "jsons://noc.example.org/T0KEN-abcdef")
     assert said == "404 no hook … at noc.example.org"
