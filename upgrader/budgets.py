@@ -158,7 +158,9 @@ def _at_work(but: Collection[int]) -> Iterator[Use]:
         "state", "way", "trial_until", "shifts", "wave__rollout", *gateway
     ):
         if way == OUTGOING:
-            continue  # nothing on it is touched, and it serves whoever is there
+            # Nothing on it is touched, and it serves whoever is there. It is in hand: that nobody new comes is wanted.
+            yield Use(pk, name, pool, 0, group, out=False, rollout=rollout)
+            continue
         # Under a trial, and when only the shift is missing, the old release and the new one both serve or could.
         both = (state == U.COMMITTING and trial is not None) or (state == U.UPGRADING and shifts)
         out = not both and state not in (U.READY, U.OBSERVING) and not (way == INCOMING and state in NOT_YET)

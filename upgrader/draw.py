@@ -14,6 +14,7 @@ from approvals.models import Request, User
 from fleet.selectors import rights
 from fleet.slots import SlotView, slot_views
 from upgrader import questions
+from upgrader.flow import OUTGOING
 from upgrader.models import Rollout, StepRun, Upgrade, Verdict, Wave
 from upgrader.picture import GatewayRow, Judged, Picture, Step, WaveRow
 from upgrader.plan import downgrade_say
@@ -65,7 +66,6 @@ def picture(rollout: Rollout, user: User, *, now: datetime, close_up: int = 0) -
         **_rules(spec),
         **_what(rollout),
         reloads=(plan.get("config") or {}).get("way") == "reload",
-        between=tuple(both[role]["name"] for role in ("serves", "idle")) if (both := plan.get("between")) else (),
         waits=rollout.waits,
         promoted_to=rollout.promoted_to,
         back=questions.back_asked(rollout, user),
@@ -81,7 +81,9 @@ def picture(rollout: Rollout, user: User, *, now: datetime, close_up: int = 0) -
 def _what(rollout: Rollout) -> dict[str, Any]:
     """What goes where: the release, and those that it replaces."""
     release, waves = rollout.release, rollout.plan.get("waves", [])
+    both = rollout.plan.get("between")
     return {
+        "between": tuple(both[role]["name"] for role in ("serves", "idle")) if both else (),
         "pool": rollout.pool.name,
         "strategy": rollout.strategy.title,
         "product": release.product,
@@ -197,7 +199,7 @@ def _third(slots: Iterable[SlotView], upgrade: Upgrade) -> tuple[str, int] | Non
 
 def _gateway(row: Mapping[str, Any]) -> GatewayRow:
     slots = ("reason", "snapshot", "old_sessions", "new_sessions", "new_weight", "step", "third")
-    extra = (*slots, "drain_left", "drain_oldest", "drain_idle")
+    extra = (*slots, "drain_left", "drain_oldest", "drain_idle", "pool")
     return GatewayRow(
         id=row["pk"],
         gateway_id=row["gateway_id"],
@@ -221,12 +223,15 @@ def _gateway(row: Mapping[str, Any]) -> GatewayRow:
 
 
 def _waves(
-    rollout: Rollout, waves: Iterable[Any], rows: Mapping[int, Mapping[str, Any]], verdicts: Mapping[int, Verdict]
+    rollout: Rollout, waves: Iterable[Any], rows: Mapping[int, dict[str, Any]], verdicts: Mapping[int, Verdict]
 ) -> tuple[WaveRow, ...]:
     """The waves with their gateways; a rollout that has no rows yet shows its plan instead."""
     planned = {wave["number"]: wave for wave in rollout.plan.get("waves", [])}
     of_wave: dict[int, list[GatewayRow]] = {}
+    both = rollout.plan.get("between")
     for row in rows.values():
+        if both:
+            row["pool"] = both["serves" if row["way"] == OUTGOING else "idle"]["name"]
         of_wave.setdefault(row["wave_id"], []).append(_gateway(row))
     return tuple(
         WaveRow(

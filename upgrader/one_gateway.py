@@ -10,7 +10,7 @@ from approvals.errors import Refused
 from approvals.models import Actor
 from fleet.phrases import count
 from upgrader import approval, asking, journal, words
-from upgrader.flow import BEGINS
+from upgrader.flow import BEGINS, INCOMING, OUTGOING
 from upgrader.journal import Change
 from upgrader.models import Rollout, StepRun, Upgrade
 from upgrader.questions import most_alone
@@ -70,6 +70,8 @@ def skip(rollout: Rollout, upgrade_id: int, *, actor: Actor, seen_version: int, 
         columns, back = {"skip": True}, BEGINS[U.ROLLING_BACK]
         args = {"cut_at_most": 0} if upgrade.way == "in_place" else {}
         change = Change(upgrade, U.ROLLING_BACK, reason, columns=columns, drop_steps=True, step=back, args=args)
+    elif upgrade.state == U.DONE and upgrade.way in (INCOMING, OUTGOING):
+        raise Refused(f"The users of {upgrade.gateway.name} were moved for good. Roll back: both pools go together.")
     elif upgrade.state == U.DONE:
         raise Refused(f"{upgrade.gateway.name} has retired its old slot. Roll the rollout back to take it back.")
     else:

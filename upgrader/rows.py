@@ -78,6 +78,7 @@ class GatewayRow:
     snapshot: bool = False
     close: bool = False  # read in full: its slots, its last step
     way: str = "handover"  # a name in flow.TRAFFIC
+    pool: str = ""  # where users are sent from one pool to another: its own
     skip: bool = False  # it was taken back to be left out
     gone: bool = False  # its old slot is retired
     drain_until: datetime | None = None  # the drain's deadline
@@ -116,7 +117,7 @@ class GatewayRow:
         """Where its new users go, and how many of the old ones were kept."""
         kept = f" · kept {self.kept} of {self.before}" if self.kept is not None else ""
         if self.way in (INCOMING, OUTGOING):
-            return self.pool_line + kept
+            return f"{self.pool}: {self.pool_line}{kept if self.before else ''}"
         cut = (f" · {self.left} signed out" if self.left else "") + (f" · {self.cut} cut" if self.cut else "")
         if self.to_slot is None or not self.new_weight or self.state is U.ROLLED_BACK:
             return f"new users → {self.from_release}{kept}{cut}"

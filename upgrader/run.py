@@ -216,8 +216,7 @@ def keep_outcome(claimed: Claim, outcome: Done | NotYet, *, now: datetime) -> No
 
 
 def job_of(claimed: Claim, *, clock: Clock, front: Traffic | None) -> Job:
-    upgrade = claimed.upgrade
-    rollout = upgrade.wave.rollout
+    upgrade, rollout = claimed.upgrade, claimed.upgrade.wave.rollout
     release, plan = rollout.release, plans.plan_of(rollout)
 
     def progress(say: str, done: int, total: int) -> None:

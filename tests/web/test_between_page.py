@@ -47,6 +47,6 @@ def test_while_it_is_watched_each_gateway_says_whether_new_users_come(browse: Br
     page = browse("oncall").get(f"/rollouts/{sights_between.switched()}/")
     text = page.content.decode()
     assert "New users go to nice-green with 1.3.8-1; 79 users on nice-blue stay there." in text
-    assert text.count("no new users are sent here") == 2
-    assert text.count("new users → 1.3.8-1") == 2
+    assert text.count("nice-blue: no new users are sent here") == 2
+    assert text.count("nice-green: new users → 1.3.8-1") == 2
     assert_clean(page)

@@ -48,11 +48,12 @@ def plan() -> dict[str, Any]:
 
 
 def coming(state: U, sessions: int = 0) -> GatewayRow:
-    return row(3, state, way="incoming", sessions=sessions, from_slot=1, to_slot=2)
+    return row(3, state, way="incoming", pool="green", sessions=sessions, from_slot=1, to_slot=2, kept=0)
 
 
 def leaving(state: U) -> GatewayRow:
-    return row(1, state, way="outgoing", sessions=9, from_slot=1, to_slot=1, drain_until=NOW + timedelta(hours=2))
+    users: dict[str, Any] = {"sessions": 9, "before": 9, "kept": 8, "drain_until": NOW + timedelta(hours=2)}
+    return row(1, state, way="outgoing", pool="blue", from_slot=1, to_slot=1, **users)
 
 
 def seen(state: R, at: W, *rows: GatewayRow, **columns: Any) -> Picture:
@@ -114,10 +115,10 @@ def test_the_way_back_has_no_end() -> None:
 
 
 def test_a_gateway_says_whether_new_users_come() -> None:
-    assert coming(U.READY).line == "no new users are sent here"
-    assert coming(U.OBSERVING).line == "new users → 1.3.0-2"
-    assert leaving(U.READY).line == "new users → 1.1.6-2"
-    assert leaving(U.DRAINING).line == "no new users are sent here"
+    assert coming(U.READY).line == "green: no new users are sent here"
+    assert coming(U.OBSERVING).line == "green: new users → 1.3.0-2"
+    assert leaving(U.READY).line == "blue: new users → 1.1.6-2 · kept 8 of 9"
+    assert leaving(U.DRAINING).line == "blue: no new users are sent here · kept 8 of 9"
     assert leaving(U.DONE).label == "0 sessions on 1.1.6-2"
 
 
