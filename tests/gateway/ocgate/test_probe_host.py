@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from lab import probehost
 from lab.commands import wait_until
 from lab.fleet import Lab
 from lab.gateway import Gateway
+from lab.state import started_at
 from tests import factories
 from tests.gateway.ocgate.door import Door
 from tests.gateway.ocgate.test_metrics import grown, slot
@@ -111,6 +114,31 @@ def test_a_ban_is_told_from_an_outage(
         ban(gateway, "20", "0")
         gateway.run(["sh", "-c", f"{OCCTL} -s /run/ocgate/1/occtl.sock unban ip {NETWORK} || true"])
     door.ask("metrics", probes=[machine.public])
+
+
+def test_whoever_kills_it_leaves_no_tunnel_behind(lab: Lab, gateway: Gateway, machine: probehost.ProbeHost) -> None:
+    account = {"user": gateway.probe.user, "password": gateway.probe.password}
+    one = {"gateway": gateway.name, "host": gateway.public, "port": 443, **account}
+    request = {"v": 3, "id": "1", "verb": "probe", "args": {"seconds": 60, "probes": [one]}}
+    words = [*machine.corner.enter(), "/usr/bin/python3", "-I", str(machine.folder / "probegate.pyz"), "serve"]
+    before = links(machine)
+    with subprocess.Popen(
+        [*words, "--cafile", str(lab.authority.certificate)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as program:
+        assert program.stdin
+        program.stdin.write(json.dumps(request).encode() + b"\n")
+        program.stdin.flush()
+        wait_until(lambda: len(children(program.pid)) >= 2, seconds=30, what="openconnect and its namespace")
+        left = children(program.pid)
+        program.kill()
+    wait_until(lambda: not any(started_at(pid) for pid in left), seconds=30, what="The end of what it started")
+    assert links(machine) == before
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started from any of its threads, and that live."""
+    told = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/children")]
+    return sorted(int(word) for text in told for word in text.split())
 
 
 def ban(gateway: Gateway, old: str, new: str) -> None:

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from approvals import changes
 from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent, Request, User
-from fleet import sealed
+from fleet import sealed, sshca
+from fleet.errors import GiveUp
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Gateway, Pool, ProbeHost
 from fleet.probes import door, hosts
@@ -156,3 +157,17 @@ def test_an_account_is_kept_from_standard_input_and_dropped(monkeypatch: pytest.
         call_command("probehost", "account", "fra-gw-01", stdout=StringIO())
     assert sealed.unseal_or_none("probe:fra-gw-01") is None
     assert AuditEvent.objects.filter(verb="gateway.probe_account_dropped").count() == 1
+
+
+def test_where_the_ca_is_trusted_a_certificate_of_minutes_runs_probegate_alone(ola: User, ines: User) -> None:
+    agreed(hosts.propose(wish(ssh_ca=True), factories.pool(), **who(ola)), ines)
+    host = ProbeHost.objects.get()
+    with pytest.raises(GiveUp, match="there is none"):
+        door._key(host)
+    sealed.seal(sshca.SSH_CA, sshca.make())
+    blob = door._key(host).public_blob
+    assert blob is not None
+    assert blob.key_type == "ssh-ed25519-cert-v01@openssh.com"
+    assert b"sudo -n /usr/lib/probegate/probegate serve" in blob.key_blob
+    assert b"ocgate" not in blob.key_blob
+    assert b"probe-1" in blob.key_blob
