@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fleet.ports import Gateway
+from fleet.ports import Facts, Gateway
 from upgrader.steps.job import Job, Measured, SampleOf
 from upgrader.steps.tally import counters, restarted
 
@@ -26,11 +26,12 @@ class Look:
     said: Mapping[str, Any]  # fields of the step's result: where from, how the gateway stands, what could not be seen
 
 
-def taken_by(job: Job, gateway: Gateway, *, began: float) -> Look:
-    """Counters of both slots, and one login on each. `began`: time.monotonic() at job.now."""
+def taken_by(job: Job, gateway: Gateway, facts: Facts, *, began: float) -> Look:
+    """Counters of both slots, and one login on each. `began`: time.monotonic() at job.now; `facts`: of just now."""
     stored = job.stored.newest() if job.stored else Measured()
     source, told = read(job, gateway, stored)
     answered_at = job.now.timestamp() + time.monotonic() - began
+    restarts = {slot.slot: slot.restarts for slot in facts.slots}
     user, password = job.probe
     samples, banned = [], []
     for slot, values in told.items():
@@ -47,6 +48,8 @@ def taken_by(job: Job, gateway: Gateway, *, began: float) -> Look:
         }
         # A probe's handshake is another one than that which ocgate makes by itself.
         own = {"at": answered_at, **values, "door_ms": values.get("handshake_ms"), "source": source}
+        # A crash is not waited for until the collector comes by.
+        own["restarts"] = max(int(values.get("restarts") or 0), restarts.get(slot, 0))
         samples.append(SampleOf(slot, str(values["release"]), own | probe))
     said = {
         "source": source,

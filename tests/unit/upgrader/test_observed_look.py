@@ -59,8 +59,9 @@ def job(measured: Measured | None, earlier: Mapping[str, Any] | None = None, *, 
     )
 
 
-def look(made: Any, gateway: Gateway) -> Look:
-    return taken_by(made, gateway, began=time.monotonic())  # type: ignore[arg-type]  # the two verbs that it asks
+def look(made: Any, gateway: Gateway, *, restarts: int = 0) -> Look:
+    facts: Any = SimpleNamespace(slots=[SimpleNamespace(slot=2, restarts=restarts)])
+    return taken_by(made, gateway, facts, began=time.monotonic())  # type: ignore[arg-type]  # the verbs that it asks
 
 
 def test_a_fresh_answer_is_not_asked_for_again() -> None:
@@ -70,6 +71,11 @@ def test_a_fresh_answer_is_not_asked_for_again() -> None:
     values = found.samples[0].values
     assert (values["at"], values["probe_ok"], values["handshake_ms"]) == (NOON - 3, True, 4.0)
     assert values["door_ms"] == 2.5, "its own handshake is another than the probe's"
+
+
+def test_a_crash_is_seen_before_the_collector_comes_by() -> None:
+    samples = look(job(stored(NOON - 3)), Gateway(), restarts=1).samples
+    assert {sample.slot: sample.values["restarts"] for sample in samples} == {1: 0, 2: 1}
 
 
 def test_without_a_fresh_answer_the_gateway_is_asked() -> None:
