@@ -11,6 +11,7 @@ ROLLING = 300  # seconds that a share and a band look back on
 SMOOTH = 60  # seconds that a mean looks back on
 SURE = 1.96  # standard deviations on either side: 95 %
 MIB = 1024 * 1024
+DIGITS = 2  # of a point, as it is sent
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Panel:
     limit: str = ""
 
     def said(self, value: float | None) -> str:
-        return "–" if value is None else f"{self.form.format(value)} {self.unit}".strip()
+        # Rounded as the chart's points are: rounding twice is not rounding once.
+        return "–" if value is None else f"{self.form.format(round(value, DIGITS))} {self.unit}".strip()
 
 
 def looking_back(buckets: Sequence[Bucket], seconds: int) -> Iterator[tuple[Bucket, deque[Bucket]]]:

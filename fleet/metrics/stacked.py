@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet.metrics.bands import PANELS, Bucket, Drawn, Panel
+from fleet.metrics.bands import DIGITS, PANELS, Bucket, Drawn, Panel
 
 GAP_TIMES = 3  # so many steps without a reading break the line
 GAP = 0.055  # between two charts, of the whole height
@@ -117,7 +117,7 @@ def limit(points: Sequence[Drawn], times: float, common: Mapping[str, Any]) -> d
 
 
 def rounded(values: Sequence[float | None]) -> list[float | None]:
-    return [None if value is None else round(value, 2) for value in values]
+    return [None if value is None else round(value, DIGITS) for value in values]
 
 
 def layout(stack: Stack) -> dict[str, Any]:

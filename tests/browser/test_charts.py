@@ -11,6 +11,7 @@ from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
+PATIENCE = 60_000  # ms, for a machine that does other things
 
 # Sizes of all that must not move, and how often plotly drew the whole anew.
 MARK = """place => {
@@ -25,6 +26,7 @@ MARK = """place => {
         if (node === place.marked) place.moved.push("svg");
     }))).observe(place, { childList: true, subtree: true });
 }"""
+LAST = "at => document.querySelector('[data-live]').data.some(({ x }) => x.at(-1) >= at)"
 HANDSHAKES = """place => place.data.filter(({ name, yaxis, meta }) => name && yaxis === "y3" && meta.tone !== "limit")
     .map(({ name, y }) => [name.split(" ")[0], y.at(-1)])"""
 
@@ -35,13 +37,13 @@ def test_it_grows_without_a_jump(site: Site, open_as: Open, complaints: list[str
     page.goto(f"{site.url}/rollouts/{rollout}/")
     chart = page.locator("[data-live=readings]")
     chart.scroll_into_view_if_needed()
-    expect(chart).to_have_attribute("data-state", "drawn")
+    expect(chart).to_have_attribute("data-state", "drawn", timeout=PATIENCE)
+    expect(page.locator("#live.is-live")).to_be_visible(timeout=PATIENCE)
     chart.evaluate(MARK)
     assert chart.evaluate("place => place.points") >= 500
-    at = 1000 * site.scene("measured_more")
-    page.wait_for_function(
-        "at => document.querySelector('[data-live]').data.some(({ x }) => x.at(-1) >= at)", arg=at - 9_999
-    )
+    with page.expect_request(lambda request: "&after=" in request.url, timeout=PATIENCE):
+        at = 1000 * site.scene("measured_more")
+    page.wait_for_function(LAST, arg=at - 9_999, timeout=PATIENCE)
     assert chart.evaluate("place => place.marked.isConnected && place.moved.length === 0")
     assert chart.evaluate("place => place.getBoundingClientRect().height === place.height")
     plot = chart.evaluate("place => place.querySelector('.bglayer, .cartesianlayer').getBoundingClientRect().toJSON()")
@@ -55,11 +57,11 @@ def test_the_table_holds_its_numbers(site: Site, open_as: Open, complaints: list
     page.goto(f"{site.url}/rollouts/{rollout}/")
     chart = page.locator("[data-live=readings]")
     chart.scroll_into_view_if_needed()
-    expect(chart).to_have_attribute("data-state", "drawn")
+    expect(chart).to_have_attribute("data-state", "drawn", timeout=PATIENCE)
     table = page.locator("details", has=page.locator("[id^=stacked-table-]"))
     table.locator("summary").click()
     for name, value in chart.evaluate(HANDSHAKES):
         first = table.locator("tbody tr", has_text=name).first
-        expect(first).to_contain_text(f"{value:.1f} ms")
+        expect(first).to_contain_text(f"{value:.1f} ms", timeout=PATIENCE)
     assert "Sign-ins that fail: " in (chart.get_attribute("aria-label") or "")
     assert complaints == []

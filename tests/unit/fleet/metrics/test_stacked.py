@@ -56,6 +56,12 @@ def test_a_line_is_what_the_table_and_the_sentence_say() -> None:
     assert "Handshake: 30.0 ms on r0, 20.0 ms on r1." in stacked.say(made)
 
 
+def test_the_table_rounds_as_the_chart_does() -> None:
+    made = stack([bucket(T, handshake_ms=24.8499)])
+    assert named(stacked.whole(made)["figure"], "r0", 2)["y"] == [24.85]
+    assert stacked.table(made)[0].cells[2] == f"{24.85:.1f} ms"
+
+
 def test_a_limit_moves_with_the_control_and_is_none_over_nothing() -> None:
     old = [bucket(T, failures=0.0), *(bucket(T + 400 + 5 * n) for n in range(10))]
     figure = stacked.whole(stack([], old, tolerated={"logins": 3.0}))["figure"]
