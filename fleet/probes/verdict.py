@@ -32,7 +32,7 @@ STAGES = {
     "connect": "TCP",
     "tls": "the TLS handshake",
     "form": "the sign-in form",
-    "password": "user name and password",
+    "password": "user name and password",  # nosec B105 # a stage's name
     "tunnel": "the tunnel",
     "traffic": "traffic through the tunnel",
 }

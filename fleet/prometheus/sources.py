@@ -50,10 +50,10 @@ def save(wish: Wish, pool: Pool, *, by: User, actor: Actor, now: datetime) -> Pr
             _move_token(before.name, source.name)
         if wish.token:
             sealed.seal(_credential(source.name), wish.token.encode(), now=now)
-        elif wish.token == "":
+        elif wish.token is not None:
             sealed.drop(_credential(source.name))
-        shown = {**columns, "token": "another" if wish.token else "none" if wish.token == "" else "as before"}
-        _note("prometheus.set", source, actor=actor, now=now, details=shown)
+        kept = "as before" if wish.token is None else "another" if wish.token else "none"
+        _note("prometheus.set", source, actor=actor, now=now, details={**columns, "token": kept})
     return source
 
 

@@ -115,32 +115,23 @@ def test_another_host_key_shuts_it_once(ola: User, ines: User) -> None:
     assert AuditEvent.objects.filter(verb="probehost.shut").count() == 1
 
 
-def test_the_command_asks_and_makes_the_key_once(ola: User, ines: User) -> None:
+def test_the_command_asks(ola: User, ines: User) -> None:
     factories.pool()
     said = StringIO()
-    call_command(
-        "probehost",
-        "add",
-        "probe-1",
-        "--pool",
-        "eu-west",
-        "--at",
-        "192.0.2.40",
-        "--key",
-        LINE,
-        "--by",
-        "ola",
-        stdout=said,
-    )
+    words = ["--pool", "eu-west", "--at", "192.0.2.40", "--key", LINE, "--by", "ola"]
+    call_command("probehost", "add", "probe-1", *words, stdout=said)
     assert "It waits for a second person" in said.getvalue()
+    with pytest.raises(CommandError):
+        call_command("probehost", "remove", "nobody", "--by", "ola")
+
+
+def test_the_command_makes_our_key_once() -> None:
     keys = [StringIO(), StringIO()]
     for out in keys:
         call_command("probehost", "key", stdout=out)
     assert keys[0].getvalue() == keys[1].getvalue()
     assert keys[0].getvalue().startswith("ssh-ed25519 ")
     assert sealed.unseal_or_none(door.PROBE_KEY)
-    with pytest.raises(CommandError):
-        call_command("probehost", "remove", "nobody", "--by", "ola")
 
 
 def test_an_account_is_kept_from_standard_input_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
