@@ -23,6 +23,7 @@ class Asked:
     until: float
     marks: Sequence[Mark] = ()
     tolerated: Mapping[str, float] = field(default_factory=dict)
+    alarms: Mapping[str, float] = field(default_factory=dict)  # panel → above which people are called
 
     @property
     def end(self) -> float:
@@ -41,7 +42,7 @@ def stack(asked: Asked, *, now: float, since: float | None = None) -> Stack:
         Told(side.name, side.tone, buckets(side, since=begin, until=asked.until, step=asked.step, now=now))
         for side in asked.sides
     ]
-    return Stack(told, asked.since, asked.end, asked.step, asked.marks, asked.tolerated)
+    return Stack(told, asked.since, asked.end, asked.step, asked.marks, asked.tolerated, asked.alarms)
 
 
 def figure(asked: Asked, *, now: float, after: int = 0, step: int = 0) -> dict[str, Any]:

@@ -40,7 +40,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Stack:
-    """What is drawn. Epoch seconds. `tolerated`: metric → how many times the control's value a strategy accepts."""
+    """What is drawn. Epoch seconds. `tolerated`: metric → how many times the control's value a strategy accepts;
+    `alarms`: panel → the value above which people are called.
+    """
 
     sides: Sequence[Told]
     since: float
@@ -48,6 +50,7 @@ class Stack:
     step: int
     marks: Sequence[Mark] = ()
     tolerated: Mapping[str, float] = field(default_factory=dict)
+    alarms: Mapping[str, float] = field(default_factory=dict)
 
 
 def whole(stack: Stack, *, begin: float | None = None) -> dict[str, Any]:
@@ -142,11 +145,28 @@ def layout(stack: Stack) -> dict[str, Any]:
         "annotations": [title(panel, 1 - n * (high + GAP)) for n, panel in enumerate(PANELS.values())],
     }
     made["annotations"] += [note(mark, turn) for turn, mark in enumerate(stack.marks)]
+    for row, (name, panel) in enumerate(PANELS.items()):
+        if name in stack.alarms:
+            of = f"y{row + 1}" if row else "y"
+            made["shapes"].append(level(of, stack.alarms[name]))
+            made["annotations"].append(level_said(of, panel, stack.alarms[name]))
     for n in range(number):
         top = 1 - n * (high + GAP)
         axis = {"fixedrange": True, "rangemode": "tozero", "nticks": 4, "domain": [max(0.0, top - high), top]}
         made[f"yaxis{n + 1}" if n else "yaxis"] = axis
     return made
+
+
+def level(axis: str, value: float) -> dict[str, Any]:
+    """A limit that does not move."""
+    line = {"width": 1, "dash": "longdash"}
+    place = {"x0": 0, "x1": 1, "xref": "paper", "y0": value, "y1": value, "yref": axis}
+    return {**place, "type": "line", "line": line, "name": "limit"}
+
+
+def level_said(axis: str, panel: Panel, value: float) -> dict[str, Any]:
+    place = {"x": 1, "xref": "paper", "xanchor": "right", "y": value, "yref": axis, "yanchor": "bottom"}
+    return {**place, "text": f"alert above {value:g} {panel.unit}".strip(), "name": "limit", "showarrow": False}
 
 
 def title(panel: Panel, top: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from fleet.alarms import rule_store
 from fleet.models import Pool
 from tests.scenes import scene
 from tests.sights_measured import POOL, measured, measured_more
@@ -35,6 +36,12 @@ def last(figure: dict[str, Any], name: str, axis: str) -> float | None:
     trace = next(one for one in figure["data"] if one.get("name") == name and one["yaxis"] == axis)
     value: float | None = trace["y"][-1]
     return value
+
+
+def limit() -> float:
+    """The shipped rule's on logins that fail."""
+    rules = rule_store.standing().rules.values()
+    return min(rule.threshold for rule in rules if rule.metric == "login_failures" and rule.above)
 
 
 def test_a_wave_shows_new_against_old(browse: Browse, rollout: Rollout) -> None:
@@ -97,6 +104,12 @@ def test_who_may_not_see_the_pool_sees_nothing(browse: Browse, rollout: Rollout)
     for path in ("", "readings/", "measured/"):
         assert browse("stranger").get(f"/pools/{rollout.pool_id}/{path}").status_code == 404
         assert browse("anonymous").get(f"/pools/{rollout.pool_id}/{path}").status_code == 302
+
+
+def test_what_calls_people_there_is_a_line(browse: Browse, rollout: Rollout) -> None:
+    for path in (f"/rollouts/{rollout.pk}/readings/?wave=1", f"/pools/{rollout.pool_id}/readings/?hours=1"):
+        texts = [note["text"] for note in told(browse("oncall"), path)["figure"]["layout"]["annotations"]]
+        assert f"alert above {limit():g} %" in texts
 
 
 def test_a_gateway_marks_what_rollouts_did_there(browse: Browse, rollout: Rollout) -> None:

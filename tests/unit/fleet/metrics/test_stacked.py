@@ -37,7 +37,9 @@ def named(figure: dict[str, Any], name: str, row: int) -> dict[str, Any]:
 
 def test_plotly_knows_every_word_of_the_figure() -> None:
     side = [bucket(T + 5 * n) for n in range(30)]
-    told = stacked.whole(stack(side, side, marks=[Mark(T + 60, "25 %")], tolerated={"logins": 3.0}))
+    told = stacked.whole(
+        stack(side, side, marks=[Mark(T + 60, "25 %")], tolerated={"logins": 3.0}, alarms={"rtt": 9.0})
+    )
     figure = told["figure"]
     go.Figure({"data": figure["data"], "layout": figure["layout"]})
     assert [len(times) for times in figure["times"]] == [30, 30]
@@ -67,6 +69,13 @@ def test_a_limit_moves_with_the_control_and_is_none_over_nothing() -> None:
     figure = stacked.whole(stack([], old, tolerated={"logins": 3.0}))["figure"]
     line = next(trace for trace in figure["data"] if trace["meta"]["tone"] == "limit")
     assert (line["y"][0], line["y"][-1]) == (None, 30.0)
+
+
+def test_a_rule_that_calls_people_is_a_line_that_stays() -> None:
+    layout = stacked.whole(stack([bucket(T)], alarms={"handshake": 250.0}))["figure"]["layout"]
+    (line,) = layout["shapes"]
+    assert (line["yref"], line["y0"], line["y1"], line["name"]) == ("y3", 250.0, 250.0, "limit")
+    assert "alert above 250 ms" in [note["text"] for note in layout["annotations"]]
 
 
 def test_where_nothing_was_measured_the_line_breaks() -> None:
