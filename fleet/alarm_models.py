@@ -84,6 +84,8 @@ class Notice(models.Model):
     acked_at = models.DateTimeField(null=True, blank=True)
     acked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     ack_say = models.TextField(blank=True)
+    acked_for = models.PositiveIntegerField(default=0, db_default=0)  # gateways that it was about then
+    turns_before = models.PositiveIntegerField(default=0, db_default=0)  # turns of deliveries before it began anew
     closed_at = models.DateTimeField(null=True, blank=True)  # its end is written for all who were told
 
     def __str__(self) -> str:

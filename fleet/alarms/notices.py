@@ -21,9 +21,11 @@ from fleet.alarms.ladder import GROUP_WAIT, Match, Step, is_silent
 from fleet.alerts import ALARM
 from fleet.drift import KIND as DRIFT
 from fleet.models import Alert, Contact, Delivery, Notice
+from fleet.phrases import count
 from fleet.selectors import pools_with
 
 GROUPED = (ALARM, DRIFT)
+MACHINE = Actor.machine("alerts")
 What, State = Delivery.What, Delivery.State
 
 
@@ -48,7 +50,8 @@ def acknowledge(alert: Alert, *, by: User, actor: Actor, say: str, now: datetime
         if Alert.objects.select_for_update().filter(pk=alert.pk, ended_at=None).first() is None:
             raise Refused("This alert has ended: there is nothing left to acknowledge.")
         notice, _ = Notice.objects.get_or_create(alert=alert, defaults={"begun_at": now})
-        said = {"acked_at": now, "acked_by": by, "ack_say": say.strip()[:2000]}
+        number = len(about(alert).gateways)
+        said = {"acked_at": now, "acked_by": by, "ack_say": say.strip()[:2000], "acked_for": number}
         if not Notice.objects.filter(pk=notice.pk, acked_at=None).update(**said):
             return False
         audit.append(
@@ -98,14 +101,35 @@ def _due(
     notice = getattr(alert, "notice", None)
     if notice is None:
         notice, _ = Notice.objects.get_or_create(alert=alert, defaults={"begun_at": now})
-    if notice.acked_at is not None:
+    if notice.acked_at is not None and not (_outgrown(alert, notice) and _anew(alert, notice, now=now)):
         return []
     made = []
     for contact in contacts:
         turn = Step(contact.after_minutes, contact.repeat_minutes).turn((now - notice.begun_at).total_seconds())
+        turn = None if turn is None else turn + notice.turns_before
         if turn is not None and turn > turns.get((alert.pk, contact.pk), -1) and concerns(contact, alert):
             made.append(_delivery(alert, contact, What.OPENED, now=now, turn=turn))
     return made
+
+
+def _outgrown(alert: Alert, notice: Notice) -> bool:
+    """Whether it is about more than twice as many gateways as when somebody said that he looks after it."""
+    return len(about(alert).gateways) > 2 * max(1, notice.acked_for)
+
+
+def _anew(alert: Alert, notice: Notice, *, now: datetime) -> bool:
+    """Begin to tell people as if nobody had acknowledged it; False where another worker was faster."""
+    last = Delivery.objects.filter(alert=alert, what=What.OPENED).aggregate(last=Max("turn"))["last"]
+    anew = {"acked_at": None, "begun_at": now, "turns_before": 0 if last is None else last + 1}
+    with transaction.atomic():
+        if not Notice.objects.filter(pk=notice.pk, acked_at=notice.acked_at).update(**anew):
+            return False
+        number = len(about(alert).gateways)
+        why = f"It was acknowledged for {count(notice.acked_for, 'gateway')} and is about {number:,} now."
+        subject = alert.subject or f"gateway:{alert.gateway_id}"
+        audit.append("alert.outgrown", subject=subject, actor=MACHINE, at=now, reason=why, details={"alert": alert.pk})
+    notice.refresh_from_db()
+    return True
 
 
 def _delivery(alert: Alert, contact: Contact, what: str, *, now: datetime, turn: int = 0) -> Delivery:

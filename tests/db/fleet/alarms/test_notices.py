@@ -63,6 +63,21 @@ def test_an_acknowledgement_stops_escalation_and_is_on_record(oncall: User) -> N
     assert (event.actor, event.reason) == ("oncall", "I look at RADIUS")
 
 
+def test_an_acknowledgement_is_for_what_was_there(oncall: User) -> None:
+    contact("first", repeat_minutes=0), contact("second", after_minutes=15, repeat_minutes=0)
+    row = alert()
+    sweep()
+    notices.acknowledge(row, by=oncall, actor=actor(oncall), say="", now=LATER)
+    for number, made in ((2, 0), (3, 1), (4, 0)):
+        grown = {**row.details, "gateways": [f"gw-{n:02}" for n in range(number)]}
+        Alert.objects.filter(pk=row.pk).update(details=grown)
+        assert sweep(20) == made
+    assert sweep(35) == 1
+    assert told(row) == [("first", 0), ("first", 1), ("second", 1)]
+    event = AuditEvent.objects.get(verb="alert.outgrown")
+    assert event.reason == "It was acknowledged for 1 gateway and is about 3 now."
+
+
 def test_who_may_not_hold_there_may_not_acknowledge() -> None:
     row = alert()
     auditor = factories.cast()["auditor"]
