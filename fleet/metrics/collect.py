@@ -25,6 +25,7 @@ BUSY = frozenset({"busy", "not_ready"})
 """It answers, and has no time for this: neither a sample nor a miss."""
 MISSED_EVERY = 30.0  # a gateway that does not answer takes seconds of a thread each time
 MISSES_UNTIL_SELDOM = 2
+PROBES_MOST = 16  # addresses that ocgate takes
 Opener = Callable[[Gateway], ports.Gateway]
 
 
@@ -78,7 +79,8 @@ class Collector:
     def _asked_of(self, reached: ports.Gateway, gateway: Gateway) -> tuple[SlotMetrics, ...]:
         """Ask, and tell it where our probe hosts come from: they are no users. One that refuses to hear of them is
         asked without from the next look on, until we are started again."""
-        probes = [] if gateway.pk in self._plain else [host.seen_from for host in gateway.pool.probe_hosts.all()]
+        hosts = [] if gateway.pk in self._plain else gateway.pool.probe_hosts.all()
+        probes = sorted({host.seen_from for host in hosts})[:PROBES_MOST]
         try:
             return asked_of(reached, probes)
         except GiveUp as no:

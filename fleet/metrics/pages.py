@@ -13,6 +13,7 @@ from fleet.models import Gateway, Watch
 from fleet.words import Word
 
 HOURS = (1, 6, 24, 168)
+BAN_OLD = 900.0  # seconds: a ban lasts 5 min, and is looked at again after that
 RUNNING = frozenset({"serving", "draining", "adopted"})
 WORDS = {
     Fact.FINE: Word("Measured", "done", "circle-check"),
@@ -57,7 +58,9 @@ def standing_of(gateway: Gateway, now: float) -> Standing:
         slots=told,
         expected=running(gateway),
         banned=[slot for slot, last in told.items() if last.get("banned_ours")],
-        banned_hosts=list(gateway.probes.filter(outcome="banned").values_list("host__name", flat=True)),
+        banned_hosts=list(
+            gateway.probes.filter(outcome="banned", at__gt=now - BAN_OLD).values_list("host__name", flat=True)
+        ),
     )
     return standing(seen, now)
 
