@@ -12,7 +12,8 @@ from django.utils import timezone
 from fleet.models import AlarmState, Alert, Delivery
 from tests.db.fleet.alarms.sinks import Hooks, serving
 from tests.db.fleet.alarms.world import NOW, contact, measured, read
-from upgrader import tasks
+from upgrader import live, tasks
+from upgrader.desk import DESK
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         job()
 
     for lane in ("beside", "post"):
-        monkeypatch.setattr(tasks.DESK, lane, do)
-    monkeypatch.setattr(tasks.live, "publish", lambda _: None)
+        monkeypatch.setattr(DESK, lane, do)
+    monkeypatch.setattr(live, "publish", lambda _: None)
 
 
 def test_what_fails_on_three_gateways_comes_to_the_webhook_once(at_once: None, settings: Any) -> None:
