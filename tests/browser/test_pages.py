@@ -70,14 +70,14 @@ def test_chart_is_drawn_and_outlives_a_refresh(site: Site, open_as: Open, compla
     rollout = site.scene("rolled_back", on="charted")
     page = open_as("oncall")
     page.goto(f"{site.url}/rollouts/{rollout}/")
-    chart = page.locator("[data-chart]")
+    chart = page.locator("[data-chart]").first
     expect(chart).to_have_attribute("data-state", "drawn")
     expect(chart.locator(".scatterlayer .trace")).to_have_count(2)
     chart.evaluate("place => { place.marked = true }")
     with page.expect_response(lambda answer: answer.url.endswith(f"/rollouts/{rollout}/")):
         page.evaluate("htmx.trigger('#rollout', 'poll')")
     page.wait_for_function("document.querySelector('[data-chart]').marked === true")
-    page.get_by_text("The same as a table").click()
+    page.get_by_text("The same as a table").first.click()
     expect(page.locator("details table")).to_contain_text("1.1.6-2")
     assert complaints == []
 
