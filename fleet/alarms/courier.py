@@ -15,7 +15,7 @@ import smtplib
 import sys
 from typing import Any
 
-from apprise import AppriseAsset
+from apprise import AppriseAsset, NotifyType
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 
@@ -107,7 +107,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
         say = wrong.say if isinstance(wrong, BadAddress) else "; ".join(notes.lines) or str(wrong)
         return {"ok": False, "answer": masked(say, job["url"]), "final": True}
     notes.listen()
-    ok = bool(plugin.notify(body=job["body"], title=job["title"]))
+    ok = bool(plugin.notify(body=job["body"], title=job["title"], notify_type=NotifyType(job["tone"])))
     heard = notes.heard[-1:] or notes.lines[-2:]
     answer = notes.refused or "; ".join(heard)
     return {"ok": ok, "answer": masked(answer, job["url"])[:ANSWER_MOST], "final": bool(notes.refused)}

@@ -9,13 +9,12 @@ from typing import Any
 from django.db.models import Avg, Count, Max, Sum
 
 from fleet.alarms import complaints
-from fleet.alarms.metrics import METRICS, Sums
+from fleet.alarms.metrics import METRICS, NEVER, Sums
 from fleet.metrics import collect, counters, pages
 from fleet.metrics.standing import Fact, Seen, Standing, standing
 from fleet.metrics.store import FINEST
 from fleet.models import Gateway, Reading, Watch
 
-NEVER = 7 * 24 * 3600.0  # seconds that stand for a gateway that was never asked, or never answered
 TELLS = frozenset({Fact.FINE, Fact.NO_TRAFFIC, Fact.PROBE_BANNED, Fact.SLOT_SILENT})
 """How a gateway may stand for its readings to be judged. Of all others another rule tells."""
 LOOKS_LEAST = 6  # in a window, before it can be said that nothing was counted in it
@@ -86,7 +85,7 @@ def seen_of(row: Gateway, watch: Watch, wish: collect.Settings) -> Seen:
 
 def facts(seen: Seen, found: Standing, now: float) -> dict[str, float]:
     """What a standing says, as numbers."""
-    silent = now - seen.answered_at if seen.answered_at else NEVER
+    silent = now - seen.answered_at if seen.answered_at else _asked_in_vain(seen)
     unasked = now - seen.asked_at if seen.asked_at else NEVER
     known = {"unwatched": unasked if found.fact is Fact.COLLECTOR_DOWN else 0.0}
     if found.fact is Fact.COLLECTOR_DOWN:
@@ -96,6 +95,12 @@ def facts(seen: Seen, found: Standing, now: float) -> dict[str, float]:
         known["slots_silent"] = float(len(set(seen.expected) - set(seen.slots)))
         known["probe_banned"] = float(len(seen.banned))
     return known
+
+
+def _asked_in_vain(seen: Seen) -> float:
+    """For how many seconds one that has never answered was asked: nobody noted when that began."""
+    often = min(seen.misses, collect.MISSES_UNTIL_SELDOM)
+    return often * seen.every + (seen.misses - often) * collect.MISSED_EVERY
 
 
 def watched(

@@ -21,6 +21,7 @@ NAMED = 5  # gateways whose values stand in a message
 class Message:
     title: str
     body: str
+    tone: str = "info"  # apprise's: "failure", "warning", "success", "info"
 
     @property
     def text(self) -> str:
@@ -35,19 +36,19 @@ def message(delivery: Delivery, *, now: datetime) -> Message:
 
 
 def opened(alert: Alert, delivery: Delivery, *, now: datetime) -> Message:
-    word = "Critical" if about.is_critical(alert) else "Warning"
+    word, tone = ("Critical", "failure") if about.is_critical(alert) else ("Warning", "warning")
     lines = [alert.say, *values(alert), f"Since {alert.since:%Y-%m-%d %H:%M} UTC, {ago(alert.since, now)}."]
     if delivery.turn or delivery.contact.after_minutes:
         lines.append(f"Nobody has acknowledged it. Told {count(delivery.turn + 1, 'time')} to {delivery.contact.name}.")
     lines += [f"Decide: {address(path(alert))}", f"Acknowledge or silence: {address(told_path(alert))}"]
-    return Message(f"{word}: {about.title(alert)}", "\n".join(lines))
+    return Message(f"{word}: {about.title(alert)}", "\n".join(lines), tone)
 
 
 def over(alert: Alert) -> Message:
     ended = alert.ended_at or alert.since
     lasted = duration((ended - alert.since).total_seconds())
     body = f"{alert.ended_why}\nIt lasted {lasted}, until {ended:%Y-%m-%d %H:%M} UTC.\n{address(told_path(alert))}"
-    return Message(f"Over: {about.title(alert)}", body)
+    return Message(f"Over: {about.title(alert)}", body, "success")
 
 
 def trial(contact: Contact) -> Message:

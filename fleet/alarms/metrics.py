@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fleet.phrases import duration, sentence
 
 MIB = 1024 * 1024
+NEVER = 7 * 24 * 3600.0
+"""Seconds that stand for a gateway that the collector has never asked."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Metric:
     def said(self, value: float) -> str:
         """Return "12.5 %", "3 ms", "4"; whole seconds as a length of time."""
         if self.unit == "s" and self.whole:
-            return duration(value)
+            return "never asked" if value == NEVER else duration(value)
         number = f"{value:,.0f}" if self.whole or value == int(value) else f"{value:,.1f}"
         return f"{number} {self.unit}".strip()
 

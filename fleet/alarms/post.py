@@ -31,6 +31,7 @@ def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float
         "url": letter.url,
         "title": letter.message.title,
         "body": letter.message.body,
+        "tone": letter.message.tone,
         "id": letter.id,
         "allowed": list(settings.ALERTS_TO if allowed is None else allowed),
     }

@@ -15,7 +15,7 @@ from fleet.models import Delivery
 from tests.db.fleet.alarms.sinks import Hooks, Mails, serving
 from tests.db.fleet.alarms.world import AT, alert, at, contact
 
-HELLO = Message("Critical: Sign-ins fail", "More than 20 % of sign-ins fail on 1 gateway: gw-00.")
+HELLO = Message("Critical: Sign-ins fail", "More than 20 % of sign-ins fail on 1 gateway: gw-00.", "failure")
 HERE = ["127.0.0.1"]
 
 
@@ -28,6 +28,7 @@ def test_a_webhook_gets_the_message_and_its_answer_comes_back() -> None:
         answer = post.send(letter(f"json://127.0.0.1:{hooks.server_port}/hooks/vpn"), allowed=HERE)
     assert answer == "200 OK taken"
     assert (hooks.got[0]["title"], hooks.got[0]["message"]) == (HELLO.title, HELLO.body)
+    assert hooks.got[0]["type"] == "failure"
     assert hooks.ids == ["handover-7"]
 
 

@@ -89,6 +89,14 @@ def test_a_gateway_that_falls_silent_is_its_own_alert_and_keeps_those_that_stand
     assert [one.partition("@")[0] for one in standing()] == ["gateway-silent", "login-failures"]
 
 
+def test_one_that_has_never_answered_is_silent_when_it_was_asked_for_a_minute() -> None:
+    measured(1)
+    for misses, moment, found in ((3, NOW, []), (4, NOW + 30, ["gateway-silent"])):  # 5 + 5 + 30 s, and 30 s more
+        Watch.objects.update(asked_at=moment, answered_at=0, misses=misses, slots={})
+        watch.look({}, now=moment)
+        assert [one.partition("@")[0] for one in standing()] == found
+
+
 def test_a_collector_that_asks_nobody_is_an_alert_of_its_own() -> None:
     measured(2)
     looked(NOW + 120, NOW + 155, answer=False)
