@@ -38,15 +38,22 @@ def due_hosts(now: float) -> list[int]:
     """Hosts that have something to do now."""
     if not settings.PROBE_SECONDS:
         return []
-    return [host.pk for host in ProbeHost.objects.filter(shut="") if due(host, now)]
+    return [host.pk for host in ProbeHost.objects.filter(shut="") if new(host).exists() or overdue(host, now).exists()]
 
 
 def due(host: ProbeHost, now: float) -> list[Gateway]:
-    """Gateways of its pool that it should probe now, at most door.MOST, the most overdue first."""
-    later = Probe.objects.filter(host=host, due_at__gt=now).values("gateway")
-    known = dict(Probe.objects.filter(host=host).values_list("gateway", "due_at"))
-    found = of_pool(host.pool_id).exclude(pk__in=later)
-    return sorted(found, key=lambda one: known.get(one.pk, 0.0))[: door.MOST]
+    """Gateways of its pool that it should probe now, at most door.MOST: new ones, then the most overdue."""
+    first = list(new(host).order_by("pk")[: door.MOST])
+    return [*first, *overdue(host, now).order_by("probes__due_at")[: door.MOST - len(first)]]
+
+
+def new(host: ProbeHost) -> QuerySet[Gateway]:
+    """Gateways that it has never been asked about."""
+    return of_pool(host.pool_id).exclude(pk__in=Probe.objects.filter(host=host).values("gateway"))
+
+
+def overdue(host: ProbeHost, now: float) -> QuerySet[Gateway]:
+    return of_pool(host.pool_id).filter(probes__host=host, probes__due_at__lte=now)
 
 
 def of_pool(pool_id: int) -> QuerySet[Gateway]:

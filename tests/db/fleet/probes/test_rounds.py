@@ -12,7 +12,7 @@ from fleet.errors import RetryLater
 from fleet.metrics import pages as measured
 from fleet.metrics.standing import Fact
 from fleet.models import Gateway, Probe, ProbeHost, ProbeReading, Watch
-from fleet.probes import journal, rollup, rounds
+from fleet.probes import door, journal, rollup, rounds
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,15 @@ def test_only_what_can_be_probed_is(host: ProbeHost, gateway: Gateway) -> None:
     made("nowhere", public_address="")
     made("shut", state="quarantined")
     assert [one.name for one in rounds.due(host, NOW)] == ["fra-gw-01"]
+
+
+def test_of_too_many_the_new_and_then_the_most_overdue_come_first(
+    host: ProbeHost, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MOST", 2)
+    for name, ago in (("late", 50.0), ("later", 90.0), ("early", -10.0)):
+        Probe.objects.create(host=host, gateway=made(name), due_at=NOW - ago)
+    assert [one.name for one in rounds.due(host, NOW)] == ["fra-gw-01", "later"]
 
 
 def test_without_a_probe_account_it_ends_at_the_form(host: ProbeHost, gateway: Gateway) -> None:
