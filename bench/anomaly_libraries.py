@@ -1,7 +1,7 @@
 """What libraries find in the same bins: change points by ruptures, and strange bins by scikit-learn's isolation forest.
 
-Both get what ours makes of a series first (users and what is usual taken out), and the settings with which they did
-best on these scenes: what is compared is the finding.
+Both get what ours makes of a series first (users and what is usual taken out), so that what is compared is the finding
+alone. Their settings are the ones below, chosen by hand; nobody tuned them further.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from fleet.quiet.usual import Usual, read
 
 LEAST = 12  # bins since the release began before anything is said
 WIDEST = 12  # bins that are taken together
+FINEST = 0.005**2  # squared: a value that never varies is not told apart more finely
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Fitted:
         if size <= 1e-9 or free < 1:
             return Held(0.0, 0.0)
         change = dot(column, rest) / size
-        noise = max(dot(rest, rest) - change * change * size, 1e-12) / free
+        noise = max((dot(rest, rest) - change * change * size) / free, FINEST)
         return Held(worse * change * sqrt(size / noise), change)
 
 
