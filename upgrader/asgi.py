@@ -32,20 +32,24 @@ desk = Desk(Turns(settings.DOWNLOAD_RATE))
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application."""
     if scope["type"] == "http":
-        trail.begin(request=trail.new_id())  # of this task alone: the server makes one for each request
-        send = numbered(send)
-    if scope["type"] == "lifespan":
+        with trail.about(request=trail.new_id()):
+            await answer(scope, receive, numbered(send))
+    elif scope["type"] == "lifespan":
         await lifespan(receive, send)
-    elif scope["type"] == "http" and scope["path"] == "/live/" and scope["method"] == "GET":
-        await stream(scope, receive, send, hub=hub)
-    elif scope["type"] == "http" and is_download(scope):
-        await download(scope, receive, send, desk=desk)
-    elif scope["type"] == "http" and is_upload(scope):
-        await upload(scope, receive, send, pages=pages)
-    elif scope["type"] == "http":
-        await bounded(scope, receive, send, pages=pages)
     else:
         await pages(scope, receive, send)
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request: what streams does not go through Django."""
+    if scope["path"] == "/live/" and scope["method"] == "GET":
+        await stream(scope, receive, send, hub=hub)
+    elif is_download(scope):
+        await download(scope, receive, send, desk=desk)
+    elif is_upload(scope):
+        await upload(scope, receive, send, pages=pages)
+    else:
+        await bounded(scope, receive, send, pages=pages)
 
 
 def numbered(send: Send) -> Send:

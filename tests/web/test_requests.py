@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.urls import get_resolver
 
 from approvals import trail
@@ -86,6 +86,7 @@ def test_what_streams_has_one_too() -> None:
     async_to_sync(asgi.application)(scope, receive, send)
     assert said[0]["status"] == 401
     assert len(dict(said[0]["headers"])[b"x-request-id"]) == 32
+    assert trail.told() == {}
 
 
 def test_it_travels_to_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +104,10 @@ def test_it_travels_to_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     with trail.about():
         begin(task_id="t1", task=Task)
         assert trail.told() == {"request": "abc", "task": "advance"}
+
+
+def test_under_asgi_the_line_says_the_same(lines: list[dict[str, Any]]) -> None:
+    answer = async_to_sync(AsyncClient().get)("/rollouts/12/")
+    told = next(line for line in lines if line["logger"] == "approvals.requests")
+    assert (told["request"], told["rollout"]) == (answer[trail.HEADER], 12)
+    assert trail.told() == {}
