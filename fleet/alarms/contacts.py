@@ -13,8 +13,9 @@ from approvals import audit, rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed
-from fleet.alarms import outbox
+from fleet.alarms import outbox, post
 from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, hint, kind_of, why_not
+from fleet.errors import Unfinished
 from fleet.models import Contact, Delivery, Pool
 
 RIGHT = "fleet.change_contact"
@@ -112,7 +113,8 @@ def _check(wanted: Wanted) -> None:
         is_address = host.replace(".", "").isdigit() or ":" in host
         if is_address and (say := why_not(host, allowed_networks(settings.ALERTS_TO))):
             raise Refused(say)
-    except BadAddress as wrong:
+        post.check(wanted.address)
+    except (BadAddress, Unfinished) as wrong:
         raise Refused(wrong.say) from None
 
 

@@ -106,6 +106,8 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     except (BadAddress, TypeError) as wrong:
         say = wrong.say if isinstance(wrong, BadAddress) else "; ".join(notes.lines) or str(wrong)
         return {"ok": False, "answer": masked(say, job["url"]), "final": True}
+    if job["only_read"]:
+        return {"ok": True, "answer": "", "final": True}
     notes.listen()
     ok = bool(plugin.notify(body=job["body"], title=job["title"], notify_type=NotifyType(job["tone"])))
     heard = notes.heard[-1:] or notes.lines[-2:]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -27,14 +28,34 @@ class Letter:
 
 def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float = SECONDS) -> str:
     """Return what the other side answered. Raise RetryLater, or GiveUp where it may not be sent there at all."""
+    return _asked(letter, settings.ALERTS_TO if allowed is None else allowed, seconds=seconds)
+
+
+def check(url: str) -> None:
+    """Raise GiveUp with what is wrong with an address, as far as it can be read. Nothing is sent."""
+    _asked(Letter(url, Message("", ""), ""), settings.ALERTS_TO, only_read=True)
+
+
+def _asked(letter: Letter, allowed: Iterable[str], *, seconds: float = SECONDS, only_read: bool = False) -> str:
     job = {
         "url": letter.url,
         "title": letter.message.title,
         "body": letter.message.body,
         "tone": letter.message.tone,
         "id": letter.id,
-        "allowed": list(settings.ALERTS_TO if allowed is None else allowed),
+        "allowed": list(allowed),
+        "only_read": only_read,
     }
+    told = _courier(job, seconds)
+    answer = str(told["answer"]).strip()
+    if told["ok"]:
+        return answer or "It took the message."
+    if told["final"]:
+        raise GiveUp(answer or "It may not be sent there.", code="refused")
+    raise RetryLater(answer or "It did not take the message, and did not say why.")
+
+
+def _courier(job: dict[str, Any], seconds: float) -> dict[str, Any]:
     try:
         done = subprocess.run(  # nosec B603 # our own program, the job on stdin
             [sys.executable, "-m", "fleet.alarms.courier"],
@@ -45,14 +66,9 @@ def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"},
             check=False,
         )
-        told = json.loads(done.stdout)
+        told: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise RetryLater(f"It did not take the message within {seconds:.0f} s.") from None
     except ValueError:
         raise RetryLater("The courier ended without an answer.") from None
-    answer = str(told["answer"]).strip()
-    if told["ok"]:
-        return answer or "It took the message."
-    if told["final"]:
-        raise GiveUp(answer or "It may not be sent there.", code="refused")
-    raise RetryLater(answer or "It did not take the message, and did not say why.")
+    return told

@@ -131,6 +131,7 @@ def test_a_contact_is_added_and_its_address_is_sealed_and_never_shown(browse: Br
         ({"address": "json://169.254.169.254/T0KEN-abcdef"}, "nothing is ever sent there"),
         ({"address": "json://10.0.0.7/T0KEN-abcdef"}, "HANDOVER_ALERTS_TO=10.0.0.7"),
         ({"address": "json://[fe80::1]/T0KEN-abcdef"}, "nothing is ever sent there"),
+        ({"address": "slack://T0KEN-abcdef"}, "Slack"),
         ({"name": ""}, "Give it a name"),
         ({"after": "soon"}, "Minutes are a whole number"),
         ({"severity": "loud"}, "Say whether it gets everything"),
