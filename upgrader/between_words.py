@@ -66,8 +66,7 @@ def shown(plan: Mapping[str, Any]) -> Shown | None:
             f" by a login. No new user is sent there meanwhile.",
             f"When all are ready, {front} sends new users to {idle} at the same moment; when they are open there, it"
             f" sends none to {serves} any more.",
-            f"{count(sum(row['sessions'] for row in leaving), 'user')} on {serves} stay there until they leave. Nobody"
-            " is cut.",
+            f"{staying(sum(row['sessions'] for row in leaving), serves)}. Nobody is cut.",
             f"{idle} {watched}. On a FAIL, or when you roll back, new users go to {serves} again at once.",
             f"After that {serves} stands idle as it is, and is the one that gets the next release.",
         ),
@@ -87,7 +86,7 @@ def effect(plan: Mapping[str, Any]) -> str:
     return (
         f"{count(len(idle.gateways), 'gateway')} of {idle.name} {'gets' if len(idle.gateways) == 1 else 'get'}"
         f" {plan['release']['name']} while nobody is sent there. Then all new users go from {serves.name} to"
-        f" {idle.name}; {count(serves.users, 'user')} on {serves.name} stay there until they leave."
+        f" {idle.name}; {staying(serves.users, serves.name)}."
     )
 
 
@@ -103,14 +102,14 @@ def touches(seen: Picture) -> str:
 def why(seen: Picture, now: datetime) -> Said | None:
     """What is going on and why it waits, where that is something else than within one pool."""
     serves, idle = seen.between
-    on_old = f"{count(users(leaving(seen)), 'user')} on {serves}"
     match seen.state:
         case R.UPGRADING if seen.current:
             return _at_work(seen, seen.current, now)
         case R.DRAINING:
             end = max((row.drain_until for row in leaving(seen) if row.drain_until), default=None)
             last = f", or at {clock(end, now)}: who is left then stays" if end else ""
-            say = f"All new users go to {idle} with {seen.release}. {on_old} stay there until they leave"
+            on_old = staying(users(leaving(seen)), serves)
+            say = f"All new users go to {idle} with {seen.release}. {on_old}"
             return f"{say}; the rollout is done when nobody is left{last}.", None, ""
         case R.DONE:
             old = " / ".join(sorted({row.from_release for row in leaving(seen)}))
@@ -127,7 +126,7 @@ def _at_work(seen: Picture, wave: WaveRow, now: datetime) -> Said | None:
         case W.UPGRADING:
             return " ".join(filter(None, [_filling(seen), _hindered(wave), sentence(seen.waits)])), None, ""
         case W.OBSERVING if wave.observe_until and wave.observe_until > now:
-            stay = f"{count(users(leaving(seen)), 'user')} on {serves} stay there"
+            stay = staying(users(leaving(seen)), serves)
             say = f"New users go to {idle} with {seen.release}; {stay}. Observed against {serves}: "
             return say, wave.observe_until, f" left. Then it stays so, and {serves} stands idle."
     return None
@@ -161,7 +160,13 @@ def after_back(seen: Picture) -> str:
     if not on:
         return ""
     old = " / ".join(sorted({row.from_release for row in coming(seen)}))
-    return f" {count(on, 'user')} on {seen.between[1]} stay there until they leave; then it gets {old} again."
+    return f" {staying(on, seen.between[1])}; then it gets {old} again."
+
+
+def staying(number: int, pool: str) -> str:
+    """ "9 users on blue stay there until they leave"."""
+    stay = "stays there until he leaves" if number == 1 else "stay there until they leave"
+    return f"{count(number, 'user')} on {pool} {stay}"
 
 
 def coming(seen: Picture) -> Sequence[GatewayRow]:

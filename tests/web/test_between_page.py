@@ -46,7 +46,7 @@ def test_what_would_be_planned_says_the_same(browse: Browse) -> None:
 def test_while_it_is_watched_each_gateway_says_whether_new_users_come(browse: Browse) -> None:
     page = browse("oncall").get(f"/rollouts/{sights_between.switched()}/")
     text = page.content.decode()
-    assert "New users go to nice-green with 1.3.8-1; 79 users on nice-blue stay there." in text
+    assert "New users go to nice-green with 1.3.8-1; 79 users on nice-blue stay there until they leave." in text
     assert text.count("nice-blue: no new users are sent here") == 2
     assert text.count("nice-green: new users → 1.3.8-1") == 2
     assert_clean(page)

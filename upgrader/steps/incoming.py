@@ -126,7 +126,7 @@ def restore(job: Job, gateway: Gateway) -> Outcome:
         return Done(f"Nothing was started on {job.gateway}, and nobody new reaches it.", columns={"trial_until": None})
     columns, facts = presence(job, gateway), gateway.facts()
     here = len(gateway.sessions())
-    stay = f"{count(here, 'user')} on it stay until they leave" if here else "nobody is on it"
+    stay = f"{count(here, 'user')} on it {pools.stay(here)}" if here else "nobody is on it"
     return Done(
         f"Nobody new reaches {job.gateway}; {stay}, then it gets {job.from_release} again.",
         columns={**columns, "trial_until": None},

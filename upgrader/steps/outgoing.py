@@ -45,8 +45,8 @@ def shift(job: Job, gateway: Gateway) -> Outcome:
     before = list(job.before) or [session.id for session in gateway.sessions()]
     pools.send(job)
     return Done(
-        f"No new users come to {job.gateway}; {count(len(before), 'user')} stay on it. Its balancer opens it again by"
-        f" itself after {pools.trial_of(job)} s without us.",
+        f"No new users come to {job.gateway}; {count(len(before), 'user')} on it {pools.stay(len(before))}. Its"
+        f" balancer opens it again by itself after {pools.trial_of(job)} s without us.",
         columns={
             "before": before,
             **({} if job.before else {"kept": len(before)}),
@@ -80,7 +80,7 @@ def drain(job: Job, gateway: Gateway) -> Outcome:
         say = f"{left} left on {job.gateway}" if here else f"{job.gateway} is empty"
         return Done(f"{say}; it stands idle with {job.from_release}.", columns=columns, facts=facts.raw)
     if overdue(job):
-        say = f"The time agreed for it is over with {left} on {job.gateway}: they stay there until they leave."
+        say = f"The time agreed for it is over with {left} on {job.gateway}, who {pools.stay(len(here))}."
         return Done(say, columns=columns, facts=facts.raw)
     oldest = max((job.now.timestamp() - session.since for session in here), default=0.0)
     return NotYet(

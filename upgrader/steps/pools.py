@@ -29,6 +29,10 @@ def front(job: Job) -> Traffic:
     return job.traffic
 
 
+def stay(users: int) -> str:
+    return "stays until he leaves" if users == 1 else "stay until they leave"
+
+
 def takes_new(seen: Seen) -> bool:
     return bool(seen.takes_new())
 

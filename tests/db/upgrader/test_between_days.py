@@ -95,7 +95,7 @@ def test_who_stays_on_the_old_pool_past_the_agreed_time_is_left_there(fleet: Fle
     fleet.until(rollout, R.DONE)
     assert [len(fleet.machines[name].sessions()) for name in BLUE] == [4, 4]
     said = StepRun.objects.filter(upgrade__way="outgoing", name="drain", state="done")
-    assert all("they stay there until they leave" in step.result["say"] for step in said)
+    assert all("with 4 users on gw-" in step.result["say"] for step in said)
 
 
 def test_one_that_is_skipped_stays_as_it_is(fleet: Fleet, pools: Pools) -> None:
