@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from upgrader.strategy_spec import Drain, Spec, SpecError, WaveSpec
 
-
 TRIAL_MOST = 43_200  # seconds, between two pools: hagate's longest is a day
 
 

@@ -26,8 +26,7 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     try:
         facts = gateway.facts()
     except RetryLater as silence:
-        misses = int(job.earlier.get("misses", 0)) + 1
-        return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
+        return unanswered(job, silence)
     if sentence := ended(job, facts, waited=time.monotonic() - asked):
         # Nothing is renewed: the gateway has decided for itself, and we believe it.
         return NotYet(
@@ -62,6 +61,11 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         samples=look.samples,
         facts=facts.raw,
     )
+
+
+def unanswered(job: Job, silence: RetryLater) -> NotYet:
+    misses = int(job.earlier.get("misses", 0)) + 1
+    return NotYet(job.spec.poll_seconds, silence.say, result={**job.earlier, "misses": misses, "say": silence.say})
 
 
 def ended(job: Job, facts: Facts, *, waited: float) -> str:
