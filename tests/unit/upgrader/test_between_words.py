@@ -90,7 +90,7 @@ WAITS: list[tuple[Picture, str]] = [
             *(R.UPGRADING, W.OBSERVING, coming(U.OBSERVING), leaving(U.OBSERVING)),
             observe_until=NOW + timedelta(minutes=6),
         ),
-        "New users go to green with 1.3.0-2; 9 users on blue stay there until they leave. Observed against blue: 6 min left.",
+        "green with 1.3.0-2; 9 users on blue stay there until they leave. Observed against blue: 6 min left.",
     ),
     (seen(R.DRAINING, W.PASSED, coming(U.DONE), leaving(U.DRAINING)), "9 users on blue stay there until they leave"),
     (seen(R.DONE, W.PASSED, coming(U.DONE), leaving(U.DONE)), "blue stands idle with 1.1.6-2"),
