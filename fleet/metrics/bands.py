@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import sqrt
 
 ROLLING = 300  # seconds that a share and a band look back on
@@ -52,14 +52,13 @@ class Panel:
         return "–" if value is None else f"{self.form.format(round(value, DIGITS))} {self.unit}".strip()
 
 
-def looking_back(buckets: Sequence[Bucket], seconds: int) -> Iterator[tuple[Bucket, deque[Bucket]]]:
-    """Each bucket with those of the last `seconds`, itself among them."""
-    last: deque[Bucket] = deque()
-    for bucket in buckets:
-        last.append(bucket)
-        while last[0].at <= bucket.at - seconds and last[0] is not bucket:
-            last.popleft()
-        yield bucket, last
+def begins(times: Sequence[int], seconds: int) -> Iterator[int]:
+    """For each time the place of the first one that is less than `seconds` before it."""
+    first = 0
+    for at in times:
+        while times[first] <= at - seconds:
+            first += 1
+        yield first
 
 
 def wilson(hits: float, tries: float) -> tuple[float, float]:
@@ -74,15 +73,17 @@ def share(hits: str, others: str) -> Line:
     """Percent of `hits` among both, over the last ROLLING seconds."""
 
     def line(buckets: Sequence[Bucket]) -> list[Drawn]:
+        found = list(accumulate((bucket.get(hits) or 0.0 for bucket in buckets), initial=0.0))
+        other = list(accumulate((bucket.get(others) or 0.0 for bucket in buckets), initial=0.0))
         drawn = []
-        for bucket, last in looking_back(buckets, ROLLING):
-            found = sum(one.get(hits) or 0.0 for one in last)
-            tries = found + sum(one.get(others) or 0.0 for one in last)
-            if bucket.get(hits) is None or not tries:
+        for place, first in enumerate(begins([bucket.at for bucket in buckets], ROLLING)):
+            hit = found[place + 1] - found[first]
+            tries = hit + other[place + 1] - other[first]
+            if buckets[place].get(hits) is None or not tries:
                 drawn.append(Drawn())
                 continue
-            low, high = wilson(found, tries)
-            drawn.append(Drawn(100 * found / tries, 100 * low, 100 * high))
+            low, high = wilson(hit, tries)
+            drawn.append(Drawn(100 * hit / tries, 100 * low, 100 * high))
         return drawn
 
     return line
@@ -92,23 +93,25 @@ def mean(column: str, divisor: float = 1.0) -> Line:
     """The mean of the last SMOOTH seconds, between the lowest and the highest reading of the last ROLLING."""
 
     def line(buckets: Sequence[Bucket]) -> list[Drawn]:
-        drawn = []
-        recent = (last for _, last in looking_back(buckets, SMOOTH))
-        for (bucket, last), near in zip(looking_back(buckets, ROLLING), recent, strict=True):
-            if bucket.get(column) is None:
-                drawn.append(Drawn())
-                continue
-            means = known(near, column)
-            low, high = known(last, f"{column}_low"), known(last, f"{column}_high")
-            value = sum(means) / len(means)
-            drawn.append(Drawn(value / divisor, min(low, default=value) / divisor, max(high, default=value) / divisor))
+        drawn = [Drawn()] * len(buckets)
+        known = [place for place, bucket in enumerate(buckets) if bucket.get(column) is not None]
+        means = values(buckets, known, column)
+        lows, highs = (values(buckets, known, f"{column}_{end}", column) for end in ("low", "high"))
+        times = [buckets[place].at for place in known]
+        both = zip(begins(times, SMOOTH), begins(times, ROLLING), strict=True)
+        for turn, (near, first) in enumerate(both):
+            value = sum(means[near : turn + 1]) / (turn + 1 - near)
+            low, high = min(lows[first : turn + 1]), max(highs[first : turn + 1])
+            drawn[known[turn]] = Drawn(value / divisor, low / divisor, high / divisor)
         return drawn
 
     return line
 
 
-def known(buckets: deque[Bucket], column: str) -> list[float]:
-    return [value for bucket in buckets if (value := bucket.get(column)) is not None]
+def values(buckets: Sequence[Bucket], places: Sequence[int], *columns: str) -> list[float]:
+    """What the first of the columns that is known says at each of the places."""
+    found = ([buckets[place].get(column) for column in columns] for place in places)
+    return [next(value for value in row if value is not None) for row in found]
 
 
 def total(column: str) -> Line:

@@ -61,13 +61,16 @@ def whole(stack: Stack, *, begin: float | None = None) -> dict[str, Any]:
     first = stack.since if begin is None else begin
     sides = [Told(side.name, side.tone, gapped(side.buckets, stack.step)) for side in stack.sides]
     shown = [[place for place, bucket in enumerate(side.buckets) if bucket.at >= first] for side in sides]
-    data = []
+    data: list[dict[str, Any]] = []
+    said: list[str] = []
     for row, panel in enumerate(PANELS.values()):
         lines = [panel.line(side.buckets) for side in sides]
+        said += say(panel, [(side.name, end(line)) for side, line in zip(sides, lines, strict=True)])
         points = [[line[place] for place in places] for line, places in zip(lines, shown, strict=True)]
         data += traces(panel, row, list(zip(sides, points, strict=True)), tolerated=stack.tolerated)
     times = [[1000 * side.buckets[place].at for place in places] for side, places in zip(sides, shown, strict=True)]
-    told = {"figure": {"data": data, "layout": layout(stack), "times": times}, "say": say(stack), "step": stack.step}
+    told = {"figure": {"data": data, "layout": layout(stack), "times": times}, "step": stack.step}
+    told["say"] = " ".join(said) or "Nothing was measured yet."
     return {**told, "empty": not any(side.buckets for side in sides), "from": None if begin is None else 1000 * begin}
 
 
@@ -186,20 +189,15 @@ def note(mark: Mark, turn: int) -> dict[str, Any]:
     return {**place, "text": mark.say, "name": mark.tone, "showarrow": False, "yshift": -13 * (turn % 2)}
 
 
-def say(stack: Stack) -> str:
-    """All charts in a sentence each, for who does not see them."""
-    said = []
-    for panel in PANELS.values():
-        ends = [(side.name, end(panel, side.buckets)) for side in stack.sides]
-        known = [f"{panel.said(value)} on {name}" for name, value in ends if value is not None]
-        if known:
-            said.append(f"{panel.title}: {', '.join(known)}.")
-    return " ".join(said) or "Nothing was measured yet."
+def say(panel: Panel, ends: Sequence[tuple[str, float | None]]) -> list[str]:
+    """One chart in a sentence, for who does not see it; nothing where nothing is known."""
+    known = [f"{panel.said(value)} on {name}" for name, value in ends if value is not None]
+    return [f"{panel.title}: {', '.join(known)}."] if known else []
 
 
-def end(panel: Panel, buckets: Sequence[Bucket]) -> float | None:
+def end(line: Sequence[Drawn]) -> float | None:
     """The last value that is known."""
-    return next((point.value for point in reversed(panel.line(buckets)) if point.value is not None), None)
+    return next((point.value for point in reversed(line) if point.value is not None), None)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def test_a_line_is_what_the_table_and_the_sentence_say() -> None:
     assert named(figure, "r1", 0)["y"][-1] == 10.0
     rows = stacked.table(made)
     assert [row.cells[:3] for row in rows if row.side == "r0"][0] == ("10.0 %", "0.0 %", "30.0 ms")
-    assert "Handshake: 30.0 ms on r0, 20.0 ms on r1." in stacked.say(made)
+    assert "Handshake: 30.0 ms on r0, 20.0 ms on r1." in stacked.whole(made)["say"]
 
 
 def test_the_table_rounds_as_the_chart_does() -> None:
@@ -104,6 +104,30 @@ def test_a_band_holds_its_share(hits: int, others: int) -> None:
     low, high = bands.wilson(hits, hits + others)
     assert 0.0 <= low <= hits / (hits + others) <= high <= 1.0
     assert high > low
+
+
+def within(side: list[Bucket], seconds: int) -> list[float]:
+    """What is known of the last `seconds`."""
+    known = [(one.at, one.values["rtt_ms"]) for one in side]
+    return [value for at, value in known if value is not None and at > side[-1].at - seconds]
+
+
+@given(st.lists(st.tuples(st.integers(1, 120), st.none() | st.integers(0, 9)), min_size=1, max_size=60))
+def test_a_window_holds_what_it_should(steps: list[tuple[int, int | None]]) -> None:
+    at, side = T, list[Bucket]()
+    for step, failures in steps:
+        at += step
+        side.append(Bucket(at, {"failures": failures, "logins": failures and 10.0, "rtt_ms": failures}))
+    shares, means = PANELS["failures"].line(side), PANELS["rtt"].line(side)
+    for place, bucket in enumerate(side):
+        far, near = (within(side[: place + 1], seconds) for seconds in (bands.ROLLING, bands.SMOOTH))
+        tries = sum(value + (10 if value else 0) for value in far)
+        if bucket.values["failures"] is None:
+            assert shares[place].value is None is means[place].value
+        else:
+            assert shares[place].value == (pytest.approx(100 * sum(far) / tries) if tries else None)
+            assert means[place].value == pytest.approx(sum(near) / len(near))
+            assert (means[place].low, means[place].high) == (min(far), max(far))
 
 
 @pytest.mark.parametrize("panel", PANELS)
