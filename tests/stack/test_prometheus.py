@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from fleet.prometheus import client, poll
 from fleet.prometheus.client import Server
 from lab.commands import wait_until
 from tests import factories
+from tests.stack.conftest import free_port
 
 pytestmark = pytest.mark.django_db
 # As criteo/ocserv-exporter 1.1 and node_exporter 1.5 write them, with few series.
@@ -84,12 +84,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.kill()
             process.wait(10)
             exporter.shutdown()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def scraped(server: Server, folder: Path) -> bool:
