@@ -135,7 +135,7 @@ def adopt(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -> R
 def apply_adopted(applied: Applied) -> None:
     """Two people agreed: it is agreed from now on. Refused when it is no longer what they looked at."""
     payload = applied.payload
-    alert = Alert.objects.select_for_update().select_related("gateway").filter(pk=payload["alert"]).first()
+    alert = Alert.objects.select_for_update(of=("self",)).select_related("gateway").filter(pk=payload["alert"]).first()
     if alert is None or alert.ended_at is not None:
         raise Refused(f"Nothing on {payload['gateway']} differs there any more, so there is nothing to adopt.")
     if alert.details.get("sha256") != payload["sha256"]:
@@ -157,7 +157,7 @@ def put_back(alert: Alert, *, by: User, actor: Actor, why: str, now: datetime) -
     if not rights.may(by, RIGHT, scope(alert)):
         raise Refused(f"You may not put this back: you lack the right {RIGHT} on {alert.host.pool.name}.")
     with transaction.atomic():
-        alert = Alert.objects.select_for_update().select_related("gateway__pool").get(pk=alert.pk)
+        alert = Alert.objects.select_for_update(of=("self",)).select_related("gateway__pool").get(pk=alert.pk)
         _refuse_ended(alert)
         if reason := putting_back(alert).reason:
             raise Refused(reason)
