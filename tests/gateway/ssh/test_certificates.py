@@ -48,8 +48,8 @@ def facts_with(sshd: Sshd, key: paramiko.PKey) -> str:
         session.close()
 
 
-def stamp(principal: str = NAME, **more: timedelta) -> Stamp:
-    return Stamp(principal, "handover test", now(), **more)
+def stamp(principal: str = NAME, *, good_for: timedelta = sshca.GOOD_FOR) -> Stamp:
+    return Stamp(principal, "handover test", now(), good_for)
 
 
 def test_a_certificate_is_let_in_and_runs_the_one_command(trusting: Sshd) -> None:
