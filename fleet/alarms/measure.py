@@ -58,29 +58,15 @@ def beyond(wish: collect.Settings) -> int:
 
 
 def standings(rows: Sequence[Gateway], *, wish: collect.Settings, now: float) -> dict[int, tuple[Seen, Standing]]:
-    """How each stands, in one query."""
-    watches = Watch.objects.in_bulk([row.pk for row in rows])
+    """How each stands, in two queries."""
+    ids = [row.pk for row in rows]
+    watches, banned = Watch.objects.in_bulk(ids), pages.banned_hosts(ids, now)
     found = {}
     for row in rows:
-        seen = seen_of(row, watches.get(row.pk) or Watch(gateway=row, asked_at=0.0), wish)
+        watch = watches.get(row.pk) or Watch(gateway=row, asked_at=0.0)
+        seen = pages.seen_of(row, watch, wish, hosts=banned.get(row.pk, ()))
         found[row.pk] = (seen, standing(seen, now))
     return found
-
-
-def seen_of(row: Gateway, watch: Watch, wish: collect.Settings) -> Seen:
-    told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
-    return Seen(
-        row.name,
-        wish.every,
-        asked_at=watch.asked_at,
-        answered_at=watch.answered_at,
-        used_at=watch.used_at,
-        misses=watch.misses,
-        say=watch.say,
-        slots=told,
-        expected=pages.running(row),
-        banned=[slot for slot, last in told.items() if last.get("banned_ours")],
-    )
 
 
 def facts(seen: Seen, found: Standing, now: float) -> dict[str, float]:
@@ -93,7 +79,7 @@ def facts(seen: Seen, found: Standing, now: float) -> dict[str, float]:
     known["silent"] = silent if found.fact is Fact.GATEWAY_DOWN else 0.0
     if found.fact is not Fact.GATEWAY_DOWN:
         known["slots_silent"] = float(len(set(seen.expected) - set(seen.slots)))
-        known["probe_banned"] = float(len(seen.banned))
+        known["probe_banned"] = float(len(seen.banned) + len(seen.banned_hosts))
     return known
 
 

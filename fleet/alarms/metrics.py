@@ -169,7 +169,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "unwatched": Metric("Collector silent", "s", "the collector has not asked for {limit}", whole=True),
     "probe_banned": Metric(
-        "Probe banned", "slots", "our own probe is banned in {limit}", whole=True, any_says="our own probe is banned"
+        "Probes banned", "", "{limit} of our own probes are banned", whole=True, any_says="our own probe is banned"
     ),
     "complaints": Metric("Complaints", "of 1,000 sessions", "{limit} are complained about", least_of="sessions"),
 }

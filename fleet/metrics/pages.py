@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from fleet.metrics import charts, collect
 from fleet.metrics.series import Series, series
 from fleet.metrics.stacked import Mark
 from fleet.metrics.standing import Fact, Seen, Standing, standing
-from fleet.models import Gateway, Watch
+from fleet.models import Gateway, Probe, Watch
 from fleet.words import Word
 
 HOURS = (1, 6, 24, 168)
@@ -45,8 +46,16 @@ def standing_of(gateway: Gateway, now: float) -> Standing:
     """How one gateway stands."""
     wish = collect.Settings.read()
     watch = Watch.objects.filter(pk=gateway.pk).first() or Watch(gateway=gateway, asked_at=0.0)
+    hosts = banned_hosts([gateway.pk], now).get(gateway.pk, ())
+    return standing(seen_of(gateway, watch, wish, hosts=hosts, why_not=collect.why_not(gateway, wish)), now)
+
+
+def seen_of(
+    gateway: Gateway, watch: Watch, wish: collect.Settings, *, hosts: Collection[str] = (), why_not: str = ""
+) -> Seen:
+    """What is known of one gateway. `hosts`: probe hosts that are banned there."""
     told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
-    seen = Seen(
+    return Seen(
         gateway.name,
         wish.every,
         asked_at=watch.asked_at,
@@ -54,15 +63,21 @@ def standing_of(gateway: Gateway, now: float) -> Standing:
         used_at=watch.used_at,
         misses=watch.misses,
         say=watch.say,
-        why_not=collect.why_not(gateway, wish),
+        why_not=why_not,
         slots=told,
         expected=running(gateway),
         banned=[slot for slot, last in told.items() if last.get("banned_ours")],
-        banned_hosts=list(
-            gateway.probes.filter(outcome="banned", at__gt=now - BAN_OLD).values_list("host__name", flat=True)
-        ),
+        banned_hosts=hosts,
     )
-    return standing(seen, now)
+
+
+def banned_hosts(gateways: Collection[int], now: float) -> dict[int, set[str]]:
+    """Gateway → names of probe hosts that it has banned."""
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = Probe.objects.filter(gateway__in=gateways, outcome="banned", at__gt=now - BAN_OLD).order_by()
+    for pk, name in rows.values_list("gateway", "host__name"):
+        found[pk].add(name)
+    return found
 
 
 def running(gateway: Gateway) -> list[int]:

@@ -12,7 +12,7 @@ from fleet.alarms import watch
 from fleet.alarms.judge import BLIND_SECONDS
 from fleet.alarms.rules import DEFAULTS
 from fleet.alarms.watch import Group
-from fleet.models import AlarmRule, AlarmState, Alert, Gateway, Reading, Ticket, Watch
+from fleet.models import AlarmRule, AlarmState, Alert, Gateway, Probe, ProbeHost, Reading, Ticket, Watch
 from tests import factories
 from tests.db.fleet.alarms.world import AT, NOW, answered, measured, read
 
@@ -111,6 +111,14 @@ def test_a_probe_that_is_banned_and_an_ocserv_that_is_silent() -> None:
         Watch.objects.filter(gateway=second).update(asked_at=moment, answered_at=moment, slots={})
         watch.look({}, now=moment)
     assert [one.partition("@")[0] for one in standing()] == ["probe-banned", "slot-silent"]
+
+
+def test_a_probe_host_that_is_banned_is_no_gateway_that_is_down() -> None:
+    gateway = measured(1)[0]
+    host = ProbeHost.objects.create(name="probe-fra", pool=gateway.pool, address="203.0.113.9", seen_from="203.0.113.9")
+    Probe.objects.create(host=host, gateway=gateway, due_at=NOW, at=NOW, outcome="banned")
+    looked(NOW)
+    assert Alert.objects.get(kind="alarm").say == "Our own probe is banned on 1 gateway: gw-00."
 
 
 def test_what_can_not_be_judged_is_an_alert_and_not_silence() -> None:
