@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bench import anomaly_recorded
 from bench.anomaly_series import BEGIN, HOUR, MIB, WIDTH, Fault, Scene, town
 from fleet.quiet import pace, words
 from fleet.quiet.bins import Bin, busiest, widened
@@ -110,3 +111,15 @@ def test_looks_become_rarer_and_bins_wider() -> None:
     assert [pace.pause(hours * HOUR) for hours in (1, 6, 24, 240)] == [600, 1800, 7200, 7200]
     assert [pace.reach(BEGIN, BEGIN + hours * HOUR).width for hours in (2, 24, 72, 200)] == [600, 1200, 3600, 10800]
     assert pace.reach(BEGIN, BEGIN + 40 * HOUR).span == 60
+
+
+@pytest.mark.parametrize(("name", "found"), [("recorded_leak", {"memory"}), ("recorded_quiet", set[str]())])
+def test_a_leak_of_a_real_gateway_is_found_and_a_good_release_is_not_blamed(name: str, found: set[str]) -> None:
+    seen: set[str] = set()
+    before = frozenset[str]()
+    for each in anomaly_recorded.cases(name):
+        judged = judge(each)
+        seen |= {one.name for one in lasting(judged, before)}
+        before = frozenset(one.name for one in judged.found)
+    assert seen >= found
+    assert bool(seen) == bool(found)
