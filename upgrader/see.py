@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 
 from fleet.models import Gateway
-from upgrader import plans
+from upgrader import later, plans
 from upgrader.attributing import attributed
 from upgrader.decide import NEEDS_ROLLBACK, WAVE_AT_WORK, RolloutSeen, UpgradeSeen, WaveSeen
 from upgrader.flow import OUTGOING
@@ -135,9 +135,7 @@ def overtaken(rollout: Rollout, upgrades: Iterable[Upgrade]) -> frozenset[int]:
     touched = [upgrade.gateway_id for upgrade in upgrades if U(upgrade.state) in NEEDS_ROLLBACK]
     if not touched:
         return frozenset()
-    later = Upgrade.objects.filter(gateway__in=touched, wave__rollout__created_at__gt=rollout.created_at)
-    standing = later.exclude(state__in=[U.PLANNED, U.ROLLED_BACK, U.SKIPPED])
-    return frozenset(standing.values_list("gateway_id", flat=True))
+    return frozenset(later.after(rollout, touched).values_list("gateway_id", flat=True))
 
 
 def counted(upgrades: QuerySet[Upgrade]) -> dict[int, dict[U, int]]:

@@ -16,7 +16,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.phrases import count, listed
-from upgrader import asking, engine, journal, rights
+from upgrader import asking, engine, journal, later, rights
 from upgrader.back import agreed_cuts, because, digest_of, more_than, summary_of
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
@@ -151,12 +151,9 @@ def bounded(change: Change, agreed: Mapping[int, int]) -> Change:
 def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
     """A gateway that a later rollout has taken is that one's to take back first. Where one of the two never came past
     the preflight, nothing of it is there."""
-    later = Upgrade.objects.filter(
-        gateway__in=[upgrade.gateway_id for upgrade in touched if upgrade.to_slot is not None],
-        wave__rollout__created_at__gt=rollout.created_at,
-        to_slot__isnull=False,
-    ).exclude(state__in=[U.PLANNED, U.ROLLED_BACK, U.SKIPPED])
-    if first := later.select_related("gateway", "wave__rollout__release").first():
+    there = [upgrade.gateway_id for upgrade in touched if upgrade.to_slot is not None]
+    others = later.after(rollout, there).filter(to_slot__isnull=False)
+    if first := others.select_related("gateway", "wave__rollout__release").first():
         raise Refused(
             f"{first.gateway.name} was upgraded to {first.wave.rollout.release.name} since. Roll that one back first."
         )
