@@ -54,10 +54,11 @@ class Watched:
     ) -> None:
         self.gateway, self.point, self.who, self.allowed = gateway, point, who, allowed
         self.truth = Truth(told={slot.release for slot in gateway.machine.slots.values() if slot.running})
-        self.crashed: set[str] = set()  # ids of sessions that ended by a crash or a reboot
+        self.accounted: set[str] = set()  # ids of sessions of which is known why they ended
         self.rebooting = False
-        self._stop = gateway.machine.stop
+        self._stop, self._go_back = gateway.machine.stop, gateway.machine.go_back
         gateway.machine.stop = self._stopped  # type: ignore[method-assign]  # to tell our doing from a crash
+        gateway.machine.go_back = self._went_back  # type: ignore[method-assign]
         self.wrapped: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda _, verb: verb
 
     @property
@@ -81,7 +82,13 @@ class Watched:
     def _stopped(self, slot: Slot, at: float, *, failed: bool) -> list[Session]:
         lost = self._stop(slot, at, failed=failed)
         if failed or self.rebooting:
-            self.crashed |= {session.id for session in lost}
+            self.accounted |= {session.id for session in lost}
+        return lost
+
+    def _went_back(self, at: float) -> list[Session]:
+        """A trial's end cuts by itself, maybe while a slow question is on its way that has nothing to do with it."""
+        lost = self._go_back(at)
+        self.accounted |= {session.id for session in lost}
         return lost
 
     def _ask(self, name: str, verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -92,6 +99,8 @@ class Watched:
         cut, acted = len(self.machine.cut), False
         if name in ("retire", "replace"):
             self._may_cut(name, args, kwargs)
+        if name in ("start", "replace"):  # a slow one runs before the answer comes
+            self.truth.told.add(args[0].release if name == "replace" else str(args[0]))
         try:
             answer = verb(*args, **kwargs)
             acted = True
@@ -100,7 +109,10 @@ class Watched:
             acted = lost.code == "connection_lost"
             raise
         finally:
-            self._note(name, args, kwargs, [lost for lost in self.machine.cut[cut:] if lost.id not in self.crashed])
+            ended = [session for session in self.machine.cut[cut:] if session.id not in self.accounted]
+            # What another asked for while this slow question was on its way is that one's doing.
+            self.accounted |= {session.id for session in ended}
+            self._note(name, args, kwargs, ended)
             if acted and "fence" in kwargs:
                 self._admitted(name, kwargs["fence"])
             self.point(f"after {name} of {self.machine.name}")
@@ -109,8 +121,6 @@ class Watched:
         users = tuple(session.user for session in cut)
         at = self.gateway.world.clock()
         self.truth.asked.append(Asked(at, self.who(), name, args, kwargs, users))
-        if name in ("start", "replace"):
-            self.truth.told.add(args[0].release if name == "replace" else str(args[0]))
         if users and name not in CUTS:
             self._broken("cut", f"{name} ended the sessions of {', '.join(users)}")
         if users and name == "restore" and not self.machine.faults.no_nft:
