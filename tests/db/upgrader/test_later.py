@@ -22,8 +22,8 @@ def drafted_first_begun_last(fleet: Fleet) -> tuple[Rollout, Rollout]:
     other = fleet.until(fleet.started(), "draining", seconds=90)
     services.submit(drafted, actor=fleet.who(fleet.ola), seen_version=0, now=fleet.now())
     drafted.refresh_from_db()
-    given = {"reason": "", "digest": drafted.digest, "actor": fleet.who(fleet.cal)}
-    services.decide(drafted, yes=True, now=fleet.now(), **given)
+    cal, now = fleet.who(fleet.cal), fleet.now()
+    services.decide(drafted, yes=True, reason="", digest=drafted.digest, actor=cal, now=now)
     return fleet.until(drafted, "held"), other
 
 
