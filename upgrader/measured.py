@@ -14,7 +14,7 @@ from fleet.metrics.stacked import Mark
 from fleet.models import Gateway, Pool
 from upgrader import plans
 from upgrader.models import Rollout, StepRun, Upgrade, Wave
-from upgrader.states import S
+from upgrader.states import S, W
 from upgrader.strategy_spec import SpecError
 
 BEFORE = timedelta(minutes=5)  # of a wave's first step: what the old release was like
@@ -28,11 +28,11 @@ MOST = 200  # gateways of one side: more are not collected from either (HANDOVER
 
 def of_wave(rollout: Rollout, number: int, *, now: datetime) -> Asked | None:
     """The new slots of a wave against the old ones; None while it has not begun."""
-    wave = rollout.waves.filter(number=number).first()
-    upgrades = list(Upgrade.objects.filter(wave=wave).defer("before", "cut", "left")[:MOST]) if wave else []
-    window = _window(upgrades, now)
-    if wave is None or window is None:
+    wave = rollout.waves.filter(number=number).exclude(state=W.PLANNED).first()
+    if wave is None:
         return None
+    upgrades = list(Upgrade.objects.filter(wave=wave).defer("before", "cut", "left")[:MOST])
+    window = _window(upgrades, now)
     return Asked(
         [side for side in (_new(rollout, upgrades), _old(rollout, upgrades)) if side.gateways],
         since=window[0].timestamp(),
@@ -43,11 +43,12 @@ def of_wave(rollout: Rollout, number: int, *, now: datetime) -> Asked | None:
     )
 
 
-def _window(upgrades: list[Upgrade], now: datetime) -> tuple[datetime, datetime] | None:
+def _window(upgrades: list[Upgrade], now: datetime) -> tuple[datetime, datetime]:
+    """From before the first step to after the last; what was just now where none has begun yet."""
     steps = StepRun.objects.filter(upgrade__in=upgrades, started_at__isnull=False)
     # An open drain may last for days: it does not say how long the wave was watched.
     ends = steps.exclude(name__in=["drain", "retire"]).aggregate(first=Min("started_at"), last=Max("due_at"))
-    return (ends["first"] - BEFORE, min(now, ends["last"] + AFTER)) if ends["first"] else None
+    return (ends["first"] - BEFORE, min(now, ends["last"] + AFTER)) if ends["first"] else (now - BEFORE, now)
 
 
 def _new(rollout: Rollout, upgrades: list[Upgrade]) -> Side:

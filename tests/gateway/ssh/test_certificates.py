@@ -49,7 +49,7 @@ def facts_with(sshd: Sshd, key: paramiko.PKey) -> str:
 
 
 def stamp(principal: str = NAME, *, good_for: timedelta = sshca.GOOD_FOR) -> Stamp:
-    return Stamp(principal, "handover test", now(), good_for)
+    return Stamp(principal, "handover test", now(), good_for, command=sshca.COMMAND)
 
 
 def test_a_certificate_is_let_in_and_runs_the_one_command(trusting: Sshd) -> None:
