@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -46,7 +47,12 @@ def gateway_numbers(request: HttpRequest, gateway_id: int) -> HttpResponse:
     """The charts as a table."""
     gateway, hours = seen(request, gateway_id), pages.hours_of(request.GET.get("hours"))
     found, _ = pages.measured(gateway, time.time(), hours)
-    context = {"gateway": gateway, "hours": hours, "rows": charts.table(found)}
-    context["titles"] = [panel.title for panel in charts.PANELS.values()]
+    title, back = f"Measured on {gateway.name}, the last {hours} h", ("gateway", gateway.pk, gateway.name)
+    titles = [panel.title for panel in charts.PANELS.values()]
+    return table(request, {"title": title, "back": back, "who": "Slot", "titles": titles, "rows": charts.table(found)})
+
+
+def table(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """What components/measured.html needs as a page, or as the part of one that htmx asks for."""
     part = request.headers.get("HX-Request")
-    return render(request, "fleet/_gateway_numbers.html" if part else "fleet/gateway_numbers.html", context)
+    return render(request, "components/measured.html" if part else "fleet/measured_page.html", context)

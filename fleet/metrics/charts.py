@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fleet.metrics.series import Point, Series
-from fleet.metrics.stacked import Mark, note, shape
+from fleet.metrics.stacked import Mark, Row, note, shape
 
 MIB = 1024 * 1024
 GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
@@ -163,13 +163,6 @@ def say(panel: Panel, found: Series) -> str:
 def ends(panel: Panel, points: Sequence[Point]) -> float | None:
     """The last value that is known."""
     return next((value for value in reversed(panel.values(points)) if value is not None), None)
-
-
-@dataclass(frozen=True)
-class Row:
-    at: datetime
-    slot: str
-    cells: tuple[str, ...]
 
 
 def table(found: Series, rows: int = ROWS) -> list[Row]:

@@ -46,8 +46,21 @@ def newest(gateway: Gateway, now: float) -> Newest:
     wish = collect.Settings.read()
     watch = Watch.objects.filter(pk=gateway.pk).first() or Watch(gateway=gateway, asked_at=0.0)
     fresh = bool(wish.every) and 0 <= now - watch.answered_at <= FRESH_INTERVALS * wish.every
-    told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
-    seen = Seen(
+    # Which slots should answer, too, is known to who looks: the gateway's facts are long and not read here.
+    stands = standing(seen_of(gateway, watch, wish, why_not="" if fresh else collect.why_not(gateway, wish)), now)
+    if not fresh:
+        return Newest(stands)
+    sizes = Reading.objects.filter(gateway=gateway, span=FINEST, at=int(watch.answered_at)).values("slot", *SIZES)
+    felt = {row.pop("slot"): row for row in sizes}
+    # Counters without their sizes are the half of an answer: the row is written in the same transaction.
+    both = {slot: {**last, **felt[slot]} for slot, last in told_by(watch).items() if slot in felt}
+    return Newest(stands, watch.answered_at, both)
+
+
+def seen_of(gateway: Gateway, watch: Watch, wish: collect.Settings, *, why_not: str = "") -> Seen:
+    """What the collector knows of one gateway."""
+    told = told_by(watch)
+    return Seen(
         gateway.name,
         wish.every,
         asked_at=watch.asked_at,
@@ -55,18 +68,15 @@ def newest(gateway: Gateway, now: float) -> Newest:
         used_at=watch.used_at,
         misses=watch.misses,
         say=watch.say,
-        why_not="" if fresh else collect.why_not(gateway, wish),
-        slots=told,  # which should answer, too, is known to who looks: the gateway's facts are long and not read here
+        why_not=why_not,
+        slots=told,
         banned=[slot for slot, last in told.items() if last.get("banned_ours")],
     )
-    stands = standing(seen, now)
-    if not fresh:
-        return Newest(stands)
-    sizes = Reading.objects.filter(gateway=gateway, span=FINEST, at=int(watch.answered_at)).values("slot", *SIZES)
-    felt = {row.pop("slot"): row for row in sizes}
-    # Counters without their sizes are the half of an answer: the row is written in the same transaction.
-    both = {slot: {**last, **felt[slot]} for slot, last in told.items() if slot in felt}
-    return Newest(stands, watch.answered_at, both)
+
+
+def told_by(watch: Watch) -> dict[int, Mapping[str, Any]]:
+    """Slot → the counters of those that were in the last answer."""
+    return {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
 
 
 def counted(gateways: Iterable[int], *, since: float, until: float) -> Counts:

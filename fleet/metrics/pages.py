@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from fleet.metrics import charts, collect
+from fleet.metrics import charts, collect, newest
 from fleet.metrics.series import Series, series
 from fleet.metrics.stacked import Mark
 from fleet.metrics.standing import Fact, Seen, Standing, standing
@@ -54,21 +55,8 @@ def seen_of(
     gateway: Gateway, watch: Watch, wish: collect.Settings, *, hosts: Collection[str] = (), why_not: str = ""
 ) -> Seen:
     """What is known of one gateway. `hosts`: probe hosts that are banned there."""
-    told = {int(slot): last for slot, last in watch.slots.items() if last.get("at") == watch.answered_at}
-    return Seen(
-        gateway.name,
-        wish.every,
-        asked_at=watch.asked_at,
-        answered_at=watch.answered_at,
-        used_at=watch.used_at,
-        misses=watch.misses,
-        say=watch.say,
-        why_not=why_not,
-        slots=told,
-        expected=running(gateway),
-        banned=[slot for slot, last in told.items() if last.get("banned_ours")],
-        banned_hosts=hosts,
-    )
+    seen = newest.seen_of(gateway, watch, wish, why_not=why_not)
+    return replace(seen, expected=running(gateway), banned_hosts=hosts)
 
 
 def banned_hosts(gateways: Collection[int], now: float) -> dict[int, set[str]]:

@@ -14,6 +14,7 @@ from fleet import selectors as fleet
 from fleet.metrics import bands, compare, pages
 from fleet.metrics.compare import Asked
 from fleet.models import Pool
+from fleet.reading_views import table
 from upgrader import measured, pool_pages, selectors
 from upgrader.views.rollouts import number
 
@@ -63,14 +64,8 @@ def _charts(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 def _table(request: HttpRequest, asked: Asked, *, title: str, back: tuple[str, int, str]) -> HttpResponse:
-    context = {
-        "title": title,
-        "back": back,
-        "rows": compare.rows(asked, now=time.time()),
-        "titles": [panel.title for panel in bands.PANELS.values()],
-    }
-    part = request.headers.get("HX-Request")
-    return render(request, "upgrader/_measured.html" if part else "upgrader/measured_page.html", context)
+    rows, titles = compare.rows(asked, now=time.time()), [panel.title for panel in bands.PANELS.values()]
+    return table(request, {"title": title, "back": back, "who": "Release", "titles": titles, "rows": rows})
 
 
 def _of_wave(request: HttpRequest, rollout_id: int) -> Asked:
