@@ -19,9 +19,12 @@ NOT_THERE = (U.PLANNED, U.ROLLED_BACK, U.SKIPPED)
 
 
 def after(rollout: Rollout, gateways: Collection[int]) -> QuerySet[Upgrade]:
-    """Other rollouts' upgrades that began on these gateways after this rollout's own did, and that stand there."""
-    others = Upgrade.objects.filter(gateway__in=gateways).exclude(wave__rollout=rollout).exclude(state__in=NOT_THERE)
-    theirs = began(others)
+    """Other rollouts' upgrades that began on these gateways after this rollout's own did, and that stand there.
+
+    Who never came past the preflight has no slot, and nothing of his is there.
+    """
+    others = Upgrade.objects.filter(gateway__in=gateways, to_slot__isnull=False).exclude(wave__rollout=rollout)
+    theirs = began(others.exclude(state__in=NOT_THERE))
     if not theirs:
         return Upgrade.objects.none()
     own = Upgrade.objects.filter(wave__rollout=rollout, gateway__in=gateways)

@@ -152,7 +152,7 @@ def refuse_later(rollout: Rollout, touched: Sequence[Upgrade]) -> None:
     """A gateway that a later rollout has taken is that one's to take back first. Where one of the two never came past
     the preflight, nothing of it is there."""
     there = [upgrade.gateway_id for upgrade in touched if upgrade.to_slot is not None]
-    others = later.after(rollout, there).filter(to_slot__isnull=False)
+    others = later.after(rollout, there)
     if first := others.select_related("gateway", "wave__rollout__release").first():
         raise Refused(
             f"{first.gateway.name} was upgraded to {first.wave.rollout.release.name} since. Roll that one back first."
