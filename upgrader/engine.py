@@ -67,7 +67,7 @@ def due(*, now: datetime) -> list[int]:
     """Ids of the steps that a worker may claim now, oldest first."""
     held = Q(upgrade__wave__rollout__state=R.HELD) & ~Q(name__in=RUNS_WHILE_HELD)
     free = Q(state=S.DUE, due_at__lte=now) | Q(state=S.CLAIMED, lease_until__lt=now)
-    return list(StepRun.objects.filter(free).exclude(held).order_by("due_at").values_list("pk", flat=True)[:500])
+    return list(StepRun.objects.filter(free).exclude(held).order_by("due_at", "pk").values_list("pk", flat=True)[:500])
 
 
 def advance(rollout_id: int, *, now: datetime, bounds: Bounds | None = None) -> list[StepRun]:
