@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import servers
+from lab import servers
 from upgrader.serving.child import die_with
 from upgrader.serving.programs import answers_ping
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from lab import servers
 from lab.demo.dashboard import ROOT
-from tests import servers
 
 ROUNDS = 20
 

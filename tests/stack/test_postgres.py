@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import servers
 from lab.demo.dashboard import ROOT
-from tests import servers
 from tests.stack.hits import Hunt, recorded
 from tests.stack.site import GOOD, ONCE, running
 

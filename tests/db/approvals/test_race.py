@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests import servers
+from lab import servers
 
 
 def fresh_database(folder: Path) -> str:

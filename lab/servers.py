@@ -1,6 +1,6 @@
-"""A private PostgreSQL and a private Redis on unix sockets, for tests. They end with whoever started them.
+"""A private PostgreSQL and a private Redis on unix sockets, for tests and benches. They end with whoever started them.
 
-`python -m tests.servers COMMAND…` runs a command with DATABASE_URL and REDIS_URL set to them.
+`python -m lab.servers COMMAND…` runs a command with DATABASE_URL and REDIS_URL set to them.
 """
 
 from __future__ import annotations
