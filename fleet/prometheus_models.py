@@ -35,6 +35,7 @@ class OutsideReading(models.Model):
     gateway = models.ForeignKey("fleet.Gateway", on_delete=models.CASCADE, related_name="+", db_index=False)
     at = models.BigIntegerField()  # epoch seconds, when it was asked
     sessions = models.FloatField(null=True)
+    logins = models.FloatField(null=True)
     failures = models.FloatField(null=True)
     errors = models.FloatField(null=True)
     banned = models.FloatField(null=True)
@@ -42,6 +43,8 @@ class OutsideReading(models.Model):
     cpu_percent = models.FloatField(null=True)
     memory_percent = models.FloatField(null=True)
     tracked_percent = models.FloatField(null=True)
+    retransmitted_percent = models.FloatField(null=True)
+    open_files = models.FloatField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gateway", "at"], name="one_outside_reading_a_moment")]

@@ -29,6 +29,9 @@ class Metric:
 AT = '{label}=~"{gateway}"'
 METRICS: Mapping[str, Metric] = {
     "sessions": Metric("Users on it", "users", "sum by ({label}) (vpn_active_sessions{" + AT + "})", "{:,.0f}"),
+    "logins": Metric(
+        "Sessions that begin", "a minute", "60 * sum by ({label}) (rate(vpn_handled_sessions{" + AT + "}[5m]))"
+    ),
     "failures": Metric(
         "Sign-ins that fail",
         "a minute",
@@ -58,6 +61,16 @@ METRICS: Mapping[str, Metric] = {
         "% of the limit",
         "100 * max by ({label}) (node_nf_conntrack_entries{" + AT + "})"
         " / max by ({label}) (node_nf_conntrack_entries_limit{" + AT + "})",
+    ),
+    "retransmitted_percent": Metric(
+        "Segments sent again",
+        "%",
+        "100 * sum by ({label}) (rate(node_netstat_Tcp_RetransSegs{" + AT + "}[5m]))"
+        " / sum by ({label}) (rate(node_netstat_Tcp_OutSegs{" + AT + "}[5m]))",
+        "{:,.2f}",
+    ),
+    "open_files": Metric(
+        "Open files of the machine", "", "max by ({label}) (node_filefd_allocated{" + AT + "})", "{:,.0f}"
     ),
 }
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,60}")
