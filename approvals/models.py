@@ -8,6 +8,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import F, Q
 
+from approvals.token_models import ApiToken as ApiToken
+from approvals.token_models import KeptAnswer as KeptAnswer
+from approvals.token_models import WrongTokens as WrongTokens
+
 
 class User(AbstractUser):
     """A person. Ours from the first day, because changing the user model later is painful."""
@@ -125,3 +129,7 @@ class AuditEvent(models.Model):
 
 
 from approvals.index_models import EventAbout as EventAbout  # noqa: E402 - one app, one list of models
+from approvals.record_models import Checkpoint as Checkpoint  # noqa: E402 - as above
+from approvals.record_models import CheckpointCopy as CheckpointCopy  # noqa: E402 - as above
+from approvals.record_models import RecordHalt as RecordHalt  # noqa: E402 - as above
+from approvals.record_models import UserName as UserName  # noqa: E402 - as above

@@ -11,6 +11,8 @@ from approvals.models import Request
 from fleet.models import Gateway, Pool
 from releases.models import ConfigRevision, Release
 from upgrader.states import Outcome, R, S, U, W
+from upgrader.webhook_models import WebhookDelivery as WebhookDelivery
+from upgrader.webhook_models import WebhookEndpoint as WebhookEndpoint
 
 
 def choices(states: type[R | W | U | S | Outcome]) -> list[tuple[str, str]]:
