@@ -1,51 +1,68 @@
-"""Triggers that keep the record append-only. Used by a migration, and by the tests that have to empty the table."""
+"""Triggers that keep the record and its checkpoints append-only. Used by migrations, and by the tests that have to
+empty the tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_SAY = "the record is append-only"
-
-_SQLITE = [
-    f"""CREATE TRIGGER auditevent_no_{what.lower()} BEFORE {what} ON approvals_auditevent
-    BEGIN SELECT RAISE(ABORT, '{_SAY}'); END"""
-    for what in ("UPDATE", "DELETE")
-] + [
-    # INSERT OR REPLACE deletes without firing the DELETE trigger, unless recursive_triggers is on.
-    """CREATE TRIGGER auditevent_no_replace BEFORE INSERT ON approvals_auditevent
-    WHEN EXISTS (SELECT 1 FROM approvals_auditevent WHERE seq = NEW.seq OR hash = NEW.hash)
-    BEGIN SELECT RAISE(ABORT, 'the record is append-only'); END"""
-]
-_SQLITE_OFF = [f"DROP TRIGGER IF EXISTS auditevent_no_{what}" for what in ("update", "delete", "replace")]
-
-_POSTGRESQL = [
-    f"""CREATE FUNCTION auditevent_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION '{_SAY}'; END $$""",
-    """CREATE TRIGGER auditevent_no_change BEFORE UPDATE OR DELETE ON approvals_auditevent
-    FOR EACH ROW EXECUTE FUNCTION auditevent_refuse()""",
-    """CREATE TRIGGER auditevent_no_truncate BEFORE TRUNCATE ON approvals_auditevent
-    FOR EACH STATEMENT EXECUTE FUNCTION auditevent_refuse()""",
-]
-_POSTGRESQL_OFF = [
-    "DROP TRIGGER IF EXISTS auditevent_no_change ON approvals_auditevent",
-    "DROP TRIGGER IF EXISTS auditevent_no_truncate ON approvals_auditevent",
-    "DROP FUNCTION IF EXISTS auditevent_refuse()",
-]
+RECORD, CHECKPOINTS = "auditevent", "checkpoint"
+_KEYS = {RECORD: ("seq", "hash"), CHECKPOINTS: ("number",)}  # what INSERT OR REPLACE would find taken
+_SAY = {RECORD: "the record is append-only", CHECKPOINTS: "the checkpoints of the record are append-only"}
+_BOTH = (RECORD, CHECKPOINTS)
 
 
-def install(connection: BaseDatabaseWrapper) -> None:
-    """Refuse UPDATE, DELETE and (PostgreSQL) TRUNCATE on the record from now on."""
-    _run(connection, {"sqlite": _SQLITE, "postgresql": _POSTGRESQL})
+def install(connection: BaseDatabaseWrapper, tables: Sequence[str] = _BOTH) -> None:
+    """Refuse UPDATE, DELETE and (PostgreSQL) TRUNCATE on the record and its checkpoints from now on."""
+    _run(connection, {"sqlite": _sqlite, "postgresql": _postgresql}, tables)
 
 
-def remove(connection: BaseDatabaseWrapper) -> None:
+def remove(connection: BaseDatabaseWrapper, tables: Sequence[str] = _BOTH) -> None:
     """Undo install; harmless where nothing is installed."""
-    _run(connection, {"sqlite": _SQLITE_OFF, "postgresql": _POSTGRESQL_OFF})
+    _run(connection, {"sqlite": _sqlite_off, "postgresql": _postgresql_off}, tables)
 
 
-def _run(connection: BaseDatabaseWrapper, statements: dict[str, list[str]]) -> None:
+def _sqlite(table: str) -> list[str]:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{_SAY[table]}'); END"
+    taken = " OR ".join(f"{key} = NEW.{key}" for key in _KEYS[table])
+    on = f"ON approvals_{table}"
+    return [
+        *(f"CREATE TRIGGER {table}_no_{what} BEFORE {what.upper()} {on} {refuse}" for what in ("update", "delete")),
+        # INSERT OR REPLACE deletes without firing the DELETE trigger, unless recursive_triggers is on.
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT {on}"  # noqa: S608 - constants only
+        f" WHEN EXISTS (SELECT 1 FROM approvals_{table} WHERE {taken}) {refuse}",
+    ]
+
+
+def _sqlite_off(table: str) -> list[str]:
+    return [f"DROP TRIGGER IF EXISTS {table}_no_{what}" for what in ("update", "delete", "replace")]
+
+
+def _postgresql(table: str) -> list[str]:
+    refuse = f"EXECUTE FUNCTION {table}_refuse()"
+    return [
+        f"""CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION '{_SAY[table]}'; END $$""",
+        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON approvals_{table} FOR EACH ROW {refuse}",
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON approvals_{table} FOR EACH STATEMENT {refuse}",
+    ]
+
+
+def _postgresql_off(table: str) -> list[str]:
+    return [
+        f"DROP TRIGGER IF EXISTS {table}_no_change ON approvals_{table}",
+        f"DROP TRIGGER IF EXISTS {table}_no_truncate ON approvals_{table}",
+        f"DROP FUNCTION IF EXISTS {table}_refuse()",
+    ]
+
+
+def _run(
+    connection: BaseDatabaseWrapper, statements: dict[str, Callable[[str], list[str]]], tables: Sequence[str]
+) -> None:
     if connection.vendor not in statements:
         raise NotImplementedError(f"The record has no triggers for {connection.vendor}. Use SQLite or PostgreSQL.")
     with connection.cursor() as cursor:
-        for statement in statements[connection.vendor]:
-            cursor.execute(statement)
+        for table in tables:
+            for statement in statements[connection.vendor](table):
+                cursor.execute(statement)
