@@ -26,6 +26,7 @@ from fleet.reading_models import Span as Span
 from fleet.reading_models import Watch as Watch
 from fleet.rotation_models import KeyRotation as KeyRotation
 from fleet.ticket_models import Ticket as Ticket
+from fleet.ticket_models import TicketMessage as TicketMessage
 from fleet.ticket_models import TicketSource as TicketSource
 
 

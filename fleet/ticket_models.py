@@ -13,10 +13,21 @@ class TicketSource(models.Model):
         JSON = "json", "JSON"
         ALERTMANAGER = "alertmanager", "Alertmanager"
 
+    class Proof(models.TextChoices):
+        """How a message shows whose it is. Secrets are sealed under fleet.tickets.proofs.seal_name."""
+
+        TOKEN = "", "a token"
+        STANDARD = "standard", "a signature (Standard Webhooks)"
+        HUB = "hub", "a signature (X-Hub-Signature-256)"
+
     name = models.SlugField(max_length=40, unique=True)  # part of the address that it posts to
     kind = models.CharField(max_length=12, choices=Kind.choices)
     pool = models.ForeignKey("fleet.Pool", on_delete=models.PROTECT, null=True, blank=True, related_name="+")  # or all
-    token_sha256 = models.CharField(max_length=64)
+    proof = models.CharField(max_length=8, choices=Proof.choices, default=Proof.TOKEN, db_default="", blank=True)
+    token_sha256 = models.CharField(max_length=64)  # "" of one that signs
+    old_sha256 = models.CharField(max_length=64, default="", db_default="", blank=True)  # the token before this one
+    old_until = models.DateTimeField(null=True, blank=True)  # so long the token or secret before counts, too
+    old_used_at = models.DateTimeField(null=True, blank=True)  # when it was last used after there was a newer one
     mapping = models.JSONField(default=dict)  # of JSON: our field → where it stands in theirs, "ticket.caller.login"
     added_by = models.CharField(max_length=150)
     added_at = models.DateTimeField()
@@ -27,6 +38,20 @@ class TicketSource(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TicketMessage(models.Model):
+    """A signed message that was taken, so that a copy of it is not: by what tells it apart within its source."""
+
+    source = models.ForeignKey(TicketSource, on_delete=models.CASCADE, related_name="+")
+    message_id = models.CharField(max_length=200)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "message_id"], name="signed_message_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.message_id}"
 
 
 class Ticket(models.Model):
