@@ -55,6 +55,7 @@ class Request(models.Model):
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()  # for the decision
     use_until = models.DateTimeField()  # for what was decided
+    policy = models.JSONField(null=True, blank=True)  # what was in force when it was asked (approvals/policies.py)
 
     class Meta:
         constraints = [
@@ -81,6 +82,9 @@ class Decision(models.Model):
     reason = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
     at = models.DateTimeField()
+    # Whose right it was, where it was not one's own.
+    delegation = models.ForeignKey("approvals.Delegation", on_delete=models.PROTECT, null=True, blank=True)
+    strength = models.CharField(max_length=20, blank=True, db_default="")  # of the step-up with which it was given
 
     class Meta:
         constraints = [
@@ -133,3 +137,7 @@ from approvals.record_models import Checkpoint as Checkpoint  # noqa: E402 - as 
 from approvals.record_models import CheckpointCopy as CheckpointCopy  # noqa: E402 - as above
 from approvals.record_models import RecordHalt as RecordHalt  # noqa: E402 - as above
 from approvals.record_models import UserName as UserName  # noqa: E402 - as above
+from approvals.policy_models import ApprovalPolicy as ApprovalPolicy  # noqa: E402 - as above
+from approvals.policy_models import BreakGlass as BreakGlass  # noqa: E402 - as above
+from approvals.policy_models import Delegation as Delegation  # noqa: E402 - as above
+from approvals.policy_models import Identity as Identity  # noqa: E402 - as above
