@@ -141,3 +141,4 @@ from approvals.policy_models import ApprovalPolicy as ApprovalPolicy  # noqa: E4
 from approvals.policy_models import BreakGlass as BreakGlass  # noqa: E402 - as above
 from approvals.policy_models import Delegation as Delegation  # noqa: E402 - as above
 from approvals.policy_models import Identity as Identity  # noqa: E402 - as above
+from approvals.cache_models import CacheRow as CacheRow  # noqa: E402 - as above
