@@ -142,3 +142,7 @@ from approvals.policy_models import BreakGlass as BreakGlass  # noqa: E402 - as 
 from approvals.policy_models import Delegation as Delegation  # noqa: E402 - as above
 from approvals.policy_models import Identity as Identity  # noqa: E402 - as above
 from approvals.cache_models import CacheRow as CacheRow  # noqa: E402 - as above
+from approvals.role_models import RoleGroup as RoleGroup  # noqa: E402 - as above
+from approvals.shift_models import Cover as Cover  # noqa: E402 - as above
+from approvals.shift_models import Note as Note  # noqa: E402 - as above
+from approvals.shift_models import Shift as Shift  # noqa: E402 - as above

@@ -106,6 +106,8 @@ class Contact(models.Model):
     after_minutes = models.PositiveIntegerField(default=0)  # of an alert that nobody has acknowledged
     repeat_minutes = models.PositiveIntegerField(default=30)  # 0: told once
     hint = models.CharField(max_length=120)  # what may be shown of the address
+    # Whose it is: told only while that person is on call, on pools that have a calendar (approvals/duty.py).
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     signs = models.BooleanField(default=False, db_default=False)  # a webhook with a secret: fleet/alarms/secrets.py
     old_until = models.DateTimeField(null=True, blank=True)  # so long the secret before signs, too
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

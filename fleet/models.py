@@ -60,6 +60,8 @@ class Pool(models.Model):
             ("approve_config", "May approve a configuration"),
             ("enrol_gateway", "May enrol gateways and let them go, and ask to adopt or put back drift"),
             ("approve_gateway", "May confirm gateways, host keys and what becomes of drift"),
+            ("give_role", "May give and take roles, and set who is on call"),
+            ("approve_role", "May confirm roles that approve or administer"),
         ]
 
     def __str__(self) -> str:

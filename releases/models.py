@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from fleet.models import Channel, Gateway, Pool
 
@@ -70,10 +71,22 @@ class ChannelPolicy(models.Model):
     matrix = models.JSONField(default=list)  # the parts that must be green to enter: "static", "functional", "stress"
 
     class Meta:
+        permissions = [
+            ("pass_release", "May pass a release on to the next channel"),
+            ("approve_release", "May approve a release in spite of a red cell"),
+        ]
         constraints = [models.CheckConstraint(condition=Q(threshold__gte=1), name="channel_needs_a_signer")]
 
     def __str__(self) -> str:
         return self.channel
+
+
+class ChannelUserObjectPermission(UserObjectPermissionBase):
+    content_object = models.ForeignKey(ChannelPolicy, on_delete=models.CASCADE)
+
+
+class ChannelGroupObjectPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(ChannelPolicy, on_delete=models.CASCADE)
 
 
 class Release(models.Model):
@@ -108,11 +121,7 @@ class Release(models.Model):
 
     class Meta:
         ordering = ["-counter", "name"]
-        permissions = [
-            ("pass_release", "May pass a release on to the next channel"),
-            ("approve_release", "May approve a release in spite of a red cell"),
-            ("yank_release", "May withdraw a release"),
-        ]
+        permissions = [("yank_release", "May withdraw a release")]
         constraints = [
             models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="release_digest_is_sha256")
         ]
