@@ -132,16 +132,16 @@ class AuditEvent(models.Model):
         return f"{self.seq} {self.verb} {self.subject}"
 
 
+from approvals.cache_models import CacheRow as CacheRow  # noqa: E402 - as above
 from approvals.index_models import EventAbout as EventAbout  # noqa: E402 - one app, one list of models
-from approvals.record_models import Checkpoint as Checkpoint  # noqa: E402 - as above
-from approvals.record_models import CheckpointCopy as CheckpointCopy  # noqa: E402 - as above
-from approvals.record_models import RecordHalt as RecordHalt  # noqa: E402 - as above
-from approvals.record_models import UserName as UserName  # noqa: E402 - as above
 from approvals.policy_models import ApprovalPolicy as ApprovalPolicy  # noqa: E402 - as above
 from approvals.policy_models import BreakGlass as BreakGlass  # noqa: E402 - as above
 from approvals.policy_models import Delegation as Delegation  # noqa: E402 - as above
 from approvals.policy_models import Identity as Identity  # noqa: E402 - as above
-from approvals.cache_models import CacheRow as CacheRow  # noqa: E402 - as above
+from approvals.record_models import Checkpoint as Checkpoint  # noqa: E402 - as above
+from approvals.record_models import CheckpointCopy as CheckpointCopy  # noqa: E402 - as above
+from approvals.record_models import RecordHalt as RecordHalt  # noqa: E402 - as above
+from approvals.record_models import UserName as UserName  # noqa: E402 - as above
 from approvals.role_models import RoleGroup as RoleGroup  # noqa: E402 - as above
 from approvals.shift_models import Cover as Cover  # noqa: E402 - as above
 from approvals.shift_models import Note as Note  # noqa: E402 - as above

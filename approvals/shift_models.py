@@ -1,4 +1,4 @@
-"""Who is on call when. What the rows mean is approvals/shifts.py; they are written by approvals/duty_journal.py alone."""
+"""Who is on call when. What the rows mean: approvals/shifts.py. Written by approvals/duty_journal.py alone."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from django.utils import timezone
 
 from approvals.models import Actor
+from approvals.windows import DAYS
 from fleet.models import Gateway
 from tests import factories
 from upgrader import bound_changes
 from upgrader.bound_changes import Who
 from upgrader.models import Budget, Freeze, Window
-from upgrader.windows import DAYS
 
 
 def bounds() -> int:

@@ -9,15 +9,14 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import audit, changes, rights
+from approvals import audit, changes, rights, windows
 from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
+from approvals.windows import DAYS, WindowError
 from fleet.models import Pool
 from fleet.phrases import listed
-from upgrader import windows
 from upgrader.models import Budget, Freeze, Window
-from upgrader.windows import DAYS, WindowError
 
 WINDOW_SET, WINDOW_END, FREEZE_LIFT, BUDGET_SET = "window.set", "window.end", "freeze.lift", "budget.set"
 ASK, CONFIRM = "fleet.set_bounds", "fleet.approve_bounds"

@@ -8,13 +8,13 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from approvals import rights
+from approvals import rights, windows
 from approvals.models import Request, User
 from fleet.models import Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with, visible_pools
 from fleet.words import Word
-from upgrader import bound_changes, bounds, budgets, windows
+from upgrader import bound_changes, bounds, budgets
 from upgrader.bound_changes import ASK, scope_of
 from upgrader.bounds import Bounds, Frozen
 from upgrader.budget import Tally, allows, said_of, sessions_say

@@ -14,15 +14,14 @@ from typing import Any, Literal
 
 from django.db.models import Q, QuerySet
 
-from approvals import audit, rights
+from approvals import audit, rights, windows
 from approvals.errors import Refused
 from approvals.models import Actor, Decision, User
+from approvals.windows import WindowError
 from fleet.models import Pool
 from fleet.phrases import clock, duration, listed, sentence
-from upgrader import windows
 from upgrader.models import Freeze, Rollout, Window
 from upgrader.states import R
-from upgrader.windows import WindowError
 
 log = logging.getLogger(__name__)
 Kind = Literal["freeze", "window", "unreadable"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from approvals.models import User
+from approvals.windows import DAYS
 from fleet.gateways.machine import Faults
 from fleet.models import Gateway
 from releases.models import Release
@@ -14,7 +15,6 @@ from tests.chaos.fronts import PEERS, ChaosPeer
 from tests.chaos.town import Town
 from tests.chaos.watched import Watched
 from upgrader.models import Budget, Freeze, Window
-from upgrader.windows import DAYS
 
 Mend = Callable[[], None]
 

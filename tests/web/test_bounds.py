@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from approvals import changes
 from approvals.models import Actor, AuditEvent, Request, User
+from approvals.windows import DAYS
 from fleet.models import Pool
 from releases.models import Release
 from tests import factories
 from tests.web.conftest import assert_clean
 from upgrader import bound_pages
 from upgrader.models import Budget, Freeze, Rollout, Window
-from upgrader.windows import DAYS
 
 Browse = Callable[[str], Client]
 NIGHTS: dict[str, Any] = {

@@ -12,15 +12,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals import windows
 from approvals.errors import Refused
 from approvals.models import Request
 from approvals.people import actor, person
+from approvals.windows import DAYS
 from fleet.models import Pool
 from fleet.selectors import visible_pools
-from upgrader import bound_changes, bound_pages, windows
+from upgrader import bound_changes, bound_pages
 from upgrader.bound_changes import REASON_MOST, Who
 from upgrader.models import Freeze, Window
-from upgrader.windows import DAYS
 
 
 @require_safe

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrader import windows
-from upgrader.windows import DAYS, Window, WindowError
+from approvals import windows
+from approvals.windows import DAYS, Window, WindowError
 
 EVERY_DAY = list(DAYS)
 # Zone → around midnight of these days the clocks change: ahead, back. Kolkata never changes.
