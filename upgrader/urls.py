@@ -135,6 +135,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/contacts/", alarm_desks.contact_list, name="contacts"),
     path("alerts/contacts/add/", alarm_desks.contact_add, name="contact-add"),
     path("alerts/contacts/<int:contact_id>/retire/", alarm_desks.contact_retire, name="contact-retire"),
+    path("alerts/contacts/<int:contact_id>/secret/", alarm_desks.contact_secret, name="contact-secret"),
     path("alerts/contacts/<int:contact_id>/try/", alarm_desks.contact_try, name="contact-try"),
     path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert_id>/told/", alarms.alert_told, name="alert-told"),

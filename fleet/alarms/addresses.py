@@ -30,11 +30,12 @@ NEVER = tuple(
 
 @dataclass(frozen=True)
 class Kind:
-    """`schemes`: of its addresses; `plugin`: module and class in apprise.plugins; `example` for the form."""
+    """`schemes`: of its addresses; `plugin`: module and class in apprise.plugins, none for what we send ourselves;
+    `example` for the form."""
 
     title: str
     schemes: tuple[str, ...]
-    plugin: tuple[str, str]
+    plugin: tuple[str, str] | None
     example: str
 
 
@@ -51,7 +52,7 @@ KINDS: Mapping[str, Kind] = {
     "wecom": Kind("WeCom", ("wecombot",), ("wecombot", "NotifyWeComBot"), "wecombot://KEY"),
     "dingtalk": Kind("DingTalk", ("dingtalk",), ("dingtalk", "NotifyDingTalk"), "dingtalk://SECRET@TOKEN"),
     "ntfy": Kind("ntfy", ("ntfy", "ntfys"), ("ntfy", "NotifyNtfy"), "ntfys://TOKEN@ntfy.example.org/oncall"),
-    "webhook": Kind("Webhook", ("json", "jsons"), ("custom_json", "NotifyJSON"), "jsons://noc.example.org/hooks/vpn"),
+    "webhook": Kind("Webhook", ("https", "http", "jsons", "json"), None, "https://noc.example.org/hooks/vpn"),
 }
 SCHEMES = {scheme: name for name, kind in KINDS.items() for scheme in kind.schemes}
 FIXED = frozenset({"slack", "telegram", "feishu", "wecom", "dingtalk"})

@@ -13,7 +13,7 @@ from approvals import audit, rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed
-from fleet.alarms import outbox, post
+from fleet.alarms import post, signing
 from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, hint, kind_of, why_not
 from fleet.errors import Unfinished
 from fleet.models import Contact, Delivery, Pool
@@ -38,8 +38,8 @@ def standing() -> QuerySet[Contact]:
     return Contact.objects.filter(retired_at=None).select_related("pool", "made_by")
 
 
-def add(wanted: Wanted, *, by: User, actor: Actor, now: datetime) -> Contact:
-    """Seal the address and tell this contact from now on. Raise Refused with what is wrong."""
+def add(wanted: Wanted, *, by: User, actor: Actor, now: datetime) -> tuple[Contact, str]:
+    """Seal the address and tell this contact from now on; it, and a webhook's secret. Raise Refused: what is wrong."""
     demand(by)
     _check(wanted)
     kind = kind_of(wanted.address)
@@ -56,11 +56,11 @@ def add(wanted: Wanted, *, by: User, actor: Actor, now: datetime) -> Contact:
                 made_by=by,
                 made_at=now,
             )
-            sealed.seal(outbox.seal_name(row), wanted.address.strip().encode(), now=now)
+            sealed.seal(signing.seal_name(row), wanted.address.strip().encode(), now=now)
             about = {"name": row.name, "kind": kind, "hint": row.hint, "pool": row.pool.name if row.pool else ""}
             about |= {"severity": row.severity, "after": str(row.after_minutes), "again": str(row.repeat_minutes)}
             audit.append("contact.added", subject=f"contact:{row.pk}", actor=actor, at=now, details=about)
-            return row
+            return row, signing.renew(row, hours=0, now=now) if kind == signing.KIND else ""
     except IntegrityError:
         raise Refused(f"There is a contact {wanted.name} already. Retire it first, or take another name.") from None
 
@@ -71,9 +71,30 @@ def retire(contact: Contact, *, by: User, actor: Actor, now: datetime) -> None:
     with transaction.atomic():
         if not Contact.objects.filter(pk=contact.pk, retired_at=None).update(retired_at=now):
             raise Refused(f"{contact.name} is retired already.")
-        sealed.drop(outbox.seal_name(contact))
+        signing.forget(contact)
         about = {"name": contact.name}
         audit.append("contact.retired", subject=f"contact:{contact.pk}", actor=actor, at=now, details=about)
+
+
+def renew(contact: Contact, *, hours: int, seen: str, by: User, actor: Actor, now: datetime) -> str:
+    """Give a webhook a new secret, and return it; the one before signs as well for so many hours. Raise Refused.
+
+    `seen`: signing.version of the page that asks.
+    """
+    demand(by)
+    if contact.kind != signing.KIND:
+        raise Refused(f"{contact.name} is no webhook: only webhooks are signed.")
+    if hours not in signing.HOURS:
+        raise Refused("Say for how long the secret before signs, too.")
+    with transaction.atomic():
+        fresh = Contact.objects.select_for_update().get(pk=contact.pk)
+        if fresh.retired_at is not None:
+            raise Refused(f"{contact.name} is retired.")
+        if signing.version(fresh) != seen:
+            raise Refused(f"{contact.name} was given another secret meanwhile: it was shown to who asked for it.")
+        about = {"name": fresh.name, "old_hours": str(hours)}
+        audit.append("contact.secret", subject=f"contact:{fresh.pk}", actor=actor, at=now, details=about)
+        return signing.renew(fresh, hours=hours, now=now)
 
 
 def trial(contact: Contact, *, by: User, actor: Actor, now: datetime) -> Delivery:

@@ -13,6 +13,8 @@ import logging
 import re
 import smtplib
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from apprise import AppriseAsset, NotifyType
@@ -23,7 +25,12 @@ from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, kind_of,
 
 ERRNO = re.compile(r"(?<=\] )[A-Z][^'\")]+")
 GOODBYE = 221  # to QUIT: no answer to the message
+GONE = 410
 ANSWER_MOST = 400  # characters
+
+
+class Gone(Exception):
+    """The other side wants no message any more: 410, as Standard Webhooks has it."""
 
 
 class Notes(logging.Handler):
@@ -79,9 +86,37 @@ class Notes(logging.Handler):
         Session.trust_env = False  # no proxy, no .netrc
 
 
-def plugin_of(url: str, message_id: str) -> Any:
+def sender_of(job: Mapping[str, Any]) -> Callable[[], bool]:
+    """What sends the message and says whether it was taken. Raise BadAddress."""
+    if job.get("hook"):
+        return partial(posted, job["hook"])
+    plugin = plugin_of(job["url"])
+    tone = NotifyType(job["tone"])
+    return lambda: bool(plugin.notify(body=job["body"], title=job["title"], notify_type=tone))
+
+
+def posted(hook: Mapping[str, Any]) -> bool:
+    """Post a webhook exactly as it was signed. A redirect is an answer like others: no yes."""
+    headers = {"Content-Type": "application/json", "User-Agent": "Handover", **hook["headers"]}
+    with Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.post(
+                hook["url"], data=hook["body"].encode(), headers=headers, timeout=(10, 30), allow_redirects=False
+            )
+        except (RequestException, OSError):
+            return False
+    if answer.status_code == GONE:
+        raise Gone
+    return 200 <= answer.status_code < 300
+
+
+def plugin_of(url: str) -> Any:
     """The one plugin that speaks to this address; apprise as a whole would load 170."""
-    module, name = KINDS[kind_of(url)].plugin
+    plugin = KINDS[kind_of(url)].plugin
+    if plugin is None:
+        raise BadAddress("A webhook has no message.")
+    module, name = plugin
     kind = getattr(importlib.import_module(f"apprise.plugins.{module}"), name)
     parsed = kind.parse_url(url)
     if not parsed:
@@ -90,8 +125,6 @@ def plugin_of(url: str, message_id: str) -> Any:
     made = kind(**{**parsed, "asset": asset})
     # An address may ask for both; neither is a matter for who types it.
     made.redirects, made.verify_certificate = False, True
-    if name == "NotifyJSON":
-        made.headers["webhook-id"] = message_id  # a message that comes twice has the same
     return made
 
 
@@ -101,7 +134,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("apprise").addHandler(notes)
     logging.getLogger("apprise").propagate = False
     try:
-        plugin = plugin_of(job["url"], job["id"])
+        send = sender_of(job)
         notes.guard(job["allowed"])
     except (BadAddress, TypeError) as wrong:
         say = wrong.say if isinstance(wrong, BadAddress) else "; ".join(notes.lines) or str(wrong)
@@ -109,10 +142,14 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     if job["only_read"]:
         return {"ok": True, "answer": "", "final": True}
     notes.listen()
-    ok = bool(plugin.notify(body=job["body"], title=job["title"], notify_type=NotifyType(job["tone"])))
+    final = False
+    try:
+        ok = send()
+    except Gone:
+        ok, final = False, True
     heard = notes.heard[-1:] or notes.lines[-2:]
     answer = notes.refused or "; ".join(heard)
-    return {"ok": ok, "answer": masked(answer, job["url"])[:ANSWER_MOST], "final": bool(notes.refused)}
+    return {"ok": ok, "answer": masked(answer, job["url"])[:ANSWER_MOST], "final": final or bool(notes.refused)}
 
 
 if __name__ == "__main__":

@@ -98,10 +98,23 @@ def contact_add(request: HttpRequest) -> HttpResponse:
             after_minutes=_whole(typed.get("after")),
             repeat_minutes=_whole(typed.get("again")),
         )
-        contacts.add(wanted, by=person(request), actor=actor(request), now=timezone.now())
+        row, secret = contacts.add(wanted, by=person(request), actor=actor(request), now=timezone.now())
     except Refused as refusal:
         return _contacts(request, typed=typed, refusal=refusal.say, status=409)
-    return redirect("contacts")
+    return _contacts(request, fresh=row, secret=secret, status=201) if secret else redirect("contacts")
+
+
+@require_POST
+def contact_secret(request: HttpRequest, contact_id: int) -> HttpResponse:
+    """A new secret for a webhook; the answer shows it, once."""
+    row, typed = get_object_or_404(Contact, pk=contact_id), request.POST
+    by, who = person(request), actor(request)
+    hours, seen = _whole(typed.get("hours") or "none"), str(typed.get("seen", ""))
+    try:
+        secret = contacts.renew(row, hours=hours, seen=seen, by=by, actor=who, now=timezone.now())
+    except Refused as refusal:
+        return _contacts(request, refusal=refusal.say, status=409)
+    return _contacts(request, fresh=row, secret=secret, status=201)
 
 
 @require_POST
@@ -131,6 +144,6 @@ def _whole(text: object) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 7 else -1
 
 
-def _contacts(request: HttpRequest, *, typed: Any = None, refusal: str = "", status: int = 200) -> HttpResponse:
-    context = {**pages.contact_page(person(request)), "typed": typed or {}, "refusal": refusal}
+def _contacts(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    context = {**pages.contact_page(person(request)), "typed": {}, "now": timezone.now(), **more}
     return render(request, "fleet/contact_list.html", context, status=status)

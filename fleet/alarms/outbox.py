@@ -16,7 +16,8 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
 from fleet import alerts, sealed
-from fleet.alarms import post
+from fleet.alarms import post, signing
+from fleet.alarms.addresses import BadAddress
 from fleet.alarms.message import message
 from fleet.alarms.post import Letter
 from fleet.alerts import Call
@@ -35,10 +36,6 @@ Sender = Callable[[Letter], str]
 Clock = Callable[[], datetime]
 
 
-def seal_name(contact: Contact) -> str:
-    return f"contact:{contact.pk}"
-
-
 def due(now: datetime) -> list[int]:
     """What is to be sent now, and what a worker that has ended had in hand."""
     rows = _open(now).order_by("due_at")
@@ -53,13 +50,16 @@ def run(delivery_id: int, *, clock: Clock, sender: Sender = post.send) -> Delive
     if why := _in_vain(delivery):
         return _settle(delivery, State.DROPPED, why, now=clock())
     try:
-        url = sealed.unseal(seal_name(delivery.contact)).decode()
+        url = sealed.unseal(signing.seal_name(delivery.contact)).decode()
     except (Credential.DoesNotExist, sealed.Unreadable) as shut:
         return _settle(delivery, State.FAILED, f"Its address can't be read: {shut}", now=clock())
     told = message(delivery, now=clock())
     Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(said=told.text)
     try:
-        answer = sender(Letter(url, told, f"handover-{delivery.pk}"))
+        hook = signing.hook(delivery, url, told, now=clock()) if delivery.contact.kind == signing.KIND else None
+        answer = sender(Letter(url, told, signing.id_of(delivery), hook))
+    except (BadAddress, sealed.Unreadable) as shut:
+        return _settle(delivery, State.FAILED, f"It can't be signed or sent: {shut}", now=clock())
     except GiveUp as refused:
         return _settle(delivery, State.FAILED, refused.say, now=clock())
     except RetryLater as late:

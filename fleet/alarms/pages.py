@@ -14,7 +14,7 @@ from django.http import Http404
 from approvals import rights
 from approvals.models import User
 from fleet import alert_pages, call_pages
-from fleet.alarms import about, contacts, notices, rule_store, silences
+from fleet.alarms import about, contacts, notices, rule_store, signing, silences
 from fleet.alarms.metrics import METRICS, Metric
 from fleet.alarms.rules import DEFAULTS, Rule, Shipped
 from fleet.metrics import collect
@@ -172,7 +172,16 @@ def contact_page(user: User) -> dict[str, Any]:
     rows = list(contacts.standing().filter(seen))
     last = {row.pk: row.deliveries.order_by("-created_at").first() for row in rows}
     return {
-        "shown": [{"row": row, "last": delivery(one) if (one := last[row.pk]) else None} for row in rows],
+        "shown": [
+            {
+                "row": row,
+                "last": delivery(one) if (one := last[row.pk]) else None,
+                "hook": row.kind == signing.KIND,
+                "secret": signing.version(row) if row.signs else "",
+            }
+            for row in rows
+        ],
+        "secret_hours": signing.HOURS,
         "may": may,
         "none": not contacts.standing().exists(),
         "right": rights.said(contacts.RIGHT),

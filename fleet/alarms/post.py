@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from fleet.alarms import hooks
+from fleet.alarms.addresses import kind_of
+from fleet.alarms.hooks import Hook
 from fleet.alarms.message import Message
 from fleet.errors import GiveUp, RetryLater
 
@@ -24,6 +27,7 @@ class Letter:
     url: str
     message: Message
     id: str  # the same for each try
+    hook: Hook | None = None  # of a webhook: the message as it is sent
 
 
 def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float = SECONDS) -> str:
@@ -31,8 +35,16 @@ def send(letter: Letter, *, allowed: Iterable[str] | None = None, seconds: float
     return _asked(letter, settings.ALERTS_TO if allowed is None else allowed, seconds=seconds)
 
 
+def send_hook(hook: Hook, *, allowed: Iterable[str] | None = None, seconds: float = SECONDS) -> str:
+    """The same for a webhook that is no alert's."""
+    return send(Letter(hook.url, Message("", ""), "", hook), allowed=allowed, seconds=seconds)
+
+
 def check(url: str) -> None:
-    """Raise GiveUp with what is wrong with an address, as far as it can be read. Nothing is sent."""
+    """Raise GiveUp or BadAddress with what is wrong with an address, as far as it can be read. Nothing is sent."""
+    if kind_of(url) == "webhook":
+        hooks.target(url)
+        return
     _asked(Letter(url, Message("", ""), ""), settings.ALERTS_TO, only_read=True)
 
 
@@ -45,6 +57,7 @@ def _asked(letter: Letter, allowed: Iterable[str], *, seconds: float = SECONDS, 
         "id": letter.id,
         "allowed": list(allowed),
         "only_read": only_read,
+        "hook": None if letter.hook is None else asdict(letter.hook),
     }
     told = _courier(job, seconds)
     answer = str(told["answer"]).strip()

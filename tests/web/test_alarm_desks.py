@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from approvals.models import AuditEvent
 from fleet import sealed
+from fleet.alarms import signing
 from fleet.alarms.rules import DEFAULTS
 from fleet.models import AlarmRule, Contact, Credential, Delivery
 from tests import factories
@@ -98,12 +101,14 @@ def test_a_pool_has_a_rule_of_its_own(browse: Browse) -> None:
     assert browse("stranger").get(f"/alerts/rules/memory/{pool.pk}/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["rules/memory/0/change/", "contacts/add/", "contacts/1/retire/", "contacts/1/try/"])
+@pytest.mark.parametrize(
+    "path", ["rules/memory/0/change/", "contacts/add/", "contacts/1/retire/", "contacts/1/try/", "contacts/1/secret/"]
+)
 def test_nothing_is_done_by_a_link(browse: Browse, path: str) -> None:
     assert browse("operator").get(f"/alerts/{path}").status_code == 405
 
 
-ADDRESS = "jsons://noc.example.org/hooks/T0KEN-abcdef"
+ADDRESS = "https://noc.example.org/hooks/T0KEN-abcdef"
 
 
 def add(client: Client, **typed: str) -> Any:
@@ -112,8 +117,10 @@ def add(client: Client, **typed: str) -> Any:
 
 
 def test_a_contact_is_added_and_its_address_is_sealed_and_never_shown(browse: Browse) -> None:
-    assert add(browse("operator")).status_code == 302
+    added = add(browse("operator"))
     row = Contact.objects.get()
+    secret = sealed.unseal(f"contact:{row.pk}:secret")
+    assert (added.status_code, secret.decode() in text(added)) == (201, True)
     assert sealed.unseal(f"contact:{row.pk}").decode() == ADDRESS
     page = browse("operator").get("/alerts/contacts/")
     assert_clean(page)
@@ -122,14 +129,34 @@ def test_a_contact_is_added_and_its_address_is_sealed_and_never_shown(browse: Br
     assert event.actor == "operator"
     for shown in (text(page), event.body, text(browse("operator").get("/credentials/"))):
         assert "T0KEN" not in shown
+        assert secret.decode() not in shown
+
+
+def test_a_webhook_gets_another_secret_and_the_one_before_signs_for_a_while(browse: Browse) -> None:
+    add(browse("operator"))
+    row = Contact.objects.get()
+    first, path = signing.secrets_of(row, row.made_at), f"/alerts/contacts/{row.pk}/secret/"
+    form = {"hours": "24", "seen": signing.version(row)}
+    assert browse("oncall").post(path, form).status_code == 409
+    page = browse("operator").post(path, form)
+    assert_clean(page)
+    row.refresh_from_db()
+    now = timezone.now()
+    assert signing.secrets_of(row, now)[1:] == first
+    assert signing.secrets_of(row, now + timedelta(hours=24)) == signing.secrets_of(row, now)[:1]
+    assert (page.status_code, signing.secrets_of(row, now)[0] in text(page)) == (201, True)
+    assert AuditEvent.objects.get(verb="contact.secret").actor == "operator"
+    again = browse("operator").post(path, form)
+    assert (again.status_code, "was given another secret meanwhile" in text(again)) == (409, True)
+    assert browse("operator").post(path, {**form, "hours": "5"}).status_code == 409
 
 
 @pytest.mark.parametrize(
     ("typed", "say"),
     [
-        ({"address": "https://noc.example.org/T0KEN-abcdef"}, "The address must begin with one of"),
+        ({"address": "gopher://noc.example.org/T0KEN-abcdef"}, "The address must begin with one of"),
         ({"address": "json://169.254.169.254/T0KEN-abcdef"}, "nothing is ever sent there"),
-        ({"address": "json://10.0.0.7/T0KEN-abcdef"}, "HANDOVER_ALERTS_TO=10.0.0.7"),
+        ({"address": "https://10.0.0.7/T0KEN-abcdef"}, "HANDOVER_ALERTS_TO=10.0.0.7"),
         ({"address": "json://[fe80::1]/T0KEN-abcdef"}, "nothing is ever sent there"),
         ({"address": "slack://T0KEN-abcdef"}, "Slack"),
         ({"name": ""}, "Give it a name"),

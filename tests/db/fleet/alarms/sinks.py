@@ -7,6 +7,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, TypeVar
 
@@ -19,6 +20,16 @@ class Hooks(HTTPServer):
         self.statuses, self.where = list(statuses), where
         self.got: list[dict[str, Any]] = []
         self.ids: list[str] = []
+        self.asked: list[Asked] = []
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came: `headers` named in small letters."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -26,6 +37,8 @@ class Hook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        told = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append(Asked(self.path, told, body))
         self.server.got.append(json.loads(body))
         self.server.ids.append(self.headers.get("webhook-id", ""))
         status = self.server.statuses.pop(0) if self.server.statuses else 200

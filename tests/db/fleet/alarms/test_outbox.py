@@ -13,7 +13,7 @@ from django.utils import timezone
 from approvals.errors import Refused
 from approvals.models import Actor, AuditEvent
 from fleet import sealed
-from fleet.alarms import notices, outbox
+from fleet.alarms import notices, outbox, signing
 from fleet.alarms.post import Letter
 from fleet.errors import GiveUp, RetryLater
 from fleet.models import Alert, Contact, Delivery
@@ -125,7 +125,7 @@ def test_what_is_over_and_who_is_retired_are_not_told() -> None:
 
 def test_an_address_that_can_not_be_opened_is_said() -> None:
     post, one = Post(), waiting()
-    sealed.drop(outbox.seal_name(one.contact))
+    sealed.drop(signing.seal_name(one.contact))
     outbox.run(one.pk, clock=at(), sender=post)
     one.refresh_from_db()
     assert (one.state, post.letters) == ("failed", [])

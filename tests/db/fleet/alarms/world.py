@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from approvals.models import Actor, User
 from fleet import alerts, sealed
-from fleet.alarms import outbox
+from fleet.alarms import signing
 from fleet.alerts import ALARM, Call
 from fleet.metrics.store import FINEST
 from fleet.models import Alert, Contact, Gateway, Pool, Reading, Watch
@@ -82,7 +82,7 @@ def contact(name: str = "oncall", *, by: User | None = None, url: str = "json://
     who = by or factories.person("operator")
     about = {"kind": "webhook", "hint": "Webhook by 127.0.0.1", "made_by": who, "made_at": AT, **more}
     row = Contact.objects.create(name=name, **about)
-    sealed.seal(outbox.seal_name(row), url.encode())
+    sealed.seal(signing.seal_name(row), url.encode())
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.alarms.addresses import KINDS, BadAddress, Kind, allowed_networks, hint, kind_of, masked, why_not
+from fleet.alarms.hooks import target
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_a_hint_shows_no_part_of_the_token(kind: Kind) -> None:
         assert secret not in shown
 
 
-@pytest.mark.parametrize("url", ["", "https://example.org", "file:///etc/passwd", "json://", "json://a b", "hunter2"])
+@pytest.mark.parametrize("url", ["", "gopher://example.org", "file:///etc/passwd", "json://", "json://a b", "hunter2"])
 def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(BadAddress) as bad:
         kind_of(url)
@@ -68,3 +69,22 @@ def test_a_setting_that_can_not_be_read_allows_nothing() -> None:
 def test_an_answer_that_repeats_the_token_does_not_show_it() -> None:
     said = masked("404 no hook T0KEN-abcdef at noc.example.org", "jsons://noc.example.org/T0KEN-abcdef")
     assert said == "404 no hook … at noc.example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "headers"),
+    [
+        ("https://noc.example.org/h?a=1&+b=2", "https://noc.example.org/h?a=1&+b=2", {}),
+        ("jsons://[2001:db8::1]:8443/h?verify=no&-a=1&+X-A=b%20c", "https://[2001:db8::1]:8443/h?a=1", {"X-A": "b c"}),
+        ("http://u%40x:p@noc.example.org", "http://noc.example.org/", {"Authorization": "Basic dUB4OnA="}),
+    ],
+)
+def test_a_webhooks_address_says_where_and_with_which_headers(address: str, url: str, headers: dict[str, str]) -> None:
+    assert target(address) == (url, headers)
+
+
+@pytest.mark.parametrize(
+    "address", ["https:///x", "https://[::1", "json://h/?+Webhook-Id=1", "json://h/?+A=b%0d%0aC:d"]
+)
+def test_a_webhooks_address_that_could_forge_a_message_is_refused(address: str) -> None:
+    pytest.raises(BadAddress, target, address)
