@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from approvals import change_views as changes
 from approvals import key_views as keys
+from approvals import token_views as tokens
 from approvals import views as approvals
 from fleet import alert_views as alerts
 from fleet import balancer_views as balancers
@@ -148,6 +149,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("keys/", keys.key_list, name="keys"),
     path("keys/add/", keys.key_add, name="key-add"),
     path("keys/<int:key_id>/retire/", keys.key_retire, name="key-retire"),
+    path("account/tokens/", tokens.token_list, name="tokens"),
+    path("account/tokens/add/", tokens.token_add, name="token-add"),
+    path("account/tokens/<int:token_id>/end/", tokens.token_end, name="token-end"),
     path("audit/", approvals.record, name="audit"),
     path("api/releases/", intake.release_api, name="api-releases"),
     path("api/bounds/", bounds.bounds_json, name="api-bounds"),
