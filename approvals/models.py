@@ -26,6 +26,8 @@ class Actor:
     user_id: int | None = None
     ip: str = ""
     request_id: str = ""
+    strength: str = ""  # of the step-up that is still fresh: one of approvals.policy_spec.STRENGTHS
+    proven: str = ""  # by what and when he last proved himself, "passkey at 2026-11-23T23:14:05Z"
 
     @classmethod
     def machine(cls, name: str) -> Actor:

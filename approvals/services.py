@@ -5,14 +5,15 @@ Each move is a compare-and-set on the request's state and version, with its even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from approvals import audit, policy
+from approvals import audit, hearing, policies, policy
 from approvals.errors import Refused
 from approvals.models import Actor, Decision, Request, User
 
@@ -34,6 +35,8 @@ class Question(TypedDict):
     needed: NotRequired[int]
     decide_within: NotRequired[timedelta]
     use_within: NotRequired[timedelta]
+    scopes: NotRequired[Sequence[str]]  # where else a policy for it may stand: "channel:production"
+    start_at: NotRequired[datetime | None]  # not before; the time to use the yes begins then
 
 
 class Words(TypedDict):
@@ -47,27 +50,32 @@ class Words(TypedDict):
 def ask(*, by: User, now: datetime, actor: Actor | None = None, **question: Unpack[Question]) -> Request:
     """Open a request and return it. The same question by the same person again: the open one.
 
-    An open request for the same subject with another digest, scope, right or quorum becomes void. Refused when
-    somebody else's is open.
+    What it needs and how long it stands say the policies (approvals/policies.py); `needed` and the two times are what
+    the asker says where no policy was made. An open request for the same subject with another digest, scope, right or
+    quorum becomes void. Refused when somebody else's is open, or the policy can't be read.
     """
     actor = actor or Actor(kind="person", name=by.username, user_id=by.pk)
-    expires = now + question.get("decide_within", timedelta(hours=24))
-    use_until = now + question.get("use_within", timedelta(days=7))
+    scopes = policies.scopes_of(question["scope"], question.get("scopes", ()))
+    force, start = policies.in_force(question["kind"], scopes), question.get("start_at")
+    expires, use_until = _times(question, force, now)
     if not policy.same(question["digest"], question["digest"]) or not now < expires <= use_until:
-        raise ValueError("A request needs a SHA-256 digest, and two dates in their order")
+        raise ValueError("A request needs a SHA-256 digest, and two dates that lie ahead")
+    question["needed"] = max(question.get("needed", 1), force.rules.people)
+    kept = policies.snapshot(force, scopes, start)
     with transaction.atomic():
         if standing := _standing(question, by, now=now, actor=actor):
             return standing
         request = Request.objects.create(
-            **{name: question[name] for name in ("kind", "subject", "scope", "permission", "digest")},
+            **{name: question[name] for name in ("kind", "subject", "scope", "permission", "digest", "needed")},
             summary=dict(question["summary"]),
-            needed=question.get("needed", 1),
             requested_by=by,
             requested_at=now,
             expires_at=expires,
             use_until=use_until,
+            policy=kept,
         )
         details = {"needed": request.needed, "expires_at": expires, "use_until": use_until, "scope": request.scope}
+        details |= {"policy": {name: kept[name] for name in ("kind", "scope", "version")}}
         _record("asked", request, actor=actor, now=now, details=details)
         return request
 
@@ -88,16 +96,19 @@ def decide(
     """
     if actor.kind != "person" or actor.user_id != by.pk:
         raise ValueError(f"{actor.name} can't decide for {by.username}")
-    answer = policy.Answer(by=by.pk, has_right=has_right, active=by.is_active, **words)
     for _ in range(_ATTEMPTS):
         with transaction.atomic():
             seen = Request.objects.get(pk=request.pk)
-            _refuse(policy.why_not(_asked(seen), answer, now=now))
-            if _move(seen, to=_outcome(seen, yes=words["yes"])):
-                Decision.objects.create(request=seen, requested_by_id=seen.requested_by_id, by=by, at=now, **words)
-                verb = "approved" if words["yes"] else "rejected"
-                details = {"state": seen.state, "needed": seen.needed}
-                _record(verb, seen, actor=actor, now=now, reason=words["reason"], details=details)
+            given = hearing.giver(seen, by, now=now)
+            asked = hearing.asked(seen, now=now)
+            known = hearing.answer(asked, seen, by=by, given=given, actor=actor, now=now)
+            answer = replace(known, has_right=has_right, **words)
+            _refuse(policy.why_not(asked, answer, now=now))
+            if _move(seen, to=_outcome(asked, answer)):
+                about = {"delegation": given, "strength": actor.strength}
+                it = Decision(request=seen, requested_by_id=seen.requested_by_id, by=by, at=now, **words, **about)
+                it.save(force_insert=True)
+                _record_answer(it, actor=actor, now=now)
                 return seen
     raise Refused("Others are deciding this at the same moment. Look at it again.")
 
@@ -109,9 +120,8 @@ def check_use(request: Request, *, digest: str, now: datetime, has_right: Callab
     taken away since takes the approval with it. A switched-off account does so in any case.
     """
     seen = Request.objects.get(pk=request.pk)
-    people = User.objects.filter(decisions__request=seen, decisions__yes=True, is_active=True)
-    right = frozenset(person.pk for person in people if has_right is None or has_right(person))
-    _refuse(policy.why_not_use(_asked(seen), digest=digest, still_right=right, now=now))
+    right = hearing.standing(seen, has_right)
+    _refuse(policy.why_not_use(hearing.asked(seen, now=now), digest=digest, still_right=right, now=now))
 
 
 def void(request: Request, *, reason: str, actor: Actor, now: datetime) -> Request:
@@ -139,12 +149,12 @@ def _standing(question: Question, by: User, *, now: datetime, actor: Actor) -> R
     standing = same_subject.select_related("requested_by").first()
     if standing is None or (now >= standing.expires_at and _expire(standing, now=now)):
         return None
-    wanted = (question["digest"], question["scope"], question["permission"], question.get("needed", 1))
+    wanted = (question["digest"], question["scope"], question["permission"], question["needed"])
     if (standing.digest, standing.scope, standing.permission, standing.needed) != wanted:
         void(standing, reason="what is asked has changed", actor=actor, now=now)
         return None
     if standing.requested_by_id != by.pk:
-        raise Refused(f"{_name(standing.requested_by)} has asked for this already; it waits for a decision.")
+        raise Refused(f"{hearing.name(standing.requested_by)} has asked for this already; it waits for a decision.")
     return standing
 
 
@@ -166,11 +176,32 @@ def _move(seen: Request, *, to: Request.State) -> bool:
     return True
 
 
-def _outcome(seen: Request, *, yes: bool) -> Request.State:
-    if not yes:
+def _outcome(asked: policy.Asked, answer: policy.Answer) -> Request.State:
+    if not answer.yes:
         return Request.State.REJECTED
-    reached = seen.decisions.filter(yes=True).count() + 1 >= seen.needed
-    return Request.State.APPROVED if reached else Request.State.OPEN
+    return Request.State.APPROVED if policy.reached(asked, answer) else Request.State.OPEN
+
+
+def _times(question: Question, force: policies.Force, now: datetime) -> tuple[datetime, datetime]:
+    """Until when it may be decided, and until when the yes may be used. A start that lies ahead is waited for."""
+    rules, start = force.rules, question.get("start_at")
+    decide, use = timedelta(minutes=rules.decide_minutes), timedelta(minutes=rules.use_minutes)
+    if force.shipped:
+        decide, use = question.get("decide_within", decide), question.get("use_within", use)
+        if use < decide:
+            raise ValueError("A request needs two dates in their order")
+    expires = max(now + decide, start or now)
+    return expires, max((start or now) + use, expires)
+
+
+def _record_answer(it: Decision, *, actor: Actor, now: datetime) -> None:
+    details = {"state": it.request.state, "needed": it.request.needed}
+    if it.delegation:
+        details |= {"for": it.delegation.giver.username, "delegation": it.delegation.pk}
+    if it.strength:
+        details |= {"strength": it.strength}
+    verb = "approved" if it.yes else "rejected"
+    _record(verb, it.request, actor=actor, now=now, reason=it.reason, details=details)
 
 
 def _record(
@@ -186,20 +217,6 @@ def _record(
     audit.append(f"approval.{verb}", subject=request.subject, actor=actor, at=now, reason=reason, details=about)
     for hear in HEARD:
         hear()
-
-
-def _asked(request: Request) -> policy.Asked:
-    said = [
-        policy.Said(by=it.by_id, name=_name(it.by), yes=it.yes, digest=it.digest, at=it.at)
-        for it in request.decisions.select_related("by").order_by("at", "pk")
-    ]
-    same_names = ("state", "digest", "permission", "scope", "needed", "expires_at", "use_until")
-    values = {name: getattr(request, name) for name in same_names}
-    return policy.Asked(**values, requested_by=request.requested_by_id, said=said)
-
-
-def _name(user: User) -> str:
-    return user.get_full_name() or user.username
 
 
 def _refuse(why: str) -> None:

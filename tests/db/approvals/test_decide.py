@@ -128,8 +128,8 @@ def test_two_are_needed_and_one_overtakes(monkeypatch: pytest.MonkeyPatch) -> No
 def test_two_are_needed_and_one_overtakes_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
     request, real = ask(needed=2), services._outcome
 
-    def overtaken(seen: Request, *, yes: bool) -> Request.State:
-        counted = real(seen, yes=yes)
+    def overtaken(asked: policy.Asked, answer: policy.Answer) -> Request.State:
+        counted = real(asked, answer)
         monkeypatch.setattr(services, "_outcome", real)
         decide(request, "Kim")
         return counted
