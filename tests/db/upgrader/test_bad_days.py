@@ -79,6 +79,7 @@ def observed(fleet: Fleet) -> Rollout:
 
 
 def test_a_slot_that_dies_under_observation_is_rolled_back(fleet: Fleet) -> None:
+    fleet.watch_for(20)
     canary(fleet).dies_after[NEW] = 10
     rollout = fleet.until(fleet.started(), "rolled_back", seconds=60)
     assert fleet.machines["gw-1"].machine.weights() == {1: 100}

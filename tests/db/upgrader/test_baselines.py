@@ -97,6 +97,7 @@ def test_weeks_are_the_same_hour_of_those_before(fleet: Fleet) -> None:
 
 
 def test_a_wave_is_judged_by_what_the_collector_was_told(fleet: Fleet) -> None:
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.due_step("observe")
     for _ in range(6):
@@ -113,6 +114,7 @@ def test_a_wave_is_judged_by_what_the_collector_was_told(fleet: Fleet) -> None:
 
 
 def test_the_sources_change_and_no_sign_in_is_counted_twice(fleet: Fleet) -> None:
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.due_step("observe")
     fleet.turn(1)
@@ -128,6 +130,7 @@ def test_the_sources_change_and_no_sign_in_is_counted_twice(fleet: Fleet) -> Non
 def test_in_place_a_gateway_is_held_against_the_others(fleet: Fleet) -> None:
     without_nft(fleet)
     strategy(fleet, waves=[{"title": "one", "count": 1}, {"title": "rest", "rest": True}])
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.due_step("observe")
     for _ in range(12):

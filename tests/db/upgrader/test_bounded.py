@@ -34,6 +34,7 @@ def test_what_has_not_begun_waits_and_says_why(fleet: Fleet) -> None:
 def test_what_runs_ends_what_is_in_hand_and_then_holds(fleet: Fleet) -> None:
     fleet.strategy.spec = {**SPEC, "promote": "machine"}
     fleet.strategy.save()
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.turn(30)
     freeze(fleet)

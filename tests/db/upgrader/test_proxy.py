@@ -18,6 +18,7 @@ def front(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Front:
 
 
 def test_shares_are_trials_at_the_balancers_until_the_commit(fleet: Fleet, front: Front) -> None:
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.turn(10)
     assert {upgrade.way for upgrade in fleet.upgrades(rollout)} == {"proxy"}
@@ -32,6 +33,7 @@ def test_shares_are_trials_at_the_balancers_until_the_commit(fleet: Fleet, front
 
 
 def test_a_balancer_that_starts_anew_gets_the_share_again(fleet: Fleet, front: Front) -> None:
+    fleet.watch_for(20)
     fleet.started()
     fleet.turn(10)
     front.of("gw-1")[1].restart()

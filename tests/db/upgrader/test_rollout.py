@@ -104,6 +104,7 @@ def test_who_signs_out_himself_is_neither_kept_nor_cut(fleet: Fleet) -> None:
 
 
 def test_hold_stops_going_on_and_keeps_the_trial_alive(fleet: Fleet) -> None:
+    fleet.watch_for(20)
     rollout = fleet.started()
     fleet.turn(10)
     fleet.act("hold", rollout)

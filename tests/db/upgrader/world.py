@@ -37,7 +37,7 @@ SUMS = "what its signers signed\n"
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SPEC: dict[str, Any] = {
     "waves": [{"title": "canary", "count": 1, "weights": [25, 100]}, {"title": "rest", "rest": True}],
-    "observe_seconds": 20,
+    "observe_seconds": 10,
     "poll_seconds": 1,
     "trial_seconds": 60,
     "at_once": 2,
@@ -87,6 +87,11 @@ class Fleet:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, UTC)
+
+    def watch_for(self, seconds: int) -> None:
+        """Let each share be observed for longer than SPEC says, for what takes its time."""
+        self.strategy.spec = {**self.strategy.spec, "observe_seconds": seconds}
+        self.strategy.save()
 
     def who(self, user: User) -> Actor:
         return Actor(kind="person", name=user.username, user_id=user.pk)
