@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,18 @@ BUNDLE, SHARED = 1_000_000_000, 10_000_000  # bytes of the bundle that comes in,
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def begin(state: Path) -> None:
-    """Set Django up on an empty state folder; nothing of this machine's own dashboard is read."""
+def begin(state: Path, servers: Mapping[str, str] | None = None) -> None:
+    """Set Django up on an empty state folder; nothing of this machine's own dashboard is read.
+
+    `servers`: the environment that leads to a database and a broker other than the embedded ones.
+    """
     for name in [name for name in os.environ if name.startswith("HANDOVER_") or name in ("DATABASE_URL", "REDIS_URL")]:
         del os.environ[name]
     os.environ |= {
         "HANDOVER_STATE": str(state),
         "HANDOVER_LOG": "WARNING",
         "DJANGO_SETTINGS_MODULE": "upgrader.settings",
+        **(servers or {}),
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
     django.setup()
