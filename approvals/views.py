@@ -1,25 +1,17 @@
-"""Sign-in, sign-out and the record."""
+"""Sign-in and sign-out."""
 
 from __future__ import annotations
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_safe
 
 from approvals import audit, people
 from approvals.models import Actor
-from approvals.needed import needs
-from approvals.selectors import EventFilter, events
-from approvals.story import tell
-
-PAGE = 60
 
 
 @method_decorator(sensitive_post_parameters("password"), name="dispatch")
@@ -53,18 +45,3 @@ class SignOut(LogoutView):
             with transaction.atomic():
                 audit.append("session.signed_out", subject=f"user:{actor.user_id}", actor=actor, at=timezone.now())
         return super().post(request, *args, **kwargs)
-
-
-@require_safe
-@needs("approvals.view_auditevent")
-def record(request: HttpRequest) -> HttpResponse:
-    """The record, newest first, with filters; ?verify=1 walks the whole chain and says what it found."""
-    asked = EventFilter.of(request.GET)
-    page = Paginator(events(asked), PAGE).get_page(request.GET.get("page"))
-    context = {
-        "asked": asked,
-        "page": page,
-        "told": [tell(event) for event in page],
-        "verified": audit.walk() if "verify" in request.GET else None,
-    }
-    return render(request, "approvals/audit_list.html", context)

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py), and who hears of them.
 CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes", "upgrader.inbox"]
+CHANGES += ["upgrader.record_names"]  # what events are about, by the rows they name
 
 # The test matrix: who builds its staging gateway, and the list of known weaknesses.
 MATRIX_BENCH = os.environ.get("HANDOVER_MATRIX_BENCH", "lab.matrix.bench")

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from approvals import change_views as changes
 from approvals import key_views as keys
+from approvals import record_views as record
 from approvals import token_views as tokens
 from approvals import views as approvals
 from fleet import alert_views as alerts
@@ -152,7 +153,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/tokens/", tokens.token_list, name="tokens"),
     path("account/tokens/add/", tokens.token_add, name="token-add"),
     path("account/tokens/<int:token_id>/end/", tokens.token_end, name="token-end"),
-    path("audit/", approvals.record, name="audit"),
+    path("audit/", record.record, name="audit"),
+    path("audit/print/", record.record_print, name="record-print"),
+    path("audit/record.<slug:form>", record.record_file, name="record-file"),
     path("api/releases/", intake.release_api, name="api-releases"),
     path("api/bounds/", bounds.bounds_json, name="api-bounds"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
