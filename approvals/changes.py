@@ -123,7 +123,7 @@ def may_see(person: User, request: Request) -> bool:
     change = KINDS.get(request.kind)
     if change is None:
         return False
-    seen = request.requested_by_id == person.pk or person.has_perm("approvals.view_auditevent")
+    seen = request.requested_by_id == person.pk or rights.everywhere(person, "approvals.view_auditevent")
     return seen or any(rights.may(person, right, request.scope) for right in (change.propose, change.decide))
 
 
@@ -168,7 +168,7 @@ def digest(kind: str, summary: Mapping[str, Any]) -> str:
 def _refuse_lost(request: Request, change: Change) -> None:
     """Two people stand behind a change: one whose right was taken away, or whose account was, is none of them."""
     asker = request.requested_by
-    if not rights.may(asker, change.propose, request.scope):
+    if not rights.holds(asker, change.propose, request.scope):
         raise Refused(
             f"{asker.username} asked for this and may not any more. Say no to it, and have somebody else ask again."
         )
@@ -180,5 +180,5 @@ def _use(request: Request, *, now: datetime) -> None:
         request,
         digest=digest(request.kind, request.summary),
         now=now,
-        has_right=lambda person: rights.may(person, request.permission, request.scope),
+        has_right=lambda person: rights.holds(person, request.permission, request.scope),
     )

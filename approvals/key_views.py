@@ -58,4 +58,4 @@ def _list(request: HttpRequest, *, refusal: str = "", typed: str = "", status: i
 
 
 def _sees_all(user: User) -> bool:
-    return user.has_perm("approvals.view_auditevent") or rights.may(user, keys.DECIDE, rights.EVERYTHING)
+    return rights.everywhere(user, "approvals.view_auditevent") or rights.may(user, keys.DECIDE, rights.EVERYTHING)

@@ -25,7 +25,7 @@ def needs(permission: str) -> Callable[[View], View]:
     def around(view: View) -> View:
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not person(request).has_perm(permission):
+            if not rights.everywhere(person(request), permission):
                 raise PermissionDenied(lacking(permission))
             return view(request, *args, **kwargs)
 

@@ -1,38 +1,63 @@
 """Who holds which right, on everything ("all") or on one object ("pool:3"). Being a superuser is no right.
 
-The apps above say which rows a scope can name: SCOPES["pool"] = Pool, in their AppConfig.ready.
+The apps above say which rows a scope can name: SCOPES["pool"] = Pool. Their rights are django-guardian's rows with a
+foreign key of their own, so a deleted pool leaves none behind for the next one with its number.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, TypeVar, cast
 
-from django.contrib.auth.models import Permission
-from django.db.models import Model, Q
-from guardian.core import ObjectPermissionChecker
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Exists, Manager, Model, Q, QuerySet
+from django.utils import timezone
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
+from approvals import duty
 from approvals.models import User
+from approvals.roles import ANYTIME
+from approvals.roles import EVERYTHING as EVERYTHING
 
-EVERYTHING = "all"
 SCOPES: dict[str, type[Model]] = {}
 """Kind of scope → model whose rows it names."""
+M = TypeVar("M", bound=Model)
 
 
 def may(person: User, permission: str, scope: str) -> bool:
-    """Whether the person, or a group of his, was granted "app.codename" on the scope; granted on all is on each."""
+    """Whether the person, or a group of his, was granted "app.codename" on the scope; granted on all is on each.
+
+    A role by shift counts during the shift only; what was said in it is asked with `holds` later.
+    """
+    return person.is_active and _granted(_groups(person, permission), person, permission, scope)
+
+
+def holds(person: User, permission: str, scope: str) -> bool:
+    """As `may`, but on shift or not: for a word that was given in time and has to stand when the shift is over."""
+    return person.is_active and _granted(Group.objects.filter(user=person), person, permission, scope)
+
+
+def everywhere(person: User, permission: str) -> bool:
+    """Whether the person holds the right over everything."""
+    return may(person, permission, EVERYTHING)
+
+
+def rows(person: User, permission: str, model: type[M]) -> QuerySet[M]:
+    """The rows of a scope's model on which the person holds the right. All lists of what one may see come from here."""
+    groups, (app, _, codename) = _groups(person, permission), permission.partition(".")
+    named = {"permission__content_type__app_label": app, "permission__codename": codename}
+    own = _own(model).filter(user=person, **named).values("content_object")
+    shared = _shared(model).filter(group__in=groups, **named).values("content_object")
+    anywhere = Exists(_over_all(groups, person, permission))
+    return model._default_manager.filter(Q(pk__in=own) | Q(pk__in=shared) | anywhere)
+
+
+def held(person: User, scope: str) -> frozenset[str]:
+    """Every "app.codename" that the person holds on the scope now, those over everything too."""
     if not person.is_active:
-        return False
-    app, _, codename = permission.partition(".")
-    named = Permission.objects.filter(content_type__app_label=app, codename=codename)
-    if named.filter(Q(user=person) | Q(group__user=person)).exists():
-        return True
-    row = _row(scope)
-    if row is None:
-        return False
-    checker = ObjectPermissionChecker(person)
-    # get_perms gives a superuser everything; these two read what was granted.
-    granted = {*cast("list[str]", checker.get_user_perms(row)), *cast("list[str]", checker.get_group_perms(row))}
-    return codename in granted
+        return frozenset()
+    now_groups, all_groups = _groups(person, ""), Group.objects.filter(user=person)
+    found = set(_names(now_groups, person, scope))
+    return frozenset(found | (ANYTIME & set(_names(all_groups, person, scope))))
 
 
 def said(permission: str) -> str:
@@ -42,8 +67,67 @@ def said(permission: str) -> str:
     return row.name if row else permission
 
 
-def _row(scope: str) -> Model | None:
+def named(scope: str) -> str:
+    """What people call the scope."""
+    row = find(scope)
+    return str(row) if row is not None else "everything" if scope == EVERYTHING else scope
+
+
+def find(scope: str) -> Model | None:
     """Return what the scope names; None for everything, for what is gone and for what can't be read."""
     kind, _, key = scope.partition(":")
     model = SCOPES.get(kind)
-    return model._default_manager.filter(pk=key).first() if model and key.isdigit() else None
+    return model._default_manager.filter(pk=key).first() if model and key.isdecimal() and len(key) < 19 else None
+
+
+def _own(model: type[Model]) -> Manager[Any]:
+    """django-guardian's rows of what was granted to people themselves; it says Model where it takes a class of them."""
+    return cast("Manager[Any]", get_user_obj_perms_model(cast("Any", model))._default_manager)
+
+
+def _shared(model: type[Model]) -> Manager[Any]:
+    """Those of what was granted to groups."""
+    return cast("Manager[Any]", get_group_obj_perms_model(cast("Any", model))._default_manager)
+
+
+def _groups(person: User, permission: str) -> QuerySet[Group]:
+    """The person's groups that count for this right now."""
+    groups = Group.objects.filter(user=person)
+    if permission in ANYTIME:
+        return groups
+    resting = duty.resting(person, timezone.now())
+    return groups.exclude(pk__in=resting.values()) if resting else groups
+
+
+def _granted(groups: QuerySet[Group], person: User, permission: str, scope: str) -> bool:
+    if _over_all(groups, person, permission).exists():
+        return True
+    kind, _, key = scope.partition(":")
+    model = SCOPES.get(kind)
+    if model is None or not key.isdecimal() or len(key) > 18:
+        return False
+    app, _, codename = permission.partition(".")
+    about = {"content_object": key, "permission__content_type__app_label": app, "permission__codename": codename}
+    own = _own(model).filter(user=person, **about)
+    return own.exists() or _shared(model).filter(group__in=groups, **about).exists()
+
+
+def _over_all(groups: QuerySet[Group], person: User, permission: str) -> QuerySet[Permission]:
+    app, _, codename = permission.partition(".")
+    # Written as two sub-selects: the join over users and groups would give each permission once a member.
+    mine = Q(pk__in=User.user_permissions.through.objects.filter(user=person).values("permission"))
+    shared = Q(pk__in=Group.permissions.through.objects.filter(group__in=groups).values("permission"))
+    return Permission.objects.filter(mine | shared, content_type__app_label=app, codename=codename)
+
+
+def _names(groups: QuerySet[Group], person: User, scope: str) -> list[str]:
+    mine = User.user_permissions.through.objects.filter(user=person).values("permission")
+    shared = Group.permissions.through.objects.filter(group__in=groups).values("permission")
+    wanted = Q(pk__in=mine) | Q(pk__in=shared)
+    kind, _, key = scope.partition(":")
+    if (model := SCOPES.get(kind)) is not None and key.isdecimal():
+        own = _own(model).filter(user=person, content_object=key)
+        theirs = _shared(model).filter(group__in=groups, content_object=key)
+        wanted |= Q(pk__in=own.values("permission")) | Q(pk__in=theirs.values("permission"))
+    found = Permission.objects.filter(wanted).values_list("content_type__app_label", "codename")
+    return [f"{app}.{codename}" for app, codename in found]

@@ -49,7 +49,7 @@ def sees_credentials(person: User) -> bool:
     over_all = (
         rights.may(person, right, rights.EVERYTHING) for right in ("fleet.enrol_gateway", "fleet.approve_gateway")
     )
-    return person.has_perm("approvals.view_auditevent") or any(over_all)
+    return rights.everywhere(person, "approvals.view_auditevent") or any(over_all)
 
 
 def _about(request: Request, gateway: Gateway) -> bool:

@@ -7,36 +7,32 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from approvals import rights as rights_of
 from approvals.models import User
 from fleet import sealed
 from fleet.errors import GiveUp
 from fleet.gateways.dial import public_line
-from fleet.models import Credential, Errand, Gateway, Pool, PoolGroupObjectPermission, PoolUserObjectPermission
+from fleet.models import Credential, Errand, Gateway, Pool
 from fleet.slots import GatewayView, view_of
 
 TROUBLE = (Gateway.State.UNREACHABLE, Gateway.State.QUARANTINED)
 
 
 def pools_with(user: User, codename: str) -> QuerySet[Pool]:
-    """Pools on which the user, or a group of his, was granted `codename`. Being a superuser grants nothing here."""
-    own = PoolUserObjectPermission.objects.filter(user=user, permission__codename=codename)
-    groups = PoolGroupObjectPermission.objects.filter(group__user=user, permission__codename=codename)
-    return Pool.objects.filter(Q(pk__in=own.values("content_object")) | Q(pk__in=groups.values("content_object")))
+    """Pools on which the user, or a group of his, was granted `codename`, there or over everything."""
+    return rights_of.rows(user, f"fleet.{codename}", Pool)
 
 
 def rights(user: User, pool: Pool) -> frozenset[str]:
-    """Every codename that the user was granted on the pool. Being a superuser grants nothing here."""
-    own = PoolUserObjectPermission.objects.filter(user=user, content_object=pool)
-    groups = PoolGroupObjectPermission.objects.filter(group__user=user, content_object=pool)
-    names = "permission__codename"
-    return frozenset(own.values_list(names, flat=True).union(groups.values_list(names, flat=True)))
+    """Every codename of a pool's rights that the user holds on the pool."""
+    return frozenset(name.partition(".")[2] for name in rights_of.held(user, f"pool:{pool.pk}"))
 
 
 def visible_pools(user: User) -> QuerySet[Pool]:
-    """Pools that the user may look at: all for who was granted fleet.view_pool without naming one (auditors)."""
-    return Pool.objects.all() if user.has_perm("fleet.view_pool") else pools_with(user, "view_pool")
+    """Pools that the user may look at. What belongs to a pool is seen by who sees the pool; all lists start here."""
+    return pools_with(user, "view_pool")
 
 
 def gateways_for(user: User) -> QuerySet[Gateway]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from approvals.changes import KINDS, Change
+from approvals.rights import SCOPES
 from fleet import errands as fleet_errands
 from releases import channels, configs, errands, proposals
+from releases.models import ChannelPolicy
+
+SCOPES["channel"] = ChannelPolicy
 
 ASK, AGREE = "releases.propose_trust", "releases.approve_trust"
 for kind in (proposals.TRUST, proposals.RENEW, proposals.CA_TRUST):

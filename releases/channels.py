@@ -14,7 +14,7 @@ from approvals.changes import Applied
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from releases import policy, standing
-from releases.models import MatrixCell, MatrixRun, Release
+from releases.models import ChannelPolicy, MatrixCell, MatrixRun, Release
 
 KIND = "release.pass"
 ASK, AGREE = "releases.pass_release", "releases.approve_release"
@@ -23,9 +23,9 @@ ASK, AGREE = "releases.pass_release", "releases.approve_release"
 def pass_on(release: Release, *, by: User, actor: Actor, now: datetime, reason: str) -> Request | None:
     """Pass a release on to the next channel. None: it is there. A request: a test is not green, so another person
     decides. Refused when the channel's policy says no."""
-    if not rights.may(by, ASK, rights.EVERYTHING):
-        raise Refused(f"You may not pass a release on: you lack the right {ASK}.")
     seen = Release.objects.get(pk=release.pk)
+    if not may_pass(by, seen):
+        raise Refused(f"You may not pass a release on: you lack the right {ASK}.")
     to = _next(seen, now=now)
     gaps = open_gaps(seen, to)
     if not gaps:
@@ -39,12 +39,24 @@ def pass_on(release: Release, *, by: User, actor: Actor, now: datetime, reason: 
         actor=actor,
         now=now,
         subject=f"release:{seen.pk}",
+        scope=scope_of(to),
         payload={"release": seen.name, "digest": seen.digest, "from": seen.channel, "to": to, "gaps": gaps},
         title=f"Pass {seen.product} {seen.name} on to {to} although not every test is green",
         lines=[f"The signatures are as {to} asks for them.", *gaps],
         warning=f"{len(gaps)} of the tests that {to} asks for {'is' if len(gaps) == 1 else 'are'} not green.",
         why=reason.strip(),
     )
+
+
+def may_pass(person: User, release: Release) -> bool:
+    """Whether the person may pass the release on to where it goes next; after the last channel, to any."""
+    return rights.may(person, ASK, scope_of(policy.next_channel(release.channel)))
+
+
+def scope_of(channel: str) -> str:
+    """Where rights over the channel are looked up; for one that has no policy only rights over everything count."""
+    row = ChannelPolicy.objects.filter(channel=channel).first()
+    return f"channel:{row.pk}" if row else rights.EVERYTHING
 
 
 def apply_pass(applied: Applied) -> None:

@@ -13,6 +13,7 @@ from approvals.models import Actor, User
 from fleet.models import Gateway
 from fleet.ocgate.statement import canonical, drafted
 from fleet.ports import Statement
+from releases import channels
 from releases.models import Downgrade, Release
 
 GOOD_FOR = timedelta(days=30)
@@ -32,7 +33,7 @@ def is_lower(release: Release) -> bool:
 
 def draw(release: Release, *, by: User, actor: Actor, now: datetime) -> Downgrade:
     """Write the statement that approvers are to sign; while one is good, that one."""
-    if not rights.may(by, ASK, rights.EVERYTHING):
+    if not rights.may(by, ASK, channels.scope_of(release.channel)):
         raise Refused(f"You may not ask for a downgrade: you lack the right {ASK}.")
     if not is_lower(release):
         raise Refused(f"Nothing here has a higher counter than {release.name}: it needs no such word.")
@@ -55,7 +56,7 @@ def sign(row: Downgrade, signature: str, *, actor: Actor, now: datetime) -> str:
     said = statements.signed(row.text, signature)
     if said.user.pk == row.drawn_by_id:
         raise Refused(f"{said.user.username} asked for this downgrade; somebody else must sign it.")
-    if not rights.may(said.user, SIGN, rights.EVERYTHING):
+    if not rights.may(said.user, SIGN, channels.scope_of(row.release.channel)):
         raise Refused(f"{said.user.username} may not approve downgrades: that needs the right {SIGN}.")
     name = f"{said.name}.sig"
     with transaction.atomic():

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from approvals import people
+from approvals import people, rights
 from approvals.errors import Refused
 from approvals.needed import needs
 from releases import manifest, services, uploads
@@ -38,7 +38,7 @@ def release_add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def release_api(request: HttpRequest) -> JsonResponse:
     """The same for programs: 201 with the release, 422 with the sentence of the refusal."""
-    if not people.person(request).has_perm(RIGHT):
+    if not rights.everywhere(people.person(request), RIGHT):
         return JsonResponse({"error": MAY_NOT}, status=403)
     try:
         release = take_in(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Q, QuerySet
 
+from approvals import rights
 from approvals.models import User
 from fleet.models import Gateway
 from fleet.selectors import visible_pools
@@ -12,7 +13,7 @@ from releases.models import Release
 
 def releases_for(user: User) -> QuerySet[Release]:
     """Releases, for everybody who may look at a pool or add releases; nobody else learns what will run."""
-    if not visible_pools(user).exists() and not user.has_perm("releases.add_release"):
+    if not visible_pools(user).exists() and not rights.everywhere(user, "releases.add_release"):
         return Release.objects.none()
     return Release.objects.select_related("added_by").annotate(signed=Count("signatures", distinct=True))
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from approvals import people
+from approvals import people, rights
 from releases import selectors
 
 
@@ -18,6 +18,6 @@ def release_list(request: HttpRequest) -> HttpResponse:
     serving = selectors.serving(user, [release.name for release in releases])
     context = {
         "rows": [{"release": release, "serving": serving.get(release.name, 0)} for release in releases],
-        "may_add": user.has_perm("releases.add_release"),
+        "may_add": rights.everywhere(user, "releases.add_release"),
     }
     return render(request, "releases/release_list.html", context)

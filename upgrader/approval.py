@@ -51,9 +51,9 @@ def check_use(rollout: Rollout, *, now: datetime, beginning: Collection[int] | N
 
 
 def may_approve(person: User, rollout: Rollout) -> bool:
-    """Whether the person may say yes for every pool whose users it moves."""
+    """Whether the person may say yes for every pool whose users it moves; his shift may be over by now."""
     concerned = Pool.objects.filter(pk__in=between.pools(rollout, rollout.plan))
-    return all(rights.may(person, "approve", pool) for pool in concerned)
+    return all(rights.holds(person, "approve", pool) for pool in concerned)
 
 
 def stored(rollout: Rollout) -> Mapping[str, Any]:

@@ -169,13 +169,13 @@ def refuse_beginning(rollout: Rollout, then: str, *, now: datetime) -> None:
 
 
 def may_pass(person: User, rollout: Rollout) -> bool:
-    """Whether this person's yes is enough for the freezes that the rollout's plan passes."""
-    return not passes_of(rollout.plan) or rights.may(person, THROUGH, f"pool:{rollout.pool_id}")
+    """Whether this person's yes is enough for the freezes that the rollout's plan passes; his shift may be over."""
+    return not passes_of(rollout.plan) or rights.holds(person, THROUGH, f"pool:{rollout.pool_id}")
 
 
 def check_pass(person: User, rollout: Rollout) -> None:
     """Raise Refused where the plan passes a freeze and this person may not let it."""
-    if not may_pass(person, rollout):
+    if passes_of(rollout.plan) and not rights.may(person, THROUGH, f"pool:{rollout.pool_id}"):
         raise Refused(
             f"{passes_say(rollout.plan)} You lack the right {rights.said(THROUGH)!r} on {rollout.pool}."
             " Ask somebody who has it."

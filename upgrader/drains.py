@@ -110,7 +110,7 @@ def decide_cut(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: 
     request = asked(rollout)
     if request is None:
         raise Refused("Nobody asked to cut users of this rollout, so there is nothing to decide.")
-    if yes and not rights.may(request.requested_by, "ask_cut", rollout.pool):
+    if yes and not rights.holds(request.requested_by, "ask_cut", rollout.pool):
         raise Refused(f"{request.requested_by.username} asked for this and may not hold any more. Say no to it.")
     with transaction.atomic():
         lock(rollout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals import rights
 from approvals.models import User
 from fleet.models import Gateway
 from fleet.selectors import pools_with
@@ -37,7 +38,7 @@ def steps(user: User) -> list[Step]:
             "Add a release",
             "Its bundle, manifest, change log and signatures. All are checked before anything is kept.",
             "release-add",
-            "" if user.has_perm("releases.add_release") else "Can add release",
+            "" if rights.everywhere(user, "releases.add_release") else "Can add release",
         ),
         Step(
             Gateway.objects.exists(),

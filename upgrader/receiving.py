@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.http import parse_cookie
 
+from approvals import rights
 from releases import manifest, repository
 from releases.uploads import KEY, Upload
 from upgrader.stream import Receive, Scope, Send, user_of
@@ -61,7 +62,7 @@ def may_add(cookies: str) -> bool:
     close_old_connections()
     try:
         user = user_of(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
-        return user is not None and user.has_perm("releases.add_release")
+        return user is not None and rights.everywhere(user, "releases.add_release")
     finally:
         close_old_connections()
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from guardian.core import ObjectPermissionChecker
-
+from approvals import rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Pool
@@ -24,14 +21,13 @@ WORD = {
 
 
 def may(person: User, action: str, pool: Pool) -> bool:
-    """True when the person holds the action's permission on the pool, by himself or by a group."""
-    if not person.is_active:
-        return False
-    codename = ACTION_PERMISSION[action].partition(".")[2]
-    checker = ObjectPermissionChecker(person)
-    # get_perms gives a superuser everything; these two read what was granted.
-    granted = {*cast("list[str]", checker.get_user_perms(pool)), *cast("list[str]", checker.get_group_perms(pool))}
-    return codename in granted
+    """True when the person holds the action's permission on the pool now, by himself or by a group."""
+    return rights.may(person, ACTION_PERMISSION[action], f"pool:{pool.pk}")
+
+
+def holds(person: User, action: str, pool: Pool) -> bool:
+    """As `may`, on shift or not: for who asked or said yes before."""
+    return rights.holds(person, ACTION_PERMISSION[action], f"pool:{pool.pk}")
 
 
 def demand(actor: Actor, action: str, pool: Pool) -> User:

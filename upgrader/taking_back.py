@@ -225,7 +225,7 @@ def refuse_lost(request: Request, action: Action, rollout: Rollout) -> None:
     asker = request.requested_by
     if asker == approvals.machine():
         return
-    if not rights.may(asker, action, rollout.pool):
+    if not rights.holds(asker, action, rollout.pool):
         raise Refused(
             f"{asker.username} asked for this and may not roll back any more. Say no to it, and have somebody else ask."
         )

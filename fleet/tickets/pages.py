@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from approvals import rights
 from approvals.models import User
 from fleet import selectors
 from fleet.models import Gateway, Ticket, TicketSource
 from fleet.tickets import rate, services
+from fleet.tickets.partings import partings
 from fleet.words import Word
 
 MOST = 200
@@ -25,7 +28,7 @@ def tickets_for(user: User) -> QuerySet[Ticket]:
     """Those about gateways and pools that the user may see; of no pool: for who may see them all."""
     pools = selectors.visible_pools(user)
     mine = Q(pool__in=pools)
-    if user.has_perm("fleet.view_pool"):
+    if rights.everywhere(user, "fleet.view_pool"):
         mine |= Q(pool=None)
     return Ticket.objects.filter(mine).select_related("gateway", "pool", "source")
 
@@ -38,7 +41,7 @@ def ticket_list(user: User, wish: dict[str, str], now: datetime) -> dict[str, An
     if wish.get("pool"):
         gateways = gateways.filter(pool__name=wish["pool"])
     return {
-        "rows": [{"row": row, "word": CLOSED if row.closed_at else OPEN} for row in rows[:MOST]],
+        "rows": shown(rows[:MOST]),
         "total": rows.count(),
         "most": MOST,
         "rates": rates(gateways, days, now),
@@ -49,6 +52,13 @@ def ticket_list(user: User, wish: dict[str, str], now: datetime) -> dict[str, An
         "sources": list(sources_for(user)),
         "mine": {pool.pk for pool in services.pools_of(user)},
     }
+
+
+def shown(rows: Iterable[Ticket]) -> list[dict[str, Any]]:
+    """Rows as fleet/_ticket_rows.html and others have them: with its word, and whether its user was cut before."""
+    told = list(rows)
+    parted = partings(told)
+    return [{"row": row, "word": CLOSED if row.closed_at else OPEN, "cut": parted.get(row.pk)} for row in told]
 
 
 def filtered(rows: QuerySet[Ticket], wish: dict[str, str]) -> QuerySet[Ticket]:
@@ -76,8 +86,7 @@ def rates(gateways: QuerySet[Gateway], days: int, now: datetime) -> list[dict[st
 def of_gateway(gateway: Gateway, user: User, now: datetime) -> dict[str, Any]:
     """The context of fleet/_gateway_tickets.html."""
     rows = gateway.tickets.filter(reported_at__gte=now - timedelta(days=DAYS[1])).order_by("-reported_at")
-    shown = [{"row": row, "word": CLOSED if row.closed_at else OPEN} for row in rows[:5]]
-    return {"tickets": shown, "tickets_number": rows.count(), "may_report": services.may_report(user, gateway.pool_id)}
+    return {"tickets": shown(rows[:5]), "tickets_number": rows.count(), "may_report": services.may_report(user, gateway.pool_id)}
 
 
 def sources_for(user: User) -> QuerySet[TicketSource]:
