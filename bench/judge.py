@@ -18,6 +18,7 @@ from dataclasses import replace
 from math import log
 from typing import Any
 
+from bench.judge_apart import moved_apart
 from bench.judge_beside import blamed, held_against_others
 from bench.judge_classic import Classic
 from bench.judge_fleet import WINDOW, Fleet, Look, window
@@ -165,6 +166,8 @@ LINES: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "others": lambda runs: held_against_others(runs, LIMITS, bad=False, seed=9),
     "others_bad": lambda runs: held_against_others(runs, LIMITS, bad=True, seed=10),
     "blame": lambda runs: blamed(runs, seed=11),
+    "apart": lambda runs: moved_apart(runs, LIMITS, compare="control", seed=12),
+    "apart_weeks": lambda runs: moved_apart(runs, LIMITS, compare="past", seed=13),
     "curve": lambda runs: {"lines": curve(max(200, runs // 5))},
 }
 # The numbers by the names that people ask for them: key → line and its number.
@@ -186,6 +189,11 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "attribution_right": ("blame", "right"),
     "attribution_both_told": ("blame", "both_told"),
     "attribution_wrong": ("blame", "wrong"),
+    "false_alarm_apart": ("apart", "alarm"),
+    "false_alarm_apart_ar08": ("apart", "alarm_ar08"),
+    "false_alarm_weeks_ar08": ("apart_weeks", "alarm_ar08"),
+    "size_found_apart": ("apart", "found"),
+    "size_found_weeks": ("apart_weeks", "found"),
     "classic_false_alarm_independent": ("independent", "classic"),
     "classic_false_alarm_ar08": ("ar08", "classic"),
     "classic_time_found_30": ("slower_30", "classic"),

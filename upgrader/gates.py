@@ -16,7 +16,7 @@ from upgrader.analysis import rates
 from upgrader.analysis.evalues import averaged, chance
 from upgrader.analysis.rates import Counted
 from upgrader.analysis.times import Pair
-from upgrader.readings import ASKED, WEIGHTS, Reading, Sides, on_record, read
+from upgrader.readings import ASKED, NOTHING, WEIGHTS, Reading, Sides, Whole, on_record, read
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
 from upgrader.strategy_spec import Metric
@@ -57,6 +57,8 @@ class Evidence:
     gateways: int = 1
     facts: Mapping[str, str] = field(default_factory=dict)  # gateway → how it stands, where it is not fine
     sources: Mapping[str, int] = field(default_factory=dict)  # "collector", "gateway" → looks that were read from it
+    whole: Whole = NOTHING  # gateways as a whole, from outside above all
+    quiet: Mapping[str, Sequence[str]] = field(default_factory=dict)  # source → sentences why it tells nothing
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Heard:
 
 def hear(evidence: Evidence, limits: Limits) -> Heard:
     probes = of_probes(evidence, limits)
-    readings = read(evidence.rates, evidence.times, limits, (evidence.canary.release, evidence.control.release))
+    releases = (evidence.canary.release, evidence.control.release)
+    readings = read(evidence.rates, evidence.times, limits, releases, whole=evidence.whole)
     fails, asks = weighed([probes, *readings], critical_of(limits)), weighed(readings, asking(limits))
     return Heard(probes, readings, fails, asks)
 
@@ -173,8 +176,8 @@ def unhurt(evidence: Evidence, limits: Limits, heard: Heard) -> tuple[Outcome, s
     allowed = 1 - limits.login_success_min
     if evidence.silent:
         return Outcome.NO_EVIDENCE, f"No answer from {', '.join(evidence.silent)}. {both} before that."
-    if evidence.blind:
-        return Outcome.NO_EVIDENCE, f"{' '.join(evidence.blind)} {both} before that."
+    if blind := [*evidence.blind, *(say for name in limits.sources for say in evidence.quiet.get(name, ()))]:
+        return Outcome.NO_EVIDENCE, f"{' '.join(blind)} {both} before that."
     if asked := pointed(asks):
         said = "; ".join(one.say for one in asked)
         return Outcome.INCONCLUSIVE, f"{said}; {by_chance(asks.total)}. {both}."
@@ -220,6 +223,7 @@ def recorded(evidence: Evidence, limits: Limits, heard: Heard) -> dict[str, Any]
         "compare": limits.compare,
         "facts": dict(evidence.facts),
         "sources": dict(evidence.sources),
+        "quiet": {name: list(says) for name, says in evidence.quiet.items()},
         "metrics": {one.name: dict(one.numbers) for one in (heard.probes, *heard.readings)},
     }
 

@@ -12,6 +12,8 @@ SHARES: Mapping[str, str] = {
     "logins": "of users' logins failed",
     "session_errors": "of sessions ended in an error",
     "complaints": "of sessions brought a complaint",
+    "outside_logins": "of sign-ins from outside failed",
+    "outside_loss": "of packets through the tunnel were lost",
 }
 
 
@@ -38,6 +40,15 @@ LEVELS: Mapping[str, Level] = {
         "{} % of packets to users are sent again on {}, {} % on {}", "share", scale=100.0, form="{:.2f}"
     ),
     "memory": Level("A session takes {} MiB on {}, {} MiB on {}", "bytes", scale=1 / MIB, form="{:.1f}"),
+    "files": Level("A session takes {} open files on {}, {} on {}", "files", form="{:,.1f}"),
+    "outside_time": Level("Signing in from outside takes {} ms on {}, {} ms on {}", "ms"),
+    "outside_handshake": Level("TLS from outside takes {} ms on {}, {} ms on {}", "ms"),
+    "outside_rtt": Level("A round trip through the tunnel takes {} ms on {}, {} ms on {}", "ms", form="{:,.1f}"),
+    "outside_jitter": Level("Jitter in the tunnel is {} ms on {}, {} ms on {}", "ms", form="{:,.1f}"),
+    "machine_cpu": Level("The machine uses {} % of its CPU on {}, {} % on {}", "share", scale=100.0, form="{:.1f}"),
+    "machine_memory": Level(
+        "The machine uses {} % of its memory on {}, {} % on {}", "share", scale=100.0, form="{:.1f}"
+    ),
     "cpu": Level("A session takes {} % of a core on {}, {} % on {}", "cores", scale=100.0, form="{:.2f}"),
 }
 

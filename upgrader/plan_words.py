@@ -8,7 +8,7 @@ from typing import Any
 
 from fleet.phrases import count, duration, listed
 from upgrader.strategy import Spec, parse_spec
-from upgrader.strategy_spec import Metric
+from upgrader.strategy_spec import Metric, Source
 
 
 def cut_say(plan: Mapping[str, Any]) -> str:
@@ -53,6 +53,15 @@ WORDS: Mapping[str, str] = {
     "door_time": "handshake on the gateway itself",
     "auth_time": "sign-in time by ocserv",
     "complaints": "complaints of users",
+    "files": "open files a session",
+    "outside_logins": "failed sign-ins from outside",
+    "outside_loss": "packets lost from outside",
+    "outside_time": "sign-in time from outside",
+    "outside_handshake": "TLS from outside",
+    "outside_rtt": "round trip from outside",
+    "outside_jitter": "jitter from outside",
+    "machine_cpu": "CPU of the machine",
+    "machine_memory": "memory of the machine",
 }
 BESIDE: Mapping[str, str] = {
     "best": "on the old slot",
@@ -81,7 +90,7 @@ def limits_say(spec: Spec) -> str:
     restarts = "no restart" if limits.restarts_max == 0 else f"at most {count(limits.restarts_max, 'restart')}"
     return (
         f"Logins succeed in at least {100 * limits.login_success_min:g} % of at least {limits.min_logins} tries;"
-        f" {restarts} of the new release. {metrics_say(limits.metrics, beside(spec))} {sizes_say(spec)}"
+        f" {restarts} of the new release. {metrics_say(limits.metrics, beside(spec))} {sources_say(spec)}"
     ).rstrip()
 
 
@@ -89,10 +98,13 @@ def beside(spec: Spec) -> str:
     return "in the pool that served" if spec.between else BESIDE[spec.limits.compare]
 
 
-def sizes_say(spec: Spec) -> str:
-    if spec.between or spec.limits.compare not in ("control", "past"):
-        return ""
-    return "Times, round trips, memory and CPU are compared with the old slot, where there is one."
+SOURCE_WORDS: Mapping[Source, str] = {"gateway": "the gateways", "probes": "probe hosts", "prometheus": "Prometheus"}
+
+
+def sources_say(spec: Spec) -> str:
+    """Who must speak for a verdict; "" where whoever is there counts."""
+    named = listed([SOURCE_WORDS[name] for name in spec.limits.sources])
+    return f"Only what {named} say counts, and while one of them is quiet there is no verdict." if named else ""
 
 
 def left_of(spec: Spec) -> str:

@@ -1,4 +1,4 @@
-"""What the collector keeps, as the observing step takes it: a gateway's newest answer and its baselines. Reads only."""
+"""What is kept of gateways, as the observing step takes it: the newest answer of one, and its baselines. Reads only."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from fleet.metrics import newest
 from fleet.metrics.newest import Counts
 from fleet.metrics.standing import Fact
 from fleet.models import Gateway
+from fleet.prometheus import past
+from upgrader import stored_apart
+from upgrader.hours import WEEKS, same_hours
 from upgrader.models import Rollout, Upgrade
 from upgrader.states import U
 from upgrader.steps.job import Elsewhere, Measured
+from upgrader.steps.told import Before, Seen
+from upgrader.strategy_spec import Source
+from upgrader.zones import zone_of
 
 OTHERS_MOST = 10  # gateways beside which a canary is held
-WEEKS = 4
 LATE_SECONDS = 10.0  # an answer may be written so long after it came
 
 
@@ -34,10 +39,27 @@ class StoredFor:
     def others(self, since: float) -> Elsewhere:
         until = self.clock() - LATE_SECONDS
         mine = others(self.rollout)
-        return Elsewhere(max(since, until), len(mine), rates(newest.counted(mine, since=since, until=until)))
+        counts = newest.counted(mine, since=since, until=until)
+        if not counts.looks:
+            # Where the collector asks nobody, Prometheus is the store.
+            counts = past.since(mine, since=since, until=until)
+        return Elsewhere(max(since, until), len(mine), rates(counts))
 
     def weeks(self) -> Mapping[str, tuple[float, int]]:
-        return rates(newest.weekly(self.gateway.pk, now=self.clock(), weeks=WEEKS))
+        hours = same_hours(self.clock(), weeks=WEEKS, zone=zone_of(self.gateway.pool_id))
+        counts = newest.hourly(self.gateway.pk, hours)
+        return rates(counts if counts.logins else past.counted(self.gateway, hours))
+
+    def sources(self, *, sizes: bool) -> list[Source]:
+        return stored_apart.sources_of(self.gateway, sizes=sizes)
+
+    def before(self, *, sizes: bool) -> Before:
+        mine, zone = others(self.rollout), zone_of(self.gateway.pool_id)
+        return stored_apart.before(self.rollout, self.gateway, mine, now=self.clock(), sizes=sizes, zone=zone)
+
+    def seen(self, since: Mapping[str, float], *, sizes: bool, slot: int) -> Seen | None:
+        mine = others(self.rollout)
+        return stored_apart.seen(self.gateway, mine, since, now=self.clock(), sizes=sizes, slot=slot)
 
 
 def rates(counts: Counts) -> dict[str, tuple[float, int]]:

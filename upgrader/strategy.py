@@ -10,7 +10,7 @@ from typing import Any
 
 from upgrader.flow import TRIAL_LEAST
 from upgrader.strategy_check import check_times, check_together
-from upgrader.strategy_metrics import metrics_of, whole_metrics
+from upgrader.strategy_metrics import metrics_of, sources_of, whole_metrics
 from upgrader.strategy_spec import COMPARES, KINDS, Drain, Limits, MaxOut, Spec, SpecError, Take, WaveSpec
 
 __all__ = ["Drain", "Limits", "MaxOut", "Spec", "SpecError", "WaveSpec", "checked_spec", "full_spec", "parse_spec"]
@@ -111,6 +111,7 @@ DEFAULTS: Mapping[str, Any] = {
     "shares": "machine",
     "on_fail": "wave",
     "compare": "best",
+    "sources": [],
     "failures_max": 0,
     "between": [],
     "emergency": False,
@@ -236,6 +237,7 @@ def _limits(full: Mapping[str, Any]) -> Limits:
         restarts_max=whole(limits, "restarts_max", 0, 1_000, "limits"),
         metrics=metrics_of(limits["metrics"], "limits", "metrics"),
         compare=one_of(full, "compare", COMPARES),  # type: ignore[arg-type]  # the same
+        sources=sources_of(full["sources"], "sources"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from upgrader.strategy_spec import METRICS, Metric, SpecError
+from upgrader.strategy_spec import METRICS, SOURCES, Metric, Source, SpecError
 
 TOLERATED_MOST = 100.0
 
@@ -23,6 +23,14 @@ def metrics_of(data: Any, *where: str) -> dict[str, Metric]:
 def whole_metrics(data: Any) -> dict[str, Any]:
     """The same as data, with every default written out."""
     return {name: asdict(metric) for name, metric in metrics_of(data, "limits", "metrics").items()}
+
+
+def sources_of(data: Any, *where: str) -> tuple[Source, ...]:
+    """Return the sources that a strategy names, none for whatever there is. Raise SpecError for what is no source."""
+    if not isinstance(data, list) or any(name not in SOURCES for name in data) or len(set(data)) < len(data):
+        say = f"sources lists some of {', '.join(SOURCES)}, each once, or nothing; it is {data!r:.80}."
+        raise SpecError(say, *where)
+    return tuple(name for name in SOURCES if name in data)
 
 
 def _metric(data: Any, default: Metric, *where: str) -> Metric:

@@ -10,8 +10,10 @@ Kind = Literal["canary", "rolling", "blue_green"]
 Take = Literal["count", "percent", "labels", "names", "rest"]
 Who = Literal["hand", "machine"]
 Compare = Literal["best", "slots", "control", "past"]
+Source = Literal["gateway", "probes", "prometheus"]
 KINDS: tuple[Kind, ...] = ("canary", "rolling", "blue_green")
 COMPARES: tuple[Compare, ...] = ("best", "slots", "control", "past")
+SOURCES: tuple[Source, ...] = ("gateway", "probes", "prometheus")
 
 
 class SpecError(ValueError):
@@ -44,6 +46,15 @@ METRICS: Mapping[str, Metric] = {
     "door_time": Metric(use=True, critical=False, tolerated=1.5),  # a handshake that ocgate makes on the gateway itself
     "auth_time": Metric(use=True, critical=False, tolerated=3.0),  # by occtl, in whole seconds: 1 and 2 may be the same
     "complaints": Metric(use=True, critical=False, tolerated=3.0),  # of users, as the NOC heard them; of sessions
+    "files": Metric(use=True, critical=False, tolerated=1.5),  # open ones a session
+    "outside_logins": Metric(use=True, critical=False, tolerated=3.0),  # of probe hosts
+    "outside_loss": Metric(use=True, critical=False, tolerated=3.0),  # of their packets through the tunnel
+    "outside_time": Metric(use=True, critical=False, tolerated=1.5),  # until they are signed in
+    "outside_handshake": Metric(use=True, critical=False, tolerated=1.5),
+    "outside_rtt": Metric(use=True, critical=False, tolerated=1.5),
+    "outside_jitter": Metric(use=True, critical=False, tolerated=3.0),  # of ten pings: mostly noise
+    "machine_cpu": Metric(use=True, critical=False, tolerated=2.0),  # by Prometheus
+    "machine_memory": Metric(use=True, critical=False, tolerated=1.5),
 }
 
 
@@ -54,6 +65,7 @@ class Limits:
     restarts_max: int  # of the new release's processes; equal is allowed
     metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
     compare: Compare = "best"  # slots of one gateway, other gateways now, its own past; "best": the first there is
+    sources: tuple[Source, ...] = ()  # these alone, and each must speak; none named: whatever there is
 
 
 @dataclass(frozen=True)

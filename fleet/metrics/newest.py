@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, FloatField, QuerySet, Sum
+from django.db.models import Count, F, FloatField, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from fleet.metrics import collect
@@ -39,6 +39,7 @@ class Counts:
     reconnects: int = 0
     minutes: float = 0.0  # of users who were there
     gateways: int = 0
+    looks: int = 0  # of which they are the sum; 0: nobody looked
 
 
 def newest(gateway: Gateway, now: float) -> Newest:
@@ -85,17 +86,16 @@ def counted(gateways: Iterable[int], *, since: float, until: float) -> Counts:
     return summed(Reading.objects.filter(gateway__in=mine, span=FINEST, at__gt=since, at__lte=until), len(mine))
 
 
-def weekly(gateway: int, *, now: float, weeks: int) -> Counts:
-    """What one gateway counted in the hour of `now` (UTC) of each of so many weeks before."""
-    hour = int(now) // 3600 * 3600
-    hours = [hour - number * 7 * 86_400 for number in range(1, weeks + 1)]
-    return summed(Reading.objects.filter(gateway=gateway, span=max(Span.DEFAULTS), at__in=hours), 1)
+def hourly(gateway: int, hours: Iterable[int]) -> Counts:
+    """What one gateway counted in these hours together; epoch seconds of their begins."""
+    return summed(Reading.objects.filter(gateway=gateway, span=max(Span.DEFAULTS), at__in=list(hours)), 1)
 
 
 def summed(rows: QuerySet[Reading], gateways: int) -> Counts:
     told = rows.aggregate(
         *(Sum(name) for name in ("logins", "failures", "errors", "reconnects")),
         minutes=Sum(Cast(F("sessions"), FloatField()) * F("seconds") / 60.0),
+        looks=Count("pk"),
     )
     counts = {name.removesuffix("__sum"): value or 0 for name, value in told.items()}
     return Counts(**counts, gateways=gateways)

@@ -132,7 +132,11 @@ def read(host: ProbeHost, one: Found, inside: Inside) -> tuple[ProbeReading, dic
     found = meaning(raw, inside, host=host.name, gateway=gateway.name)
     slot, release = slot_of(str(raw.get("address") or ""), gateway.config, running(gateway))
     values = {name: number(raw.get(name)) for name in MEASURED}
-    counts = {"tried": 1, "failed": int(found.outcome not in GOOD | NO_EVIDENCE)}
+    # What the host could not do itself is no sign-in that went well.
+    counts = {
+        "tried": int(found.outcome not in (Outcome.HOST, Outcome.MORE)),
+        "failed": int(found.outcome not in GOOD | NO_EVIDENCE),
+    }
     counts["banned"] = int(found.outcome == Outcome.BANNED)
     reading = ProbeReading(
         gateway=gateway, host=host, span=ProbeReading.ONE, at=int(one.at), slot=slot, release=release

@@ -66,12 +66,17 @@ class Pair:
             one, other = (max(usual - FAR, min(usual + FAR, value)) for value in (one, other))
         return Pair(self.canary.added(one), self.control.added(other))
 
+    def later(self, value: float) -> Pair:
+        """With one more of the canary alone, where the control is the time before: it is told whole at the start."""
+        usual, one = self.control.mean, log(value)
+        return Pair(self.canary.added(max(usual - FAR, min(usual + FAR, one))), self.control)
+
 
 @dataclass(frozen=True)
 class Slower:
     evidence: float
     ratio: float  # how many times the old slot's time the new one takes, by the mean of logarithms
-    pairs: int
+    pairs: int  # values of the canaries; as many of the controls where both are told at the same looks
     canary: float  # geometric means, in the unit that came in
     control: float
 
@@ -81,18 +86,16 @@ def slower(pairs: Sequence[Pair], *, tolerated: float = 0.0) -> Slower:
 
     It is not worked out while the ratio is tolerated: nothing would follow from it, and it is most of a look's cost.
     """
-    read = sorted((pair for pair in pairs if pair.canary.n >= 2), key=lambda pair: -pair.canary.n)[:GATEWAYS]
-    n = sum(pair.canary.n for pair in read)
+    told = (pair for pair in pairs if min(pair.canary.n, pair.control.n) >= 2)
+    read = sorted(told, key=lambda pair: -pair.canary.n)[:GATEWAYS]
+    n, besides = sum(pair.canary.n for pair in read), sum(pair.control.n for pair in read)
     if not n:
         return Slower(0.0, 1.0, 0, 0.0, 0.0)
-    canary, control = (sum(side.total for side in sides) / n for sides in zip(*map(_sides, read), strict=True))
-    ratio = exp(canary - control)
-    evidence = _factor(read) if n >= LEAST and ratio > tolerated else 0.0
-    return Slower(evidence, ratio, n, exp(canary), exp(control))
-
-
-def _sides(pair: Pair) -> tuple[Sums, Sums]:
-    return pair.canary, pair.control
+    # Each gateway's shift by itself, weighted by its values: of uneven series the levels would not cancel out.
+    shift = sum(pair.canary.n * (pair.canary.mean - pair.control.mean) for pair in read) / n
+    canary = sum(pair.canary.total for pair in read) / n
+    evidence = _factor(read) if min(n, besides) >= LEAST and exp(shift) > tolerated else 0.0
+    return Slower(evidence, exp(shift), n, exp(canary), exp(canary - shift))
 
 
 def _factor(pairs: Sequence[Pair]) -> float:

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from fleet.ports import Gateway, Progress, ReleaseFiles, Statement
 from fleet.traffic.ports import Traffic
+from upgrader.steps.told import Before, Seen
 from upgrader.strategy import Spec
+from upgrader.strategy_spec import Source
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Elsewhere:
 
 
 class Stored(Protocol):
-    """What the collector keeps in the database, for one gateway under observation."""
+    """What the database keeps of one gateway under observation: by the collector, probe hosts and Prometheus."""
 
     def newest(self) -> Measured: ...
 
@@ -51,6 +53,15 @@ class Stored(Protocol):
 
     def weeks(self) -> Mapping[str, tuple[float, int]]:
         """The gateway itself at this hour of other weeks, as in Elsewhere.rates."""
+
+    def sources(self, *, sizes: bool) -> list[Source]:
+        """Who can tell of the gateway as a whole. `sizes`: the collector's are wanted, too."""
+
+    def before(self, *, sizes: bool) -> Before:
+        """The time before this rollout touched it. `sizes`: the collector's, too."""
+
+    def seen(self, since: Mapping[str, float], *, sizes: bool, slot: int) -> Seen | None:
+        """What came since (by source, epoch seconds); None: nothing is due. `slot`: of the collector's, 0 for all."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Watch both slots under the same traffic, and renew the trial while all is as it should be."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,14 +9,14 @@ from fleet.errors import RetryLater
 from fleet.ports import Facts, Gateway
 from upgrader.flow import OUTGOING
 from upgrader.steps import front, pools
-from upgrader.steps.job import Job, NotYet, Outcome, SampleOf
+from upgrader.steps.held import tallied
+from upgrader.steps.job import Job, NotYet, Outcome
 from upgrader.steps.look import taken_by
 from upgrader.steps.lost import lost
-from upgrader.steps.old import alone, still, trouble
+from upgrader.steps.old import still, trouble
 from upgrader.steps.presence import presence
 from upgrader.steps.replace import wish
 from upgrader.steps.shift import weights
-from upgrader.steps.tally import added, besides
 
 HURRY_SECONDS, HURRIES = 1.0, 4
 
@@ -81,11 +81,6 @@ def watched_in_front(job: Job, share: int, *, renew: bool) -> str:
     return front.watched(job, weights(job, share), renew=renew)
 
 
-def new_slot(job: Job) -> int:
-    """The slot with the new release; 0 where there is only the old one to compare it with."""
-    return 0 if job.way == OUTGOING else job.to_slot
-
-
 def again(tally: Mapping[str, Any], poll: float) -> float:
     """Seconds until the next look: soon after a login that failed on the new slot alone, to know whether it was chance.
 
@@ -111,18 +106,3 @@ def is_due(job: Job) -> bool:
     """Whether the trial must be renewed now."""
     left = pools.trial_of(job) - job.spec.trial_seconds / 2
     return job.trial_until is None or job.trial_until - job.now < timedelta(seconds=left)
-
-
-def tallied(job: Job, taken: Sequence[SampleOf]) -> dict[str, Any]:
-    """The sums with this look in them, and what they are compared with where there is no old slot beside the new."""
-    tally = added(job.earlier.get("tally", {}), taken, to_slot=new_slot(job))
-    if pools.paired(job):
-        return tally  # the other pool is beside it
-    compare, first = job.spec.limits.compare, "weeks" not in tally
-    if job.stored is None or compare == "slots" or (compare == "best" and not alone(job)):
-        return tally
-    weeks = job.stored.weeks() if first and compare != "control" else None
-    told = None
-    if compare != "past":
-        told = job.stored.others(float(tally.get("others", {}).get("until") or job.now.timestamp()))
-    return besides(tally, told, weeks)

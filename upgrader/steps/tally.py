@@ -47,7 +47,7 @@ def added(earlier: Mapping[str, Any], samples: Iterable[SampleOf], *, to_slot: i
 
 
 def elsewhere(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: earlier[name] for name in ("others", "weeks") if name in earlier}
+    return {name: earlier[name] for name in ("others", "weeks", "apart") if name in earlier}
 
 
 def besides(tally: Mapping[str, Any], told: Elsewhere | None, weeks: Mapping[str, Any] | None) -> dict[str, Any]:
