@@ -12,3 +12,4 @@ class ApprovalsConfig(AppConfig):
         # Each names its kinds of changes in approvals.changes.KINDS; this app may not import them by name.
         for module in settings.CHANGES:
             import_module(module)
+        import_module("approvals.signin_record").listen()

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import changes, people, rights
+from approvals import changes, people, rights, step_up
 from approvals.errors import Refused
 from approvals.models import Request
 from approvals.selectors import events_about
@@ -35,7 +36,7 @@ def change_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def change_page(request: HttpRequest, change_id: int) -> HttpResponse:
     """One change: what, why, the difference, who said what."""
-    return _page(request, _asked(request, change_id))
+    return _page(request, _asked(request, change_id), typed=step_up.typed(request))
 
 
 @require_POST
@@ -44,6 +45,8 @@ def change_decide(request: HttpRequest, change_id: int, answer: str) -> HttpResp
     asked = _asked(request, change_id)
     if answer not in ANSWERS:
         raise Http404(f"There is no answer {answer}.")
+    if wanted := step_up.missing(request) if ANSWERS[answer] else "":
+        return step_up.ask(request, back=reverse("change", args=[change_id]), strength=wanted)
     reason = str(request.POST.get("reason", "")).strip()[:2000]
     words = {"yes": ANSWERS[answer], "reason": reason, "digest": str(request.POST.get("digest", ""))[:64]}
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import cast
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from approvals import trail
+from approvals import step_up, trail, where
 from approvals.models import Actor, User
 
 
@@ -16,8 +18,17 @@ def person(request: HttpRequest) -> User:
 
 
 def actor(request: HttpRequest) -> Actor:
-    """Who does it, from where, in which request. The address is the one of the connection: headers can be made up."""
+    """Who does it, from where, in which request, and by what he last proved himself."""
     user = person(request)
-    ip = str(request.META.get("REMOTE_ADDR", ""))
+    ip = where.address(request.META, settings.PROXIES)
     request_id = str(trail.told().get("request") or trail.new_id())
-    return Actor(kind="person", name=user.get_username(), user_id=user.pk, ip=ip, request_id=request_id)
+    proof = step_up.proof(request)
+    return Actor(
+        kind="person",
+        name=user.get_username(),
+        user_id=user.pk,
+        ip=ip,
+        request_id=request_id,
+        strength=proof.strength if proof and proof.fresh(proof.strength, time.time()) else "",
+        proven=proof.said() if proof else "",
+    )

@@ -1,6 +1,6 @@
 """Sealing of what must not be read at rest: AES-256-GCM with a data key of its own, wrapped by settings.SEALING_KEY.
 
-Layout: version (1 byte) · nonce (12) and wrapped data key (48) · nonce (12) and ciphertext. What it is about, key id and
+Layout: version (1 byte) · nonce (12) and wrapped data key (48) · nonce (12) and ciphertext. Its place, key id and
 version are associated data of both, so what is sealed for one place opens in no other.
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dj_database_url
 
-from upgrader import logs
+from upgrader import logs, signin_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("HANDOVER_STATE", BASE_DIR / "var"))  # database, keys, bundles, snapshots
@@ -29,6 +29,7 @@ PUBLIC_URL = os.environ.get("HANDOVER_PUBLIC_URL", "").rstrip("/")
 # Private addresses and networks to which alerts may be sent, with commas; public ones always may.
 ALERTS_TO = [network for network in os.environ.get("HANDOVER_ALERTS_TO", "").split(",") if network]
 INVENTORY_SECONDS = int(os.environ.get("HANDOVER_INVENTORY_SECONDS", "300"))  # how often drift is looked for
+PROXIES, STEP_UP = signin_settings.PROXIES, signin_settings.STEP_UP
 SIMULATED = os.environ.get("HANDOVER_SIMULATED", "") == "1"
 
 
@@ -51,6 +52,13 @@ def kept_secret(name: str) -> str:
 SECRET_KEY = kept_secret("secret-key")
 SEALING_KEY = kept_secret("sealing-key")  # wraps the data keys of fleet.Credential
 SEALING_KEYS_OLD = [key for key in os.environ.get("HANDOVER_SEALING_KEYS_OLD", "").split(",") if key]
+CHECKPOINT_KEY = kept_secret("checkpoint-key")  # signs the record's checkpoints; another key is noted in the record
+# Where checkpoints are copied to: a file on another disk; udp://, tcp://, tls:// or unix://; https://
+CHECKPOINT_FILE = os.environ.get("HANDOVER_CHECKPOINT_FILE", "")
+CHECKPOINT_SYSLOG = os.environ.get("HANDOVER_CHECKPOINT_SYSLOG", "")
+CHECKPOINT_WEBHOOK = os.environ.get("HANDOVER_CHECKPOINT_WEBHOOK", "")
+CHECKPOINT_WEBHOOK_SECRET = os.environ.get("HANDOVER_CHECKPOINT_WEBHOOK_SECRET", "")  # "whsec_…"
+NAMES_DAYS = int(os.environ.get("HANDOVER_NAMES_DAYS", "90"))  # that the names behind the record's pseudonyms are kept
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("HANDOVER_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("HANDOVER_ORIGINS", "").split(",") if origin]
@@ -65,6 +73,12 @@ INSTALLED_APPS = [
     "django_htmx",
     "guardian",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "approvals",
     "fleet",
     "releases",
@@ -72,7 +86,17 @@ INSTALLED_APPS = [
 ]
 
 # Modules that register kinds of changes which need a second person (approvals/changes.py), and who hears of them.
-CHANGES = ["approvals.keys", "fleet.changes", "releases.changes", "releases.kit", "upgrader.changes", "upgrader.inbox"]
+CHANGES = [
+    "approvals.keys",
+    "fleet.changes",
+    "releases.changes",
+    "releases.kit",
+    "upgrader.changes",
+    "upgrader.inbox",
+    "approvals.policy_changes",
+    "upgrader.policy_kinds",
+]
+CHANGES += ["approvals.people_services"]  # roles
 CHANGES += ["upgrader.record_names"]  # what events are about, by the rows they name
 
 # The test matrix: who builds its staging gateway, and the list of known weaknesses.
@@ -88,7 +112,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "approvals.middleware.SignedIn",
+    "approvals.sessions.Seen",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -120,6 +146,10 @@ AUTHENTICATION_BACKENDS = [
     "guardian.backends.ObjectPermissionBackend",
 ]
 ANONYMOUS_USER_NAME = None
+globals().update(
+    {name: value for name, value in vars(signin_settings).items() if name.startswith(signin_settings.OURS)}
+)
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # of the links with which an administrator lets somebody set his password
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in/"
@@ -139,6 +169,14 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
+# Used codes and wrong passwords must be known to all processes, also while the broker is away.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "approvals_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A unix socket in STATE is the embedded Valkey (script/serve starts it); REDIS_URL replaces it.

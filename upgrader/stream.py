@@ -19,6 +19,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import close_old_connections
 from django.http import Http404, HttpRequest, parse_cookie
 
+from approvals import sessions
 from approvals.models import User
 from upgrader import selectors
 from upgrader.hub import BYE, RESYNC, Hub, Listener
@@ -45,14 +46,16 @@ HEADERS = [
 async def stream(scope: Scope, receive: Receive, send: Send, *, hub: Hub) -> None:
     """Answer one GET of /live/?topic=…; 401 without a session, 403 for a topic that one may not see."""
     topics = parse_qs(scope["query_string"].decode("latin-1")).get("topic", [])[:TOPICS_MOST]
-    status = await sync_to_async(check)(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"), topics)
+    cookies = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
+    status = await sync_to_async(check)(cookies, topics)
     if status != 200:
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
         return
-    listener = Listener(topics)
+    end = sessions.topic(session_of(cookies))
+    listener = Listener([*topics, end])
     hub.join(listener)
-    talking = asyncio.ensure_future(talk(listener, send))
+    talking = asyncio.ensure_future(talk(listener, send, end=end))
     gone = asyncio.ensure_future(gone_away(receive))
     try:
         await asyncio.wait({talking, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -68,12 +71,16 @@ def check(cookies: str, topics: list[str]) -> int:
     """Return 200, 401 or 403 for who comes with these cookies and wants these topics."""
     close_old_connections()
     try:
-        user = user_of(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
+        user = user_of(session_of(cookies))
         if user is None:
             return 401
         return 200 if topics and all(may_hear(user, topic) for topic in topics) else 403
     finally:
         close_old_connections()
+
+
+def session_of(cookies: str) -> str:
+    return parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "")
 
 
 def user_of(session_key: str) -> User | None:
@@ -96,15 +103,16 @@ def may_hear(user: User, topic: str) -> bool:
     return True
 
 
-async def talk(listener: Listener, send: Send) -> None:
-    """Say what changes until the stream's life is over. It begins with a resync: the page may be older than that."""
+async def talk(listener: Listener, send: Send, *, end: str = "") -> None:
+    """Say what changes until the stream's life, or the session that has the topic `end`, is over. It begins with a
+    resync: the page may be older than that."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + LIFE_SECONDS
+    until = loop.time() + LIFE_SECONDS
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await say(send, "retry: 1000\n\n" + event(RESYNC))
-    while (left := end - loop.time()) > 0:
+    while (left := until - loop.time()) > 0:
         news = await listener.news(min(HEARTBEAT_SECONDS, left))
-        if BYE in news:
+        if BYE in news or end in news:
             break
         await say(send, "".join(dict.fromkeys(map(event, map(named, news)))) or event("alive"))
         if news:

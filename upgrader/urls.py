@@ -1,13 +1,13 @@
 """Every address of the product, in one place."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from approvals import change_views as changes
 from approvals import key_views as keys
+from approvals import people_urls, policy_urls, signin_urls
 from approvals import record_views as record
 from approvals import token_views as tokens
-from approvals import views as approvals
 from fleet import alert_views as alerts
 from fleet import balancer_views as balancers
 from fleet import credential_views as credentials
@@ -27,7 +27,20 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
-from upgrader.views import believing, bounds, decisions, health, measured, moves, overview, rollouts, strategies
+from upgrader.api_v1.api import URLS as API_V1
+from upgrader.views import (
+    evidence,
+    believing,
+    bounds,
+    complaints,
+    decisions,
+    health,
+    measured,
+    moves,
+    overview,
+    rollouts,
+    strategies,
+)
 
 handler400 = "upgrader.views.errors.bad_request"
 handler500 = "upgrader.views.errors.broken"
@@ -35,8 +48,7 @@ handler500 = "upgrader.views.errors.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("inbox/", overview.inbox_count, name="inbox"),
-    path("sign-in/", login_not_required(approvals.SignIn.as_view()), name="sign-in"),
-    path("sign-out/", login_not_required(approvals.SignOut.as_view()), name="sign-out"),
+    *signin_urls.urlpatterns,
     path("rollouts/", rollouts.rollout_list, name="rollouts"),
     path("rollouts/new/", rollouts.rollout_new, name="rollout-new"),
     path("rollouts/<int:rollout_id>/", rollouts.rollout_page, name="rollout"),
@@ -45,6 +57,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/readings/", measured.rollout_readings, name="rollout-readings"),
     path("rollouts/<int:rollout_id>/measured/", measured.rollout_measured, name="rollout-measured"),
     path("rollouts/<int:rollout_id>/left/", rollouts.rollout_left, name="rollout-left"),
+    path("rollouts/<int:rollout_id>/events/", evidence.rollout_events, name="rollout-events"),
+    path("rollouts/<int:rollout_id>/evidence/", evidence.evidence, name="evidence"),
+    path("rollouts/<int:rollout_id>/evidence.<slug:form>", evidence.evidence_file, name="evidence-file"),
+    path("rollouts/<int:rollout_id>/complaint/", complaints.rollout_complaint, name="rollout-complaint"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("strategies/add/", strategies.strategy_add, name="strategy-add"),
@@ -145,8 +161,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/<int:alert_id>/<str:action>/", alerts.alert_act, name="alert-act"),
     path("errands/<int:errand_id>/again/", alerts.errand_again, name="errand-again"),
     path("changes/", changes.change_list, name="changes"),
+    *policy_urls.urlpatterns,
     path("changes/<int:change_id>/", changes.change_page, name="change"),
     path("changes/<int:change_id>/<str:answer>/", changes.change_decide, name="change-decide"),
+    *people_urls.urlpatterns,
     path("keys/", keys.key_list, name="keys"),
     path("keys/add/", keys.key_add, name="key-add"),
     path("keys/<int:key_id>/retire/", keys.key_retire, name="key-retire"),
@@ -160,6 +178,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/bounds/", bounds.bounds_json, name="api-bounds"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("api/rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move_json, name="api-rollout-move"),
+    path("api/v1/", include(API_V1)),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -24,6 +24,9 @@ NEEDS_REASON = {
     "refuse_cut": "Say why not: who asked needs the reason.",
 }
 
+STEP_UP = frozenset({"approve", "roll_back", "abort", "agree_back", "agree_cut"})
+"""These ask for a recent proof of the person (approvals/step_up.py). What stops or says no never waits for one."""
+
 
 @dataclass(frozen=True)
 class Said:

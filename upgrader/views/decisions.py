@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from approvals import step_up
 from approvals.people import person
 from upgrader import pages, selectors
 from upgrader.views.asks import whole
@@ -19,5 +20,6 @@ def decision(request: HttpRequest, rollout_id: int) -> HttpResponse:
     action = str(request.GET.get("do", "")).replace("-", "_")
     meant = whole(request.GET.get("gateway"))
     context = pages.decision_context(rollout, person(request), action=action, now=timezone.now(), gateway=meant)
+    context["typed"] = step_up.typed(request)
     part = request.headers.get("HX-Target") == "decision"
     return render(request, "upgrader/_decision_now.html" if part else "upgrader/decision_page.html", context)

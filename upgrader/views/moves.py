@@ -8,13 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from approvals import step_up
 from approvals.errors import Refused
 from approvals.people import actor, person
 from approvals.story import tell
 from upgrader import pages, selectors
 from upgrader.api import as_json
 from upgrader.models import Rollout
-from upgrader.views.asks import ASK, NEEDS_REASON, Said, said_by
+from upgrader.views.asks import ASK, NEEDS_REASON, STEP_UP, Said, said_by
 
 
 @require_POST
@@ -22,6 +23,8 @@ def rollout_move(request: HttpRequest, rollout_id: int, path: str) -> HttpRespon
     """Ask for one action; answer with the page it leads to, or with the sentence why not (409; 422: reason missing)."""
     action, said = _action(path), said_by(request)
     rollout = selectors.rollout_for(person(request), rollout_id)
+    if unproven := _unproven(request, rollout_id, path):
+        return unproven
     status, refusal = _asked(rollout, action, said, request)
     return _answer(request, rollout_id, action, refusal=refusal, status=status)
 
@@ -34,6 +37,8 @@ def rollout_move_json(request: HttpRequest, rollout_id: int, path: str) -> HttpR
         rollout = selectors.rollout_for(person(request), rollout_id)
     except Http404 as unknown:
         return JsonResponse({"say": str(unknown)}, status=404)
+    if unproven := _unproven(request, rollout_id, path):
+        return unproven
     status, refusal = _asked(rollout, action, said, request)
     if refusal:
         return JsonResponse({"say": refusal}, status=status)
@@ -46,6 +51,17 @@ def _action(path: str) -> str:
     if action not in ASK or "_" in path:
         raise Http404(f"There is no action {path}.")
     return action
+
+
+def _unproven(request: HttpRequest, rollout_id: int, path: str) -> HttpResponse | None:
+    """Where he first proves that it is he, or None; he comes back to the page of this decision."""
+    wanted = step_up.missing(request) if _action(path) in STEP_UP else ""
+    if not wanted:
+        return None
+    said = said_by(request)
+    about = f"&gateway={said.gateway}" if said.gateway else ""
+    back = f"{reverse('decision', args=[rollout_id])}?do={path}{about}"
+    return step_up.ask(request, back=back, strength=wanted)
 
 
 def _asked(rollout: Rollout, action: str, said: Said, request: HttpRequest) -> tuple[int, str]:
