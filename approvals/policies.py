@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from approvals import duty
 from approvals.errors import Refused
 from approvals.models import ApprovalPolicy, Request, RoleGroup, User
-from approvals.policy_spec import BadPolicy, Rules, as_data, parse
+from approvals.policy_spec import BadPolicy, Rules, as_data, parse, said
 
 EVERY = ""  # kind of a policy for every kind that has none of its own
 ALL = "all"
@@ -28,6 +28,10 @@ class Kind:
 
 KINDS: dict[str, Kind] = {}
 """Registered by the apps that ask (settings.CHANGES)."""
+
+
+SCOPES: list[Callable[[], Iterable[tuple[str, str]]]] = []
+"""Where policies may stand beside "all", with what people call it: [("pool:3", "the pool eu-west")]. By the same."""
 
 
 @dataclass(frozen=True)
@@ -119,3 +123,20 @@ def groups(user: User, wanted: Collection[str], scope: str, at: datetime) -> fro
 
 def wanted_groups(rules: Sequence[Rules]) -> frozenset[str]:
     return frozenset(need.of for rule in rules for need in rule.needs if need.of)
+
+
+def scopes() -> dict[str, str]:
+    """Every place at which a policy may stand → what people call it."""
+    return {ALL: "everywhere"} | {scope: name for listed in SCOPES for scope, name in listed()}
+
+
+def where(scope: str) -> str:
+    return scopes().get(scope, scope)
+
+
+def in_force_said(kind: str, scope: str) -> str:
+    """What counts there now, as one text; where that can't be read, the sentence that says so."""
+    try:
+        return " ".join(said(in_force(kind, scopes_of(scope)).rules))
+    except Refused as no:
+        return no.say
