@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +14,8 @@ GENESIS = "0" * 64
 """What the first entry carries as the hash before it."""
 
 _DEPTH = 20  # nobody's details are deeper; a cycle is
+_WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_READ = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Head:
         return cls(int(seq), digest)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: a million are made in one verification, and that would cost seconds
 class Entry:
     """One event as it is stored: the hashed body, and the columns beside it."""
 
@@ -48,10 +50,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Finding:
-    """The first entry that is wrong, and how."""
+    """The first entry that is wrong, and how. `kind` names it in one word: changed, removed, moved, unreadable; with
+    copied checkpoints (approvals/witness.py) also cut, rewritten, older, two writers, unsigned, copy."""
 
     seq: int
     say: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def canonical(value: Mapping[str, Any]) -> str:
     Floats take Python's shortest round-trip form. The text is stored and hashed as it is, never made again from
     parsed values, so no reader has to print a float as we do.
     """
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _WRITE(plain(value))
     text.encode()  # a lone surrogate has no UTF-8, and so no hash: fail here, not at the database
     return text
 
@@ -109,21 +113,30 @@ def leaf(body: str) -> str:
     return hashlib.sha256(b"\x00" + body.encode()).hexdigest()
 
 
-def check(entries: Iterable[Entry], *, trusted: Head | None = None) -> Verified:
-    """Walk a chain from its first entry; stop at the first that is wrong.
+def check(
+    entries: Iterable[Entry],
+    *,
+    trusted: Head | None = None,
+    after: Head | None = None,
+    see: Callable[[Entry], None] | None = None,
+) -> Verified:
+    """Walk a chain from its first entry, or from the one behind `after`; stop at the first that is wrong.
 
     `trusted` is a head that was noted earlier: the chain must still contain it, which finds a cut tail and a
-    rewritten whole.
+    rewritten whole. `see` gets each good entry.
     """
-    head = Head(0, GENESIS)
-    for count, entry in enumerate(entries):
+    head = start = after or Head(0, GENESIS)
+    for entry in entries:
         if wrong := _wrong(entry, head) or _not_as_noted(entry, trusted):
-            return Verified(count, head, Finding(entry.seq, wrong))
+            kind, say = wrong
+            return Verified(head.seq - start.seq, head, Finding(entry.seq, say, kind))
         head = Head(entry.seq, entry.hash)
+        if see is not None:
+            see(entry)
     if trusted and head.seq < trusted.seq:
         say = f"event {head.seq + 1} is missing: the record ends at {head.seq}, but {trusted.seq} was noted as its head"
-        return Verified(head.seq, head, Finding(head.seq + 1, say))
-    return Verified(head.seq, head, None)
+        return Verified(head.seq - start.seq, head, Finding(head.seq + 1, say, "cut"))
+    return Verified(head.seq - start.seq, head, None)
 
 
 def _key(key: Any) -> str:
@@ -140,13 +153,15 @@ def _spelled(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no place in the record")
 
 
-def _wrong(entry: Entry, head: Head) -> str:
+def _wrong(entry: Entry, head: Head) -> tuple[str, str] | None:
+    """Kind and sentence of what is wrong with an entry behind `head`."""
     if entry.seq != head.seq + 1:
-        return f"event {entry.seq} follows {head.seq}: {_gap(head.seq, entry.seq)}"
+        kind = "moved" if entry.seq <= head.seq else "removed"
+        return kind, f"event {entry.seq} follows {head.seq}: {_gap(head.seq, entry.seq)}"
     if leaf(entry.body) != entry.hash:
-        return f"event {entry.seq} was changed: its text does not give its hash"
+        return "changed", f"event {entry.seq} was changed: its text does not give its hash"
     if entry.prev_hash != head.hash:
-        return f"event {entry.seq} does not follow event {head.seq}: it names another hash before it"
+        return "link", f"event {entry.seq} does not follow event {head.seq}: it names another hash before it"
     return _off_columns(entry, head)
 
 
@@ -156,31 +171,32 @@ def _gap(before: int, seq: int) -> str:
     return f"event {before + 1} is missing" if seq == before + 2 else f"events {before + 1} to {seq - 1} are missing"
 
 
-def _off_columns(entry: Entry, head: Head) -> str:
+def _off_columns(entry: Entry, head: Head) -> tuple[str, str] | None:
     """Compare what the search reads with what was hashed."""
     try:
-        said = json.loads(entry.body)
+        said = _READ(entry.body)
+        # What JSON gave has no type that plain() would have to turn into another.
+        if not isinstance(said, dict) or _WRITE(said) != entry.body:
+            return "unreadable", f"event {entry.seq} is not in canonical form"
     except ValueError:
-        return f"event {entry.seq} is no JSON"
-    if not isinstance(said, dict) or canonical(said) != entry.body:
-        return f"event {entry.seq} is not in canonical form"
+        return "unreadable", f"event {entry.seq} is no JSON"
     if said.get("seq") != entry.seq or said.get("prev") != head.hash:
-        return f"event {entry.seq} says that it is number {said.get('seq')} after {said.get('prev')}"
+        return "moved", f"event {entry.seq} says that it is number {said.get('seq')} after {said.get('prev')}"
     for name, shown in entry.columns.items():
         hashed = actor_column(said.get("actor")) if name == "actor" else said.get(name)
         if hashed != shown:
-            return f"event {entry.seq}: its column {name} shows {shown!r}, but {hashed!r} was recorded"
-    return ""
+            return "changed", f"event {entry.seq}: its column {name} shows {shown!r}, but {hashed!r} was recorded"
+    return None
 
 
-def _not_as_noted(entry: Entry, trusted: Head | None) -> str:
+def _not_as_noted(entry: Entry, trusted: Head | None) -> tuple[str, str] | None:
     if trusted and entry.seq == trusted.seq and entry.hash != trusted.hash:
-        return f"event {entry.seq} is not the one that was noted as head: the record was written anew"
-    return ""
+        return "rewritten", f"event {entry.seq} is not the one that was noted as head: the record was written anew"
+    return None
 
 
 def actor_column(actor: Any) -> str:
     """Return what the actor's column shows. A user name has no colon, so no user can look like the machine."""
-    if not isinstance(actor, Mapping):
+    if not isinstance(actor, dict):  # not Mapping: this is asked a million times, and that question is slow
         return ""
     return f"machine:{actor.get('name')}" if actor.get("kind") == "machine" else str(actor.get("name"))
