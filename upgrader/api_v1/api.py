@@ -1,0 +1,76 @@
+"""The API as a whole: its calls, its description (OpenAPI 3.1), its addresses.
+
+There is no page of documentation: it would need scripts that our Content-Security-Policy forbids. docs/api.md is one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import URLPattern, URLResolver, path
+from ninja import NinjaAPI
+
+from upgrader.api_v1 import alerts, approvals, audit, bounds, desk, door, gateways, kept, releases, rollouts
+from upgrader.api_v1.problems import KIND, speak
+
+PREFIX = "/api/v1"
+ROUTERS = (rollouts, approvals, releases, gateways, alerts, bounds, audit, desk)
+API = NinjaAPI(
+    title="Handover",
+    version="1",
+    description="Upgrades of ocserv VPN gateways that keep their users. Errors are RFC 9457 problems.",
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api-v1",
+)
+speak(API)
+for _module in ROUTERS:
+    API.add_router("", _module.router)
+
+
+def described() -> dict[str, Any]:
+    """The description, OpenAPI 3.1: ninja's, and what the door does for each call."""
+    schema: dict[str, Any] = API.get_openapi_schema(path_prefix=PREFIX)
+    schema["components"]["schemas"]["Problem"] = PROBLEM
+    for calls in schema["paths"].values():
+        for method, call in calls.items():
+            call["responses"]["default"] = {"description": "A problem", "content": {KIND: {"schema": PROBLEM_AT}}}
+            if method == "post":
+                call.setdefault("parameters", []).append(header(kept.HEADER, "The same again is not done again"))
+            if str(call["operationId"]).startswith("rollout_") and method == "post":
+                call["parameters"].append(header("If-Match", "The ETag that was seen"))
+    return schema
+
+
+def header(name: str, say: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "description": say, "required": False, "schema": {"type": "string"}}
+
+
+PROBLEM = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "request")}
+    | {"status": {"type": "integer"}, "now": {"description": "412: the state as it is now"}},
+}
+PROBLEM_AT = {"$ref": "#/components/schemas/Problem"}
+
+
+@door.door
+def description(request: HttpRequest) -> JsonResponse:
+    """The description as it is served."""
+    return JsonResponse(described())
+
+
+def addresses() -> list[tuple[str, str]]:
+    """(method, address with {names}) of each call: for tests that walk all of them."""
+    return [(method.upper(), where) for where, calls in described()["paths"].items() for method in calls]
+
+
+URLS: list[URLPattern | URLResolver] = [
+    path("openapi.json", description, name="api-description"),
+    *door.opened(API.urls[0]),
+    path("<path:rest>", door.lost),
+]
+"""Below /api/v1/."""
