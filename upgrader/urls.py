@@ -29,7 +29,6 @@ from releases import views as releases
 from releases.matrix import views as tests
 from upgrader.api_v1.api import URLS as API_V1
 from upgrader.views import (
-    evidence,
     believing,
     bounds,
     complaints,
@@ -48,6 +47,7 @@ handler500 = "upgrader.views.errors.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("inbox/", overview.inbox_count, name="inbox"),
+    path("", include("upgrader.finding_urls")),
     *signin_urls.urlpatterns,
     path("rollouts/", rollouts.rollout_list, name="rollouts"),
     path("rollouts/new/", rollouts.rollout_new, name="rollout-new"),
@@ -57,9 +57,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rollouts/<int:rollout_id>/readings/", measured.rollout_readings, name="rollout-readings"),
     path("rollouts/<int:rollout_id>/measured/", measured.rollout_measured, name="rollout-measured"),
     path("rollouts/<int:rollout_id>/left/", rollouts.rollout_left, name="rollout-left"),
-    path("rollouts/<int:rollout_id>/events/", evidence.rollout_events, name="rollout-events"),
-    path("rollouts/<int:rollout_id>/evidence/", evidence.evidence, name="evidence"),
-    path("rollouts/<int:rollout_id>/evidence.<slug:form>", evidence.evidence_file, name="evidence-file"),
     path("rollouts/<int:rollout_id>/complaint/", complaints.rollout_complaint, name="rollout-complaint"),
     path("rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move, name="rollout-move"),
     path("strategies/", strategies.strategy_list, name="strategies"),

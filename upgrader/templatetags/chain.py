@@ -1,0 +1,16 @@
+"""For the evidence of a rollout: numbers as they were kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON, a line a number."""
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str, sort_keys=True)
