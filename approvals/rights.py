@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Exists, Manager, Model, Q, QuerySet
+from django.db.models import Exists, Manager, Model, Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
@@ -58,6 +58,15 @@ def held(person: User, scope: str) -> frozenset[str]:
     now_groups, all_groups = _groups(person, ""), Group.objects.filter(user=person)
     found = set(_names(now_groups, person, scope))
     return frozenset(found | (ANYTIME & set(_names(all_groups, person, scope))))
+
+
+def outside_roles(person: User, kind: str) -> set[tuple[str, str]]:
+    """What the person was granted one by one on rows of this kind of scope: the right's name, and where."""
+    model = SCOPES[kind]
+    plain = Group.objects.filter(user=person, stands_for=None)
+    rows = [*_own(model).filter(user=person), *_shared(model).filter(group__in=plain)]
+    prefetch_related_objects(rows, "permission", "content_object")
+    return {(row.permission.name, str(row.content_object)) for row in rows}
 
 
 def said(permission: str) -> str:

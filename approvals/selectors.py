@@ -13,3 +13,8 @@ def events_about(asked: Request) -> list[Told]:
     rows = AuditEvent.objects.filter(subject=asked.subject, at__gte=asked.requested_at).order_by("-seq")[:100]
     told = [tell(row) for row in rows]
     return [entry for entry in told if entry.details.get("request") in (None, asked.pk)]
+
+
+def told_of(subject: str, most: int = 50) -> list[Told]:
+    """What the record says of one thing, newest first."""
+    return [tell(row) for row in AuditEvent.objects.filter(subject=subject).order_by("-seq")[:most]]

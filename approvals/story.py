@@ -72,6 +72,8 @@ SAYS: dict[str, str] = {
     "release.passed": "passed a release on",
     "release.refused": "a release was refused",
     "release.yanked": "withdrew a release",
+    "role.given": "gave a role",
+    "role.taken": "took a role away",
     "rollback.asked": "asked to roll back",
     "rollout.drafted": "drew the plan",
     "rollout.moved": "the rollout moved on",

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from guardian.shortcuts import assign_perm
 
+from approvals import people_journal
 from approvals.errors import Refused
 from approvals.models import Actor, User
+from approvals.roles import ADMINISTRATOR, EVERYTHING, ONCALL, POOL
 from fleet import sealed, services
 from fleet.models import Channel, Gateway, Pool
 from releases import configs
@@ -28,30 +28,13 @@ from upgrader.strategy import SpecError, checked_spec
 
 ACTOR = Actor.machine("seed_demo")
 
-# Who may do what: rights on the pool, and rights that know no pool.
-SHARED = ("view_pool", "promote_rollout", "hold_rollout", "rollback_rollout", "set_bounds")
-KEYS = ("approvals.add_approverkey", "approvals.change_approverkey")  # nobody confirms his own
-ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "operator": (
-        (*SHARED, "submit_rollout", "propose_config", "enrol_gateway"),
-        (
-            "upgrader.add_strategy",
-            "releases.add_release",
-            "releases.pass_release",
-            "releases.yank_release",
-            "releases.propose_trust",
-            "fleet.set_bounds",
-            "fleet.change_alarmrule",
-            "fleet.change_contact",
-        )
-        + KEYS,
-    ),
-    "oncall": (
-        (*SHARED, "approve_rollout", "approve_config", "approve_gateway", "approve_bounds", "pass_freeze"),
-        ("releases.approve_release", "releases.approve_trust", "fleet.set_bounds", "fleet.approve_bounds") + KEYS,
-    ),
-    "auditor": (("view_pool",), ("fleet.view_pool", "approvals.view_auditevent")),
+# Who holds which role: on every pool, or on everything.
+ROLES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "operator": (("operator", EVERYTHING), ("release_manager", EVERYTHING), (ADMINISTRATOR, EVERYTHING)),
+    "oncall": ((ONCALL, POOL), ("approver", EVERYTHING), (ADMINISTRATOR, EVERYTHING)),
+    "auditor": (("auditor", EVERYTHING),),
 }
+WHY = "A demonstration needs one who asks, one who approves and one who looks."
 
 # Of three or four gateways: one may be lost, and the next is upgraded all the same.
 BUDGET: Mapping[str, int] = {"gateways_percent": 50}
@@ -124,19 +107,15 @@ def a_pool(name: str) -> Pool:
 
 
 def people(passwords: Mapping[str, str], pools: Mapping[str, Pool]) -> None:
-    """One person a role; rights go to the role's group, on each pool."""
-    for role, (on_pool, anywhere) in ROLES.items():
-        group, _ = Group.objects.get_or_create(name=f"{role}s")
-        for codename in on_pool:
-            for pool in pools.values():
-                assign_perm(codename, group, pool)
-        for permission in anywhere:
-            app, _, codename = permission.partition(".")
-            group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-        person, _ = User.objects.get_or_create(username=role)
-        person.set_password(passwords[role])
+    """One who asks, one who approves, one who looks, with the roles for it."""
+    now = timezone.now()
+    for name, held in ROLES.items():
+        person, _ = User.objects.get_or_create(username=name)
+        person.set_password(passwords[name])
         person.save()
-        person.groups.add(group)
+        for role, over in held:
+            for scope in [f"pool:{pool.pk}" for pool in pools.values()] if over == POOL else [over]:
+                people_journal.give(person, role, scope, actor=ACTOR, now=now, why=WHY)
 
 
 def strategies(more: Mapping[str, Mapping[str, Any]]) -> None:
