@@ -65,7 +65,7 @@ def fit(stands: RoleGroup) -> None:
     stands.group.permissions.set([known for right in wanted - set(there) if (known := _permission(right))])
     if row is None:
         return
-    held = set(get_group_perms(stands.group, row))
+    held = {str(name) for name in get_group_perms(stands.group, row)}
     named = {there[right] for right in wanted & set(there)}
     for name in named - held:
         assign_perm(name, stands.group, row)
