@@ -5,7 +5,6 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from approvals import change_views as changes
 from approvals import key_views as keys
-from approvals import people_urls
 from approvals import people_urls, policy_urls, signin_urls
 from approvals import record_views as record
 from approvals import token_views as tokens
