@@ -18,7 +18,7 @@ from guardian.shortcuts import assign_perm
 from approvals.chain import canonical, leaf, moment
 from approvals.models import Actor, AuditEvent, EventAbout, User
 from bench import crowd_rows
-from fleet.models import Gateway, Pool
+from fleet.models import Channel, Gateway, Pool
 from lab.demo import simulated
 from releases.models import Release
 from upgrader import services
@@ -61,7 +61,7 @@ def facts(name: str, at: datetime, sessions: int) -> dict[str, Any]:
 def fleet(gateways: int, pools: int, by: User) -> list[Pool]:
     """So many gateways, evenly over so many pools, with users on each."""
     now, dice = timezone.now(), random.Random(1)
-    places = [Pool.objects.create(name=f"pool-{number:03}") for number in range(pools)]
+    places = [Pool.objects.create(name=f"pool-{number:03}", channel=Channel.CANDIDATE) for number in range(pools)]
     common = {"release": simulated.OLD, "facts_at": now, "inventory_at": now}
     rows = []
     for number in range(gateways):
