@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Model, Q, QuerySet
-from guardian.shortcuts import get_objects_for_user
+from django.db.models import F, Q, QuerySet
 
 from approvals import audit, rights
 from approvals.errors import Refused
@@ -32,6 +31,8 @@ SHOWN = 11  # letters of a token that may be shown
 DAYS_MOST = 365
 EACH_MOST = 20  # standing tokens of one person
 NAME_MOST = 60
+KIND = "pool"  # of the scopes that a token can be bound to
+PLACES_MOST = 200
 USED_EVERY = timedelta(minutes=1)
 WINDOW, WRONG_MOST = timedelta(minutes=10), 20
 
@@ -144,20 +145,16 @@ def may_on(token: ApiToken, scope: str) -> bool:
 
 def places(owner: User) -> list[tuple[str, str]]:
     """Scopes that a token of this person can be bound to, with their names."""
-    found: list[tuple[str, str]] = []
-    for kind, model in rights.SCOPES.items():
-        found += [(f"{kind}:{row.pk}", str(row)) for row in _seen(owner, model)[:200]]
-    return found
+    model = rights.SCOPES.get(KIND)
+    if model is None:
+        return []
+    right = f"{model._meta.app_label}.view_{model._meta.model_name}"
+    seen = rights.rows(owner, right, model).order_by("pk")[:PLACES_MOST]
+    return [(f"{KIND}:{row.pk}", str(row)) for row in seen]
 
 
 def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _seen(owner: User, model: type[Model]) -> QuerySet[Model]:
-    right = f"{model._meta.app_label}.view_{model._meta.model_name}"
-    rows: QuerySet[Model] = get_objects_for_user(owner, right, klass=model, with_superuser=False)
-    return rows.order_by("pk")
 
 
 def _check(wish: Wish, by: User) -> None:

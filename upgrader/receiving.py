@@ -17,13 +17,15 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import parse_cookie
+from django.utils import timezone
 
-from approvals import rights
+from approvals import rights, tokens
+from approvals.models import User
 from releases import manifest, repository
 from releases.uploads import KEY, Upload
 from upgrader.stream import Receive, Scope, Send, user_of
 
-PATHS = frozenset({"/releases/add/", "/api/releases/"})
+PATHS = frozenset({"/releases/add/", "/api/releases/", "/api/v1/releases"})
 MOST = manifest.BUNDLE_MOST + 1024 * 1024  # bytes of a whole request
 TOO_LARGE = f"The upload is larger than the {MOST} bytes that are taken."
 PIECE = 1024 * 1024  # a thread's work at a time
@@ -44,7 +46,8 @@ def is_upload(scope: Scope) -> bool:
 
 async def upload(scope: Scope, receive: Receive, send: Send, *, pages: Pages) -> None:
     """Receive a release and let `pages` answer; who may add none is answered before he has sent anything."""
-    if not await sync_to_async(may_add)(header(scope, b"cookie")):
+    address = str((scope.get("client") or ("",))[0])
+    if not await sync_to_async(may_add)(header(scope, b"cookie"), header(scope, b"authorization"), address):
         await pages(bare(scope, b""), replay(b"", receive), send)
         return
     with suppress(Gone), repository.partial() as folder:
@@ -57,14 +60,26 @@ async def upload(scope: Scope, receive: Receive, send: Send, *, pages: Pages) ->
         await pages({**bare(scope, body), KEY: form}, replay(body, receive), send)
 
 
-def may_add(cookies: str) -> bool:
-    """Whether who comes with these cookies may add releases."""
+def may_add(cookies: str, authorization: str, address: str) -> bool:
+    """Whether who comes with these cookies, or with this token, may add releases. Django asks all of it again."""
     close_old_connections()
     try:
-        user = user_of(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
+        if authorization:
+            user = of_token(authorization.partition(" ")[2].strip(), address)
+        else:
+            user = user_of(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
         return user is not None and rights.everywhere(user, "releases.add_release")
     finally:
         close_old_connections()
+
+
+def of_token(text: str, address: str) -> User | None:
+    """The owner of a token that may bring releases; None for every other."""
+    try:
+        token = tokens.find(text, address=address, now=timezone.now())
+    except tokens.WrongToken:
+        return None
+    return token.owner if tokens.OPERATE in token.scopes and not token.places else None
 
 
 async def bounded(scope: Scope, receive: Receive, send: Send, *, pages: Pages) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,12 @@ from django.test import Client
 
 from approvals.models import AuditEvent, KeptAnswer, User
 from fleet.models import Pool
+from releases.models import Release
 from tests import factories
+from tests.db.releases.cast import trust
 from tests.scenes import Scene, scene
+from tests.unit.releases import desk
+from tests.web.asgi import form, post
 from tests.web.test_tokens import make
 
 Browse = Callable[[str], Client]
@@ -165,3 +171,20 @@ def test_lists_go_on_where_they_ended(people: dict[str, User]) -> None:
     then = program.get(f"/pools?limit=2&cursor={first['next']}").json()
     names = [pool["name"] for part in (first, then) for pool in part["items"]]
     assert (names, then["next"]) == (["c", "b", "a", "eu-west"], "")
+
+
+def test_a_release_comes_by_token(people: dict[str, User], settings: Any, tmp_path: Path) -> None:
+    settings.REPOSITORY = tmp_path / "repository"
+    trust("li")
+    folder = desk.release(tmp_path / "in", desk.key("li"), packed=desk.bundle(desk.member("lib/libx.so.1")))
+    body = form([(path.name, path.read_bytes()) for path in folder.iterdir()])
+
+    def bring(*scopes: str) -> tuple[int, dict[str, Any]]:
+        told = {"authorization": f"Bearer {make(people['operator'], *scopes)}"}
+        answer = post(Client(), "/api/v1/releases", body, headers=told)
+        return answer.status, json.loads(answer.content)
+
+    assert bring("read")[0] == 403
+    status, said = bring("operate")
+    assert (status, said["name"], said["added_by"]) == (201, "1.3.0-2", "operator")
+    assert Release.objects.get().digest == said["digest"]

@@ -83,7 +83,7 @@ def reader(request: HttpRequest) -> Caller:
     """Who may read the record. It is about all pools, so a token that is bound to some does not reach it."""
     who = caller.of(request)
     who.demand(rights.EVERYTHING)
-    if not who.user.has_perm(RIGHT):
+    if not rights.everywhere(who.user, RIGHT):
         raise Problem(403, lacking(RIGHT))
     return who
 

@@ -48,7 +48,7 @@ def release_add(request: HttpRequest) -> HttpResponse:
     """All files of it as multipart/form-data. 422 names the check that failed; then nothing is kept."""
     who = caller.of(request)
     who.demand(rights.EVERYTHING)
-    if not who.user.has_perm(intake.RIGHT):
+    if not rights.everywhere(who.user, intake.RIGHT):
         raise Problem(403, intake.MAY_NOT)
     return whole(intake.take_in(request), status=HTTPStatus.CREATED)
 
