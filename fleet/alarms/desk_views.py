@@ -21,7 +21,7 @@ from fleet.selectors import visible_pools
 @require_safe
 def rule_list(request: HttpRequest) -> HttpResponse:
     """Every rule with its numbers, and those that pools have of their own."""
-    context = {"rules": pages.rules(person(request)), "off": pages.collector_is_off()}
+    context = {"rules": pages.rules(person(request)), "off": pages.nothing_is_judged()}
     return render(request, "fleet/rule_list.html", context)
 
 

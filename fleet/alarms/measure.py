@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Avg, Count, Max, Sum
 
-from fleet.alarms import complaints
+from fleet.alarms import complaints, outside
 from fleet.alarms.metrics import METRICS, NEVER, Sums
 from fleet.metrics import collect, counters, pages
 from fleet.metrics.standing import Fact, Seen, Standing, standing
@@ -23,7 +23,13 @@ MOST = ("rss_bytes", "open_files")
 
 Source = Callable[[Collection[int], float, float, float], Mapping[int, float]]
 SOURCES: dict[str, Source] = {"complaints": complaints.values}
-"""Metric → (gateways, window, least, now) → values; for what is not in readings."""
+OUTSIDE: dict[str, Source] = {
+    "outside_time": outside.signing_in,
+    "outside_loss": outside.loss,
+    **{name: outside.machine_of(name) for name in outside.MACHINE},
+}
+"""Metric → (gateways, window, least, now) → values; for what is not in readings. OUTSIDE: of those that don't answer
+us, too."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,7 @@ class Wish:
 def gateways(wish: collect.Settings) -> list[Gateway]:
     """Those that the collector is to ask, with what judging them needs."""
     rows = Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).order_by("pk")
-    return list(rows.only("pk", "name", "pool_id", "facts", "state")[: wish.most])
-
-
-def beyond(wish: collect.Settings) -> int:
-    """How many gateways the collector leaves out because there are too many."""
-    return max(0, Gateway.objects.filter(state__in=Gateway.SPOKEN_TO).count() - wish.most)
+    return list(rows.only("pk", "name", "pool_id", "facts", "state")[: wish.most]) if wish.every else []
 
 
 def standings(rows: Sequence[Gateway], *, wish: collect.Settings, now: float) -> dict[int, tuple[Seen, Standing]]:
@@ -107,6 +108,41 @@ def watched(
             elif METRICS[one.metric].value:
                 _judge(here, one, summed[one.window].get(pk))
     return list(found.values())
+
+
+def everywhere(
+    rows: Sequence[Gateway],
+    others: Sequence[Gateway],
+    wishes: Mapping[int, Collection[Wish]],
+    *,
+    wish: collect.Settings,
+    now: float,
+) -> list[Watched]:
+    """The same with what is seen from outside, and with `others`, which the collector does not ask."""
+    found = {here.pk: here for here in watched(rows, wishes, wish=wish, now=now)}
+    for row in others:
+        found[row.pk] = Watched(row.pk, row.name, row.pool_id, {}, set())
+    seen = outside.around([*rows, *others], now)
+    for pk, known in outside.facts([*rows, *others], {row.pk for row in rows}, seen, now).items():
+        found[pk].values.update(known)
+    for one in {one for of in wishes.values() for one in of}:
+        ids = [pk for pk in found if one in wishes[pk] and seen.tells(one.metric, pk)]
+        if ids and one.metric in OUTSIDE:
+            for pk, value in OUTSIDE[one.metric](ids, one.window, one.least, now).items():
+                found[pk].values[one.metric] = value
+        _by_server(found, one, [row.pk for row in others if row.pk in ids], now)
+    return list(found.values())
+
+
+def _by_server(found: Mapping[int, Watched], one: Wish, mine: Collection[int], now: float) -> None:
+    """What Prometheus says in the collector's stead."""
+    if not mine or one.metric not in outside.TOLD:
+        return
+    values, blind = outside.by_server(mine, one.metric, one.window, one.least, now=now)
+    for pk, value in values.items():
+        found[pk].values[one.metric] = value
+    for pk in blind:
+        found[pk].blind.add(one.metric)
 
 
 def sourced(ids: Collection[int], wishes: Collection[Wish], now: float) -> dict[Wish, Mapping[int, float]]:

@@ -172,5 +172,16 @@ METRICS: Mapping[str, Metric] = {
         "Probes banned", "", "{limit} of our own probes are banned", whole=True, any_says="our own probe is banned"
     ),
     "complaints": Metric("Complaints", "of 1,000 sessions", "{limit} are complained about", least_of="sessions"),
+    "outside_failing": Metric(
+        "Probe hosts that can’t sign in", "%", "{limit} of the probe hosts can’t sign in from outside", whole=True
+    ),
+    "outside_time": Metric("Sign-in from outside", "ms", "signing in from outside takes {limit}", whole=True),
+    "outside_loss": Metric(
+        "Loss from outside", "%", "{limit} of packets from outside are lost", least_of="packets of probe hosts"
+    ),
+    "machine_cpu": Metric("CPU of the machine", "%", "a machine uses {limit} of its CPU", whole=True),
+    "machine_memory": Metric("Memory of the machine", "%", "a machine uses {limit} of its memory", whole=True),
+    "tracked": Metric("Connections tracked", "%", "a machine tracks {limit} of the connections it can", whole=True),
+    "prometheus_silent": Metric("Prometheus silent", "s", "Prometheus has not answered for {limit}", whole=True),
 }
 """Name → metric. docs/alerts.md says what each means."""

@@ -14,7 +14,7 @@ from django.http import Http404
 from approvals import rights
 from approvals.models import User
 from fleet import alert_pages, call_pages
-from fleet.alarms import about, contacts, notices, rule_store, signing, silences
+from fleet.alarms import about, contacts, notices, outside, rule_store, signing, silences
 from fleet.alarms.metrics import METRICS, Metric
 from fleet.alarms.rules import DEFAULTS, Rule, Shipped
 from fleet.metrics import collect
@@ -219,5 +219,7 @@ def silence_for(user: User, silence_id: int) -> Silence:
     return row
 
 
-def collector_is_off() -> bool:
-    return not collect.Settings.read().every
+def nothing_is_judged() -> bool:
+    """The collector is off, and nobody else tells of any gateway."""
+    wish = collect.Settings.read()
+    return not wish.every and not outside.elsewhere(wish, ())

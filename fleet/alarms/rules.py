@@ -183,5 +183,39 @@ DEFAULTS: Mapping[str, Shipped] = {
         "Most who are cut off don't report it, so five of 1,000 sessions are many.",
         _limits("complaints", 5, 2, least=200),
     ),
+    "outside-down": _shipped(
+        "Can’t sign in from outside",
+        "More than half of the probe hosts failed twice in a row: it is not one host’s line. Bans don’t count.",
+        _limits("outside_failing", 50, 0),
+        critical=True,
+    ),
+    "outside-time": _shipped(
+        "Slow sign-in from outside",
+        "Clients wait, and users try again. Looks back on 10 min at least.",
+        _limits("outside_time", 5000, 3000, for_seconds=180),
+    ),
+    "outside-loss": _shipped(
+        "Loss from outside",
+        "Calls break up. Looks back on 10 min at least.",
+        _limits("outside_loss", 10, 5, least=50, for_seconds=180),
+    ),
+    "machine-cpu": _shipped(
+        "CPU of the machine", "By Prometheus. Nothing is left for more users.", _limits("machine_cpu", 90, 75)
+    ),
+    "machine-memory": _shipped(
+        "Memory of the machine",
+        "By Prometheus. The kernel ends the biggest process when none is left.",
+        _limits("machine_memory", 90, 85, for_seconds=300),
+    ),
+    "tracked": _shipped(
+        "Connections tracked",
+        "By Prometheus. At the limit the kernel drops new connections without a word.",
+        _limits("tracked", 80, 70),
+    ),
+    "prometheus-silent": _shipped(
+        "Prometheus silent",
+        "Gateways that the collector does not ask are judged by nobody meanwhile.",
+        _limits("prometheus_silent", 300, 120, for_seconds=0),
+    ),
 }
 """Code → what stands when nobody has changed it."""

@@ -7,7 +7,7 @@ The groups of gateways that are in a rollout's wave come from the app above; all
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from fleet import alerts
-from fleet.alarms import measure, rule_store
+from fleet.alarms import measure, outside, rule_store
 from fleet.alarms.judge import Stand, blind, judged
 from fleet.alarms.measure import Watched, Wish
 from fleet.alarms.metrics import METRICS
@@ -58,19 +58,22 @@ class Fired:
 def look(groups: Groups, *, now: float) -> int:
     """Judge every rule on every gateway that is measured; return how many alerts that opened, changed and ended."""
     wish, at = collect.Settings.read(), datetime.fromtimestamp(now, UTC)
-    if not wish.every:
+    rows = measure.gateways(wish)
+    others = outside.elsewhere(wish, [row.pk for row in rows])
+    if not wish.every and not others:
         return alerts.settle([], now=at, kinds=[ALARM], over="The collector was switched off: nothing is judged.")
     known = rule_store.standing()
     pools = {pool.pk: pool for pool in Pool.objects.all()}
-    rows = measure.gateways(wish)
     of = {pk: known.of(pk) for pk in pools}
-    wishes = {row.pk: [Wish(it.metric, it.window_seconds, it.least) for it in of[row.pool_id]] for row in rows}
-    seen = measure.watched(rows, wishes, wish=wish, now=now)
+    wishes = {
+        row.pk: [Wish(it.metric, it.window_seconds, it.least) for it in of[row.pool_id]] for row in (*rows, *others)
+    }
+    seen = measure.everywhere(rows, others, wishes, wish=wish, now=now)
     before = {(row.code, row.gateway_id): row for row in AlarmState.objects.all()}
     stands = dict(_judged(seen, of, before=before, now=now))
     fired = _fired(seen, stands, before=before, groups=groups, pools=pools)
     _keep(stands, before, fired)
-    calls = [*_calls(fired, of, pools), *_unreadable(known, pools), *_unmeasured(wish)]
+    calls = [*_calls(fired, of, pools), *_unreadable(known, pools), *_unmeasured(wish, [row.pk for row in rows])]
     return alerts.settle(calls, now=at, kinds=[ALARM], over=OVER)
 
 
@@ -186,8 +189,8 @@ def _unreadable(known: rule_store.Standing, pools: Mapping[int, Pool]) -> Iterat
         )
 
 
-def _unmeasured(wish: collect.Settings) -> Iterator[Call]:
-    if number := measure.beyond(wish):
+def _unmeasured(wish: collect.Settings, collected: Collection[int]) -> Iterator[Call]:
+    if number := outside.untold(wish, collected):
         say = f"{count(number, 'gateway')} are beyond the {wish.most} that the collector asks: no rule is judged there."
         yield Call(
             kind=ALARM,
