@@ -60,7 +60,8 @@ class Seen:
         key = request.session.session_key
         if key and _noted.due(key, timezone.now()) and request.user.is_authenticated:
             seen = where.address(request.META, settings.PROXIES)
-            UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now(), ip=seen)
+            if not UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now(), ip=seen):
+                UserSession.objects.create_from_request(request)  # it began before there was such a list
         return self.get_response(request)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.signals import user_logged_in as came_in
 from allauth.mfa import signals as factors
 from allauth.socialaccount.signals import social_account_added
 from django.conf import settings
@@ -21,6 +22,7 @@ FACTORS = {"totp": "code app", "webauthn": "passkey", "recovery_codes": "recover
 def listen() -> None:
     """Once, when the apps are ready."""
     user_logged_in.connect(_session_made, dispatch_uid="sessions.note")
+    came_in.connect(_came_in, dispatch_uid="company.proof")
     factors.authenticator_added.connect(_added, dispatch_uid="factor.added")
     factors.authenticator_reset.connect(_reset, dispatch_uid="factor.reset")
     factors.authenticator_removed.connect(_removed, dispatch_uid="factor.removed")
@@ -56,8 +58,11 @@ def news(name: str, request: HttpRequest) -> bool:
     return lockout.first_told(lockout.Attempt.of(name, place))
 
 
-def _session_made(sender: object, request: HttpRequest, **kwargs: Any) -> None:
+def _session_made(sender: object, request: HttpRequest, **_: Any) -> None:
     sessions.note(str(request.session.session_key or ""), timezone.now())
+
+
+def _came_in(sender: object, request: HttpRequest, **kwargs: Any) -> None:
     if sociallogin := kwargs.get("sociallogin"):
         signin_adapters.note_proof(request, sociallogin)
 

@@ -209,6 +209,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tell": {"task": "upgrader.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "tickets": {"task": "upgrader.tasks.join_tickets", "schedule": 10.0, "options": {"expires": 10}},
     "prometheus": {"task": "upgrader.tasks.ask_prometheus", "schedule": 30.0, "options": {"expires": 30}},
+    "record": {"task": "upgrader.tasks.sign_record", "schedule": 1.0, "options": {"expires": 2}},
     "roll_up": {"task": "upgrader.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }
 if PROBE_SECONDS:
