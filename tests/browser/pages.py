@@ -112,6 +112,8 @@ def rollouts(site: Site) -> Pages:
         "decision-roll-back": ("oncall", f"/decisions/{ids['observing']}/?do=roll-back"),
         "decision-nothing": ("oncall", f"/decisions/{ids['done']}/"),
         "numbers": ("oncall", f"/rollouts/{ids['observing']}/numbers/?wave=1"),
+        "evidence-open": ("auditor", f"/rollouts/{ids['rolled_back']}/evidence/"),
+        "rollout-events": ("oncall", f"/rollouts/{ids['done']}/events/"),
     }
 
 
@@ -125,6 +127,10 @@ def lists(_: Site) -> Pages:
         "gateways": ("oncall", "/gateways/"),
         "gateway": ("oncall", "/gateways/1/"),
         "audit": ("auditor", "/audit/?verify=1"),
+        "audit-open": ("auditor", "/audit/?since=2026-01-01&zone=Asia/Shanghai&verb=rollout."),
+        "record-print": ("auditor", "/audit/print/?seed=2026&size=3"),
+        "search": ("oncall", "/search/?q=gw"),
+        "search-nothing": ("oncall", "/search/?q=no+such+thing"),
         "refused": ("oncall", "/audit/"),
         "missing": ("oncall", "/nowhere/"),
         "sign-in": ("", "/sign-in/"),

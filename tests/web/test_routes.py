@@ -22,6 +22,10 @@ ROUTES: dict[str, dict[str, int]] = {
     "/rollouts/{rollout}/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/chart/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/numbers/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/events/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/evidence/": {**SEES, "stranger": 404},
+    "/rollouts/{rollout}/evidence.json": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 404},
+    "/search/?q=fra": {**SEES, "stranger": 200},
     "/rollouts/{rollout}/hold/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/strategies/": {**SEES, "stranger": 404},
     "/strategies/add/": {**SEES, "stranger": 404},
@@ -99,6 +103,7 @@ ROUTES: dict[str, dict[str, int]] = {
     "/changes/": {**SEES, "stranger": 200},
     "/audit/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/audit/?verify=1&verb=rollout.": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
+    "/audit/print/": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 403},
     "/api/rollouts/{rollout}/": {**SEES, "stranger": 404},
 }
 OPEN = {

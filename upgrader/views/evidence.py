@@ -13,7 +13,7 @@ from django.template import loader
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import record_forms, record_reads
+from approvals import record_forms, record_reads, rights
 from approvals.models import AuditEvent
 from approvals.needed import lacking
 from approvals.people import actor, person
@@ -41,7 +41,7 @@ def evidence_file(request: HttpRequest, rollout_id: int, form: str) -> HttpRespo
     rollout = selectors.rollout_for(user, rollout_id)
     if form not in FORMS:
         raise Http404(f"Evidence is handed out as json and html, not as {form}.")
-    if not user.has_perm(READ):
+    if not rights.everywhere(user, READ):
         raise PermissionDenied(lacking(READ))
     if request.method == "HEAD":
         return HttpResponse(content_type=FORMS[form])
