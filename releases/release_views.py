@@ -67,6 +67,7 @@ def page(request: HttpRequest, release: Release, *, refusal: str = "", status: i
         **quiet.of_release(fresh.name, user),
         "refusal": refusal,
         "typed": _reason(request),
+        **showing.beside(fresh, user, timezone.now()),
     }
     return render(request, "releases/release_page.html", context, status=status)
 

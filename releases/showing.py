@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,9 @@ from releases import authority, channels, downgrades, openpgp, policy, proposals
 from releases.models import Release, TrustedSigner, TrustStatement
 
 WAYS = ("release", "product", "version", "counter", "architecture", "source", "built", "state_migration")
+Part = tuple[str, Callable[[Release, User, datetime], dict[str, Any]]]
+PARTS: list[Part] = []
+"""Parts of a release's page that the apps above put in: a template and what it is given."""
 MADE = {"builder": "Built by", "source": "Built from", "revision": "At revision", "place": "Built at"}
 
 
@@ -187,3 +191,9 @@ def _signer_row(row: TrustedSigner, *, signed: int, now: datetime) -> SignerRow:
         behind=list(errands.behind(statements.crl_subject(row.pk))) if due else [],
         crl_sent=bool(due) and crls.exists(),
     )
+
+
+def beside(release: Release, user: User, now: datetime) -> dict[str, Any]:
+    """What the parts of the apps above are given, and which they are."""
+    context = {name: value for _, told in PARTS for name, value in told(release, user, now).items()}
+    return {**context, "parts": [template for template, _ in PARTS]}

@@ -11,7 +11,7 @@ from approvals.models import User
 from approvals.story import tell
 from fleet.words import Word
 from releases import downgrades
-from upgrader import bounds, drifted, selectors
+from upgrader import bounds, complaint_pages, drifted, selectors
 from upgrader.actions import ANSWERS, Offer, offers
 from upgrader.facts import facts
 from upgrader.models import Rollout
@@ -55,6 +55,7 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "warnings": [] if seen.state in FINISHED else [*warnings(rollout.plan), *migrating(seen)],
         "ends": ending(seen, now),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
+        **complaint_pages.of_rollout(rollout, user, now),
         "log": [tell(event, names(seen), said=SAID) for event in selectors.happened(rollout, seen)],
     }
 

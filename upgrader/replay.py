@@ -6,7 +6,7 @@ What the gateways said is in the samples; the sums, the looks and the verdict ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from fleet.models import Sample
+from upgrader import complaints
 from upgrader.flow import OUTGOING
 from upgrader.gates import Judgement, judge
 from upgrader.models import Rollout, StepRun, Verdict, Wave
@@ -83,12 +84,14 @@ def judged(rollout: Rollout, wave: Wave, stage: int, *, watched: list[Watched], 
     tallies: dict[int, dict[str, Any]] = {}
     fired: tuple[datetime, Judgement, int] | None = None
     last, looks, began, at = None, 0, None, None
-    old = "/".join(sorted({upgrade.from_release for upgrade in wave.upgrades.all()}))
+    new, olds = rollout.release.name, {upgrade.from_release for upgrade in wave.upgrades.all()}
+    told = complaints.story(new, olds, [one.gateway_id for one in watched], period(watched))
     for at, one, taken in looked(watched):
         began, looks = began or at, looks + 1
         tallies[one.gateway_id] = added(tallies.get(one.gateway_id, one.besides), taken, to_slot=one.slots[1])
         if fired is None:
-            last = judge(summed(list(tallies.values()), new=rollout.release.name, old=old), limits)
+            seen = summed(list(tallies.values()), new=new, old="/".join(sorted(olds)))
+            last = judge(replace(seen, rates={**seen.rates, **told.at(at)}), limits)
             if last.outcome is Outcome.FAIL:
                 fired = (at, last, failures(tallies))
     if last is None or began is None or at is None:
@@ -109,11 +112,14 @@ def judged(rollout: Rollout, wave: Wave, stage: int, *, watched: list[Watched], 
     )
 
 
+def period(watched: list[Watched]) -> tuple[datetime, datetime]:
+    return min(one.began for one in watched), max(one.ended for one in watched)
+
+
 def looked(watched: list[Watched]) -> Iterator[tuple[datetime, Watched, list[SampleOf]]]:
     """The looks at these gateways in the order of time: a look is what one gateway said at one moment."""
     of = {one.gateway_id: one for one in watched}
-    period = (min(one.began for one in watched), max(one.ended for one in watched))
-    rows = Sample.objects.filter(gateway__in=of, at__range=period).order_by("at", "gateway_id", "slot")
+    rows = Sample.objects.filter(gateway__in=of, at__range=period(watched)).order_by("at", "gateway_id", "slot")
     for (at, gateway_id), samples in groupby(rows.iterator(), key=lambda row: (row.at, row.gateway_id)):
         one = of[gateway_id]
         if one.began <= at <= one.ended:

@@ -86,7 +86,11 @@ def rates(gateways: QuerySet[Gateway], days: int, now: datetime) -> list[dict[st
 def of_gateway(gateway: Gateway, user: User, now: datetime) -> dict[str, Any]:
     """The context of fleet/_gateway_tickets.html."""
     rows = gateway.tickets.filter(reported_at__gte=now - timedelta(days=DAYS[1])).order_by("-reported_at")
-    return {"tickets": shown(rows[:5]), "tickets_number": rows.count(), "may_report": services.may_report(user, gateway.pool_id)}
+    return {
+        "tickets": shown(rows[:5]),
+        "tickets_number": rows.count(),
+        "may_report": services.may_report(user, gateway.pool_id),
+    }
 
 
 def sources_for(user: User) -> QuerySet[TicketSource]:

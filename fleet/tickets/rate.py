@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Min, Sum
+from django.db.models import Min, QuerySet, Sum
 
 from fleet.metrics.sides import parts
 from fleet.models import Reading, Ticket
 
-STEP = 3600
+MINUTE, HOUR = 60, 3600
+MINUTES_MOST = 6 * HOUR  # longer times are counted in whole hours
 
 
 @dataclass(frozen=True)
@@ -37,32 +38,77 @@ class Rate:
         return f"{self.in_thousand:.1f} in 1,000 sessions"
 
 
-def by_release(gateways: Iterable[int], *, since: float, until: float) -> Mapping[str, Rate]:
-    """Release → its rate on these gateways. Times are epoch seconds; complaints by when they were reported."""
-    ids = list(gateways)
+def by_release(gateways: Iterable[int], *, since: float, until: float, now: float = 0.0) -> Mapping[str, Rate]:
+    """Release → its rate on these gateways. Times are epoch seconds; complaints by when they were reported.
+
+    `now`: where `until` lies in the past; what was measured then may be kept in coarser spans by now.
+    """
     found: dict[str, Rate] = defaultdict(Rate)
-    for release, count in sessions(ids, since=since, until=until).items():
-        found[release] += Rate(0, count)
-    between = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-    told = Ticket.objects.filter(gateway__in=ids, reported_at__range=between).exclude(release="")
-    for release in told.values_list("release", flat=True):
-        found[release] += Rate(1)
+    for (_, release), one in by_gateway(gateways, since=since, until=until, now=now).items():
+        found[release] += one
     return found
 
 
-def sessions(ids: list[int], *, since: float, until: float) -> Mapping[str, float]:
-    """Release → sessions that began, and that were there at its first reading."""
-    found: dict[str, float] = defaultdict(float)
+def by_gateway(
+    gateways: Iterable[int], *, since: float, until: float, now: float = 0.0
+) -> Mapping[tuple[int, str], Rate]:
+    """(gateway, release) → its rate, as above."""
+    ids = list(gateways)
+    found: dict[tuple[int, str], Rate] = defaultdict(Rate)
+    for place, count in sessions(ids, since=since, until=until, now=now).items():
+        found[place] += Rate(0, count)
+    between = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+    told = Ticket.objects.filter(gateway__in=ids, reported_at__range=between).exclude(release="")
+    for gateway, release in told.values_list("gateway_id", "release"):
+        if gateway is not None:
+            found[gateway, release] += Rate(1)
+    return found
+
+
+def sessions(ids: list[int], *, since: float, until: float, now: float = 0.0) -> Mapping[tuple[int, str], float]:
+    """(gateway, release) → sessions that began, and that were there at its first reading."""
+    found: dict[tuple[int, str], float] = defaultdict(float)
     first: dict[tuple[int, int, str], tuple[int, int]] = {}
-    for span, begin, end in parts(STEP, since=int(since), until=until, now=until):
-        rows = Reading.objects.filter(gateway__in=ids, span=span.seconds, at__gte=begin, at__lt=end).order_by()
-        told = rows.values_list("gateway_id", "slot", "release").annotate(begun=Sum("arrivals"), first=Min("at"))
-        for gateway, slot, release, begun, at in told:
-            found[release] += begun or 0
-            first.setdefault((gateway, slot, release), (span.seconds, at))
+    for rows in _readings(ids, since=since, until=until, now=now):
+        told = rows.values_list("gateway_id", "slot", "release", "span").annotate(
+            begun=Sum("arrivals"), first=Min("at")
+        )
+        for gateway, slot, release, span, begun, at in told:
+            found[gateway, release] += begun or 0
+            first.setdefault((gateway, slot, release), (span, at))
     times = {place: Reading.objects.filter(span=place[0], at=place[1]) for place in set(first.values())}
     for place, rows in times.items():
         for gateway, slot, release, there in rows.values_list("gateway_id", "slot", "release", "sessions"):
             if first.get((gateway, slot, release)) == place:
-                found[release] += there or 0.0
+                found[gateway, release] += there or 0.0
     return found
+
+
+@dataclass(frozen=True)
+class Grown:
+    """So many sessions more under a release, known at `at` (epoch seconds)."""
+
+    at: int
+    release: str
+    sessions: float
+
+
+def grown(ids: list[int], *, since: float, until: float, now: float) -> list[Grown]:
+    """How `sessions` came about, in order of time: for few gateways and hours, all rows are read."""
+    found: list[Grown] = []
+    seen: set[tuple[int, int, str]] = set()
+    for rows in _readings(ids, since=since, until=until, now=now):
+        told = rows.order_by("at").values_list("at", "span", "gateway_id", "slot", "release", "arrivals", "sessions")
+        for at, span, gateway, slot, release, begun, there in told:
+            place = (gateway, slot, release)
+            found.append(Grown(at + span, release, (begun or 0) + (0.0 if place in seen else there or 0.0)))
+            seen.add(place)
+    return found
+
+
+def _readings(ids: list[int], *, since: float, until: float, now: float) -> Iterator[QuerySet[Reading]]:
+    """The rows of this time, each part of it in one span: hours for long times, minutes where they would be missed."""
+    step = HOUR if until - since > MINUTES_MOST else MINUTE
+    for span, begin, end in parts(step, since=int(since), until=until, now=now or until):
+        aligned = begin // span.seconds * span.seconds
+        yield Reading.objects.filter(gateway__in=ids, span=span.seconds, at__gte=aligned, at__lt=end).order_by()

@@ -64,22 +64,29 @@ def may_report(user: User, pool_id: int | None) -> bool:
     return rights.may(user, f"fleet.{RIGHT}", f"pool:{pool_id}" if pool_id else rights.EVERYTHING)
 
 
-def report(gateway: Gateway, said: dict[str, str], *, by: User, actor: Actor, now: datetime) -> Ticket:
-    """A complaint that a person writes down about one gateway. `said`: user, address, text, at."""
-    if not may_report(by, gateway.pool_id):
-        raise Refused(f"Reporting a complaint needs the right “May hold and resume a rollout” on {gateway.pool}.")
+def report(where: Gateway | Pool, said: dict[str, str], *, by: User, actor: Actor, now: datetime) -> Ticket:
+    """A complaint that a person writes down, about a gateway or about one of a pool's that is found by the session.
+
+    `said`: user, address, text, at.
+    """
+    pool, gateway = (where.pool, where) if isinstance(where, Gateway) else (where, None)
+    if not may_report(by, pool.pk):
+        raise Refused(f"Reporting a complaint needs the right “May hold and resume a rollout” on {pool}.")
     if not said["text"]:
         raise Refused("Say what the user complains of.")
+    if gateway is None and not (said.get("user") or said.get("address")):
+        raise Refused("Name the gateway, the user or an address: else nobody can say which gateway it is about.")
     for name, most in mapping.LONGEST.items():
         if len(said.get(name, "")) > most:
             raise Refused(f"The field {name} has {len(said[name]):,} characters; {most:,} are allowed.")
     at = mapping.moment(said.get("at", ""), now)
     since = at - AGAIN if not said.get("at") else at
-    same = Ticket.objects.filter(source=None, gateway=gateway, user=said.get("user", ""), text=said["text"])
+    about = {"pool": pool} if gateway is None else {"gateway": gateway}
+    same = Ticket.objects.filter(source=None, **about, user=said.get("user", ""), text=said["text"])
     if same.filter(reported_at__range=(since, at)).exists():
         raise Refused("This complaint is there already.")
     row = {name: said.get(name, "") for name in ("user", "address", "text")}
-    found = {"gateway": gateway, "pool": gateway.pool, "due_at": now}
+    found = {"gateway": gateway, "pool": pool, "due_at": now}
     return journal.report({**row, **found, "reported_at": at}, actor=actor, now=now)
 
 

@@ -6,6 +6,7 @@ from fleet.errors import GiveUp
 from fleet.phrases import count
 from fleet.ports import Gateway, Replacement
 from upgrader.steps.job import Done, Job, NotYet, Outcome
+from upgrader.steps.parted import parted
 
 
 def wish(job: Job) -> Replacement:
@@ -24,7 +25,8 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     if job.traffic:
         # A balancer that was restarted since the drain would send new users to their cut.
         job.traffic.drain(fence=job.fence)
-    before = list(job.before) or [session.id for session in gateway.sessions()]
+    there = gateway.sessions()
+    before = list(job.before) or [session.id for session in there]
     try:
         replaced = gateway.replace(wish(job), fence=job.fence)
     except GiveUp as no:
@@ -44,6 +46,10 @@ def run(job: Job, gateway: Gateway) -> Outcome:
         f"{job.release} serves on {job.gateway} in place of {job.from_release}; {cut}. It goes back by itself after"
         f" {job.spec.trial_seconds} s without us.",
         columns=columns,
-        result={"already": replaced.already, "ready_ms": replaced.ready_ms},
+        result={
+            "already": replaced.already,
+            "ready_ms": replaced.ready_ms,
+            "cut": [] if replaced.already else parted(replaced.cut, there),
+        },
         facts=gateway.facts().raw,
     )

@@ -6,6 +6,7 @@ from fleet.errors import GiveUp, RetryLater
 from fleet.ports import Facts, Gateway, Probed, Restored
 from upgrader.steps import front
 from upgrader.steps.job import Done, Job, NotYet, Outcome
+from upgrader.steps.parted import parted
 from upgrader.steps.presence import presence, said
 from upgrader.steps.third import by_steps, remembers
 
@@ -21,16 +22,24 @@ def run(job: Job, gateway: Gateway) -> Outcome:
     facts = gateway.facts()
     verified(job, facts)
     cut: dict[str, Any] = {"cut": [list(pair) for pair in (*job.cut, *restored.cut)]} if restored.cut else {}
+    told = [*job.earlier.get("cut", []), *parted(restored.cut)]  # without addresses: a way back asks nothing first
     user, password = job.probe
     probed = gateway.probe(restored.slot, user=user, password=password)
     if not probed.ok:
-        return NotYet(1, no_login(job, restored, probed), columns=cut, result=counted(job), facts=facts.raw)
+        return NotYet(
+            1, no_login(job, restored, probed), columns=cut, result={**counted(job), "cut": told}, facts=facts.raw
+        )
     front.home(job, gateway, slot=restored.slot)
     columns = presence(job, gateway) | cut
     return Done(
         f"{job.gateway} serves {restored.release} again: login {probed.login_ms:.0f} ms, {said(job, columns)}.",
         columns={**columns, "trial_until": None},
-        result={"applied_at": restored.applied_at, "already": restored.already, "started": restored.started},
+        result={
+            "applied_at": restored.applied_at,
+            "already": restored.already,
+            "started": restored.started,
+            "cut": told,
+        },
         facts=facts.raw,
     )
 

@@ -5,10 +5,13 @@ from fleet.phrases import count
 from fleet.ports import Gateway
 from upgrader.steps.allowance import allowed
 from upgrader.steps.job import Done, Job, NotYet, Outcome
+from upgrader.steps.parted import parted
 
 
 def run(job: Job, gateway: Gateway) -> Outcome:
     slot = int(job.args["slot"])
+    # Where somebody may be cut, their addresses are noted before: nobody knows them after.
+    there = gateway.sessions() if allowed(job) else ()
     try:
         retired = gateway.retire(slot, cut_at_most=allowed(job), fence=job.fence)
     except GiveUp as no:
@@ -24,6 +27,6 @@ def run(job: Job, gateway: Gateway) -> Outcome:
             "cut": [list(pair) for pair in (*job.cut, *retired.cut)],
             **({"kept": max(0, job.kept - len(lost))} if lost else {}),
         },
-        result={"already": retired.already},
+        result={"already": retired.already, "cut": parted(retired.cut, there)},
         facts=gateway.facts().raw,
     )

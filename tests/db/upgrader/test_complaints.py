@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from fleet.metrics.store import insert
 from fleet.models import Gateway, Reading, Span, Ticket
+from fleet.tickets import rate
 from tests.db.fleet.metrics.test_rollup import COLUMNS
 from tests.scenes import scene
 from upgrader import complaints, gates
@@ -77,3 +78,28 @@ def test_complaints_before_the_shift_are_not_its(observed: tuple[Rollout, Upgrad
     complain(upgrade.gateway, rollout.release.name, 5)
     step.started_at = timezone.now() + timedelta(seconds=1)
     assert complaints.sides(rollout.release.name, [(upgrade, step)]) == {}
+
+
+def test_looked_at_again_it_is_what_was_known_at_each_look(observed: tuple[Rollout, Upgrade, StepRun]) -> None:
+    rollout, upgrade, step = observed
+    new, old = rollout.release.name, upgrade.from_release
+    served(upgrade.gateway, {1: old, 2: new})
+    complain(upgrade.gateway, new, 4)
+    now = timezone.now()
+    Ticket.objects.update(received_at=now - timedelta(minutes=2))
+    assert step.started_at is not None
+    story = complaints.story(new, {old}, [upgrade.gateway_id], (step.started_at, now))
+    assert story.at(now - timedelta(minutes=3)) == {}
+    both = story.at(now)["complaints"]
+    assert (both.canary.tried, both.canary.failed, both.control.tried, both.control.failed) == (200, 4, 200, 0)
+    early = story.at(now - timedelta(seconds=90))["complaints"]
+    assert early.canary.failed == 2
+    assert complaints.story(old, {new}, [upgrade.gateway_id], (step.started_at, now)).at(now) == {}
+
+
+def test_sessions_of_a_time_that_begins_within_an_hour_are_counted(observed: tuple[Rollout, Upgrade, StepRun]) -> None:
+    gateway, now = observed[1].gateway, int(timezone.now().timestamp()) // 60 * 60
+    served(gateway, {1: "1.1.6-2"})
+    Span.objects.update_or_create(seconds=3600, defaults={"keep_hours": 9600, "rolled_until": now})
+    found = rate.by_gateway([gateway.pk], since=now - 330, until=now)
+    assert found[gateway.pk, "1.1.6-2"].sessions == 160.0

@@ -53,6 +53,8 @@ def test_equal_to_what_may_be_cut_is_enough_and_one_more_is_not(fleet: Fleet, le
     assert upgrade.state == state
     cut = fleet.machines["gw-1"].machine.cut
     assert sorted(upgrade.cut) == sorted([session.id, session.user] for session in cut)
+    told = [who for step in upgrade.steps.filter(name="retire") for who in step.result["cut"]]
+    assert sorted([one[0], *one[2:]] for one in told) == sorted([one.id, one.remote, one.vpn_ip] for one in cut)
     assert len(cut) == (2 if state == U.DONE else 0)
 
 

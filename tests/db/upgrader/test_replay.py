@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from approvals.models import AuditEvent
-from fleet.models import Sample
+from fleet.models import Sample, Ticket
 from tests.db.upgrader.world import NEW, Fleet
 from upgrader import plans
 from upgrader.models import Rollout, Verdict
@@ -66,6 +67,20 @@ def test_as_json_it_has_the_numbers(fleet: Fleet) -> None:
     (one,) = json.loads(told(str(gone_bad(fleet).pk), "--json"))
     assert (one["wave"], one["share"], one["was"], one["outcome"]) == (1, 25, "fail", "fail")
     assert one["numbers"]["metrics"]["probes"]["critical"] is True
+
+
+def test_complaints_of_its_time_are_judged_like_the_rest(fleet: Fleet) -> None:
+    rollout = fleet.until(fleet.started(), "waiting_promotion")
+    limits = plans.spec_of(rollout).limits
+    quiet = replay(rollout, limits)
+    gateway = rollout.waves.get(number=1).upgrades.get().gateway
+    about = {"gateway": gateway, "release": NEW, "reported_by": "noc", "found": Ticket.Found.SESSION}
+    for turn in range(30):
+        at = quiet[0].began + timedelta(milliseconds=turn)
+        Ticket.objects.create(reported_at=at, received_at=at, **about)
+    loud = replay(rollout, limits)
+    assert [one.now.numbers["metrics"].get("complaints", {}).get("canary") for one in quiet] == [None, None]
+    assert loud[0].now.numbers["metrics"]["complaints"]["canary"]["failed"] == 30
 
 
 def test_without_samples_it_says_so(fleet: Fleet) -> None:
