@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -22,6 +23,8 @@ from fleet.selectors import visible_pools
 from upgrader import bound_changes, bound_pages
 from upgrader.bound_changes import REASON_MOST, Who
 from upgrader.models import Freeze, Window
+
+PLACES = 12  # on one page: each has forms of its own
 
 
 @require_safe
@@ -103,11 +106,12 @@ def budget_set(request: HttpRequest, place: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, refusal: str = "", at: int | None = None, status: int = 200) -> HttpResponse:
-    shown = bound_pages.places(person(request), now=timezone.now())
+    page = _some(bound_pages.places(person(request), now=timezone.now()), request.GET.get("page"), at)
     context = {
         # Where something was refused the form is shown whole, with the reason.
-        "places": [place for place in shown if not place.plain or place.key == at],
-        "plain": [place for place in shown if place.plain and place.key != at],
+        "places": [place for place in page if not place.plain or place.key == at],
+        "plain": [place for place in page if place.plain and place.key != at],
+        "page": page,
         "refusal": refusal,
         "refused_at": at,
         "typed": request.POST,
@@ -116,6 +120,14 @@ def _page(request: HttpRequest, *, refusal: str = "", at: int | None = None, sta
         "hours": (1, 4, 12, 24, 72, 168),
     }
     return render(request, "upgrader/bounds_page.html", context, status=status)
+
+
+def _some(places: list[bound_pages.Place], number: str | None, at: int | None) -> Page[bound_pages.Place]:
+    """A page of them: the fleet, then those with bounds of their own; the page of `at` where something was refused."""
+    ordered = sorted(places, key=lambda place: (bool(place.pool), place.plain))
+    keys = [place.key for place in ordered]
+    wanted = keys.index(at) // PLACES + 1 if at in keys else number
+    return Paginator(ordered, PLACES).get_page(wanted)
 
 
 def _done(request: HttpRequest, act: Callable[[], None], place: int) -> HttpResponse:
