@@ -18,6 +18,7 @@ from fleet import prometheus_views as prometheus
 from fleet import reading_views as readings
 from fleet import views as fleet
 from fleet.alarms import desk_views as alarm_desks
+from fleet.alarms import device_views as devices
 from fleet.alarms import views as alarms
 from fleet.tickets import api as ticket_api
 from fleet.tickets import views as tickets
@@ -34,6 +35,7 @@ from upgrader.views import (
     complaints,
     decisions,
     health,
+    installed,
     measured,
     moves,
     overview,
@@ -109,6 +111,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/numbers/", readings.gateway_numbers, name="gateway-numbers"),
     path("gateways/<int:gateway_id>/charts/", readings.gateway_chart, name="gateway-chart"),
     path("gateways/<int:gateway_id>/probes/", probes.gateway_probes, name="gateway-probes"),
+    path("gateways/<int:gateway_id>/probes/charts/", probes.gateway_probe_chart, name="probe-chart"),
+    path("gateways/<int:gateway_id>/probes/numbers/", probes.gateway_probe_numbers, name="probe-numbers"),
     path("gateways/<int:gateway_id>/leave/", enrol.gateway_leave, name="gateway-leave"),
     path("gateways/<int:gateway_id>/host-key/", enrol.gateway_host_key, name="gateway-host-key"),
     path("gateways/<int:gateway_id>/believe/", believing.gateway_believe, name="gateway-believe"),
@@ -120,6 +124,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tickets/", tickets.ticket_list, name="tickets"),
     path("tickets/sources/", tickets.source_list, name="ticket-sources"),
     path("tickets/sources/add/", tickets.source_add, name="ticket-source-add"),
+    path("tickets/sources/<int:source_id>/renew/", tickets.source_renew, name="ticket-source-renew"),
     path("tickets/sources/<int:source_id>/end/", tickets.source_end, name="ticket-source-end"),
     path("tickets/<int:ticket_id>/close/", tickets.ticket_close, name="ticket-close"),
     path("api/tickets/<slug:name>/", ticket_api.ticket_intake, name="ticket-intake"),
@@ -152,6 +157,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/contacts/<int:contact_id>/retire/", alarm_desks.contact_retire, name="contact-retire"),
     path("alerts/contacts/<int:contact_id>/secret/", alarm_desks.contact_secret, name="contact-secret"),
     path("alerts/contacts/<int:contact_id>/try/", alarm_desks.contact_try, name="contact-try"),
+    path("alerts/device/", devices.device_page, name="device"),
+    path("alerts/device/on/", devices.device_on, name="device-on"),
+    path("alerts/device/<int:contact_id>/off/", devices.device_off, name="device-off"),
     path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert_id>/told/", alarms.alert_told, name="alert-told"),
     path("alerts/<int:alert_id>/acknowledge/", alarms.alert_acknowledge, name="alert-acknowledge"),
@@ -176,6 +184,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("api/rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move_json, name="api-rollout-move"),
     path("api/v1/", include(API_V1)),
+    path("manifest.webmanifest", login_not_required(installed.manifest), name="manifest"),
+    path("sw.js", login_not_required(installed.worker), name="worker"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -31,7 +31,7 @@ NEVER = tuple(
 @dataclass(frozen=True)
 class Kind:
     """`schemes`: of its addresses; `plugin`: module and class in apprise.plugins, none for what we send ourselves;
-    `example` for the form."""
+    `example` for the form, none for what nobody types."""
 
     title: str
     schemes: tuple[str, ...]
@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "dingtalk": Kind("DingTalk", ("dingtalk",), ("dingtalk", "NotifyDingTalk"), "dingtalk://SECRET@TOKEN"),
     "ntfy": Kind("ntfy", ("ntfy", "ntfys"), ("ntfy", "NotifyNtfy"), "ntfys://TOKEN@ntfy.example.org/oncall"),
     "webhook": Kind("Webhook", ("https", "http", "jsons", "json"), None, "https://noc.example.org/hooks/vpn"),
+    "push": Kind("Browser", ("push",), None, ""),
 }
 SCHEMES = {scheme: name for name, kind in KINDS.items() for scheme in kind.schemes}
 FIXED = frozenset({"slack", "telegram", "feishu", "wecom", "dingtalk"})

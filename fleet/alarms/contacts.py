@@ -1,4 +1,5 @@
-"""Whom alerts reach: added, tried and retired. The only writer of Contact rows; their addresses are sealed."""
+"""Whom alerts reach: added, tried and retired. With devices.py the only writer of Contact rows; their addresses are
+sealed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from approvals import audit, rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed
-from fleet.alarms import post, signing
+from fleet.alarms import devices, post, signing
 from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, hint, kind_of, why_not
 from fleet.errors import Unfinished
 from fleet.models import Contact, Delivery, Pool
@@ -42,7 +43,8 @@ def add(wanted: Wanted, *, by: User, actor: Actor, now: datetime) -> tuple[Conta
     """Seal the address and tell this contact from now on; it, and a webhook's secret. Raise Refused: what is wrong."""
     demand(by)
     _check(wanted)
-    kind = kind_of(wanted.address)
+    if (kind := kind_of(wanted.address)) == devices.KIND:
+        raise Refused("A browser is turned on in that browser: Alerts, This device.")
     try:
         with transaction.atomic():
             row = Contact.objects.create(
@@ -141,4 +143,4 @@ def _check(wanted: Wanted) -> None:
 
 def kinds() -> list[tuple[str, str]]:
     """What each kind is called, and an example of its address."""
-    return [(kind.title, kind.example) for kind in KINDS.values()]
+    return [(kind.title, kind.example) for kind in KINDS.values() if kind.example]

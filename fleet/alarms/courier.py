@@ -13,6 +13,7 @@ import logging
 import re
 import smtplib
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, kind_of,
 
 ERRNO = re.compile(r"(?<=\] )[A-Z][^'\")]+")
 GOODBYE = 221  # to QUIT: no answer to the message
-GONE = 410
+GONE, NOT_FOUND = 410, 404  # of a push service they say the same
 ANSWER_MOST = 400  # characters
 
 
@@ -100,13 +101,12 @@ def posted(hook: Mapping[str, Any]) -> bool:
     headers = {"Content-Type": "application/json", "User-Agent": "Handover", **hook["headers"]}
     with Session() as session:
         session.trust_env = False
+        body = b64decode(hook["raw"]) if hook.get("raw") else hook["body"].encode()
         try:
-            answer = session.post(
-                hook["url"], data=hook["body"].encode(), headers=headers, timeout=(10, 30), allow_redirects=False
-            )
+            answer = session.post(hook["url"], data=body, headers=headers, timeout=(10, 30), allow_redirects=False)
         except (RequestException, OSError):
             return False
-    if answer.status_code == GONE:
+    if answer.status_code == GONE or (hook.get("raw") and answer.status_code == NOT_FOUND):
         raise Gone
     return 200 <= answer.status_code < 300
 
@@ -129,7 +129,7 @@ def plugin_of(url: str) -> Any:
 
 
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
-    """{"ok", "answer", "final": trying again is in vain}."""
+    """{"ok", "answer", "final": trying again is in vain, "gone": for ever}."""
     notes = Notes()
     logging.getLogger("apprise").addHandler(notes)
     logging.getLogger("apprise").propagate = False
@@ -142,14 +142,19 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     if job["only_read"]:
         return {"ok": True, "answer": "", "final": True}
     notes.listen()
-    final = False
+    gone = False
     try:
         ok = send()
     except Gone:
-        ok, final = False, True
+        ok, gone = False, True
     heard = notes.heard[-1:] or notes.lines[-2:]
     answer = notes.refused or "; ".join(heard)
-    return {"ok": ok, "answer": masked(answer, job["url"])[:ANSWER_MOST], "final": final or bool(notes.refused)}
+    return {
+        "ok": ok,
+        "answer": masked(answer, job["url"])[:ANSWER_MOST],
+        "final": gone or bool(notes.refused),
+        "gone": gone,
+    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ class Hook:
     url: str  # http(s)://
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw: str = ""  # Base64 of a body that is no text
 
 
 def target(address: str) -> tuple[str, dict[str, str]]:

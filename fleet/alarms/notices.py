@@ -22,7 +22,7 @@ from fleet.alerts import ALARM
 from fleet.drift import KIND as DRIFT
 from fleet.models import Alert, Contact, Delivery, Notice
 from fleet.phrases import count
-from fleet.selectors import pools_with
+from fleet.selectors import pools_with, visible_pools
 
 GROUPED = (ALARM, DRIFT)
 MACHINE = Actor.machine("alerts")
@@ -31,7 +31,7 @@ What, State = Delivery.What, Delivery.State
 
 def sweep(now: datetime) -> int:
     """Make every delivery that is due; return how many that were."""
-    contacts = list(Contact.objects.filter(retired_at=None))
+    contacts = list(Contact.objects.filter(retired_at=None).select_related("person"))
     rows = Alert.objects.filter(ended_at=None).select_related("gateway", "notice")
     ready = rows.exclude(kind__in=GROUPED, since__gt=now - timedelta(seconds=GROUP_WAIT))
     quiet = silences.matches(now)
@@ -80,7 +80,16 @@ def is_quiet(alert: Alert, quiet: Iterable[Match]) -> bool:
 def concerns(contact: Contact, alert: Alert) -> bool:
     """Whether this contact is told of this alert at all."""
     wanted = contact.severity == Contact.Severity.WARNING or is_critical(alert)
-    return wanted and (contact.pool_id is None or pool_of(alert) in (None, contact.pool_id))
+    here = contact.pool_id is None or pool_of(alert) in (None, contact.pool_id)
+    return wanted and here and _may_see(contact.person, alert)
+
+
+def _may_see(person: User | None, alert: Alert) -> bool:
+    """Whether a contact that belongs to a person may be told: of what he may look at."""
+    if person is None:
+        return True
+    pools, pool = visible_pools(person), pool_of(alert)
+    return person.is_active and (pools.exists() if pool is None else pools.filter(pk=pool).exists())
 
 
 Turns = Mapping[tuple[int, int], int]

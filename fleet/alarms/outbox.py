@@ -16,7 +16,7 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor
 from fleet import alerts, sealed
-from fleet.alarms import post, signing
+from fleet.alarms import devices, post, signing
 from fleet.alarms.addresses import BadAddress
 from fleet.alarms.message import message
 from fleet.alarms.post import Letter
@@ -32,6 +32,8 @@ TRIES = 24  # the last ones each 10 min: three and a half hours in all
 LEASE_SECONDS = post.SECONDS + 30
 AT_ONCE = 20
 DEAD = "contact"  # kind of the alert about a contact that takes no messages
+POSTED = {signing.KIND: signing.hook, devices.KIND: devices.hook}
+"""Kinds whose message we post ourselves."""
 Sender = Callable[[Letter], str]
 Clock = Callable[[], datetime]
 
@@ -56,11 +58,14 @@ def run(delivery_id: int, *, clock: Clock, sender: Sender = post.send) -> Delive
     told = message(delivery, now=clock())
     Delivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(said=told.text)
     try:
-        hook = signing.hook(delivery, url, told, now=clock()) if delivery.contact.kind == signing.KIND else None
+        make = POSTED.get(delivery.contact.kind)
+        hook = make(delivery, url, told, now=clock()) if make else None
         answer = sender(Letter(url, told, signing.id_of(delivery), hook))
     except (BadAddress, sealed.Unreadable) as shut:
         return _settle(delivery, State.FAILED, f"It can't be signed or sent: {shut}", now=clock())
     except GiveUp as refused:
+        if delivery.contact.kind == devices.KIND and refused.code == post.GONE:
+            devices.turn_off(delivery.contact, actor=MACHINE, why="The browser takes no more messages.", now=clock())
         return _settle(delivery, State.FAILED, refused.say, now=clock())
     except RetryLater as late:
         return _again(delivery, late.say, now=clock())

@@ -19,6 +19,7 @@ from fleet.alarms.message import Message
 from fleet.errors import GiveUp, RetryLater
 
 SECONDS = 45.0
+GONE = "gone"  # the other side wants no message any more, ever
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -64,6 +65,8 @@ def _asked(letter: Letter, allowed: Iterable[str], *, seconds: float = SECONDS, 
     if told["ok"]:
         return answer or "It took the message."
     if told["final"]:
+        if told.get("gone"):
+            raise GiveUp(answer or "It takes no more messages.", code=GONE)
         raise GiveUp(answer or "It may not be sent there.", code="refused")
     raise RetryLater(answer or "It did not take the message, and did not say why.")
 
