@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
+from django.utils import timezone
 
-from approvals import rights, services
+from approvals import delegation, rights, services
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 
@@ -95,7 +96,7 @@ def decide(request: Request, *, by: User, now: datetime, actor: Actor, **words: 
     with transaction.atomic():
         if change.lock is not None and words["yes"]:
             change.lock(request.summary["payload"])
-        has_right = rights.may(by, request.permission, request.scope)
+        has_right = _may(by, request.permission, request.scope, now=now)
         decided = services.decide(request, by=by, has_right=has_right, now=now, actor=actor, **words)
         applied = Applied(decided, decided.summary["payload"], decided.requested_by, by, actor, now)
         if decided.state == Request.State.APPROVED:
@@ -124,7 +125,9 @@ def may_see(person: User, request: Request) -> bool:
     if change is None:
         return False
     seen = request.requested_by_id == person.pk or rights.everywhere(person, "approvals.view_auditevent")
-    return seen or any(rights.may(person, right, request.scope) for right in (change.propose, change.decide))
+    if seen or rights.may(person, change.propose, request.scope):
+        return True
+    return _may(person, change.decide, request.scope, now=timezone.now())
 
 
 def visible(person: User, *, most: int = 200) -> list[Request]:
@@ -153,10 +156,14 @@ def _deciding(person: User, asked: Sequence[Request]) -> list[Request]:
             continue
         key = (request.permission, request.scope)
         if key not in known:
-            known[key] = rights.may(person, *key)
+            known[key] = _may(person, *key, now=timezone.now())
         if known[key]:
             found.append(request)
     return found
+
+
+def _may(person: User, permission: str, scope: str, *, now: datetime) -> bool:
+    return rights.may(person, permission, scope) or delegation.may(person, permission, scope, now=now)
 
 
 def digest(kind: str, summary: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ class Answer:
 
 def why_not(asked: Asked, answer: Answer, *, now: datetime) -> str:
     """Return why this answer may not be given, as a sentence; "" when it may."""
-    return _why_not_person(asked, answer, now) or _why_not_now(asked, now) or _why_not_answer(asked, answer)
+    return _why_not_person(asked, answer, now) or why_not_now(asked, now=now) or _why_not_answer(asked, answer)
 
 
 def why_not_use(asked: Asked, *, digest: str, still_right: frozenset[int], now: datetime) -> str:
@@ -164,7 +164,8 @@ def _why_not_person(asked: Asked, answer: Answer, now: datetime) -> str:
     return ""
 
 
-def _why_not_now(asked: Asked, now: datetime) -> str:
+def why_not_now(asked: Asked, *, now: datetime) -> str:
+    """Return why nobody can answer this any more, as a sentence; "" while it is open."""
     if asked.state in ("approved", "rejected") and asked.said:
         last = asked.said[-1]
         return f"{last.name} {_verb(last)} this {_ago(now - last.at)}."

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals import delegation_views as delegations
+from approvals import glass_views as glass
 from approvals import policy_views as policies
 
 urlpatterns = [
@@ -12,4 +13,6 @@ urlpatterns = [
     path("changes/delegations/", delegations.delegation_list, name="delegations"),
     path("changes/delegations/give/", delegations.delegation_give, name="delegation-give"),
     path("changes/delegations/<int:delegation_id>/end/", delegations.delegation_end, name="delegation-end"),
+    path("changes/alone/<int:glass_id>/", glass.glass_page, name="glass"),
+    path("changes/alone/<int:glass_id>/review/", glass.glass_review, name="glass-review"),
 ]

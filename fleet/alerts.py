@@ -25,6 +25,9 @@ CALLS = (
     "budget",
     "peers",
     "quiet",
+    "approval",
+    "glass",
+    "passkey",
 )  # kinds that are not drift: upgrader/calls.py says when
 ALARM = "alarm"  # what a rule found in the numbers: fleet/alarms/watch.py says when
 DECIDED = "Nobody has to decide on it any more."

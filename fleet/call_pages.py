@@ -24,10 +24,17 @@ WORDS = {
     "alarm": Word("Alarm", "failed", "triangle-alert"),
     "contact": Word("Contact not reached", "failed", "unplug"),
     "quiet": Word("Quiet loss", "failed", "triangle-alert"),
+    "approval": Word("Waits for a decision", "waiting", "hand"),
+    "glass": Word("Done alone", "failed", "triangle-alert"),
+    "passkey": Word("Passkey copied", "failed", "key-round"),
+    "record": Word("The record is not signed", "failed", "triangle-alert"),
+    "copies": Word("Copies are behind", "failed", "unplug"),
 }
-RIGHT = {"rollback": "approve_rollout", "hold": "rollback_rollout"}  # who is called; by the others: who may hold
-KINDS = (*CALLS, ALARM, "contact")
-DECIDED = frozenset({"rollback", "drain", "hold"})  # on a page of its own; the rollout itself is counted with these
+APPROVES = "approve_rollout"
+RIGHT = {"rollback": APPROVES, "approval": APPROVES, "hold": "rollback_rollout"}  # who is called; else: who may hold
+KINDS = (*CALLS, ALARM, "contact", "record", "copies")
+DECIDED = frozenset({"rollback", "drain", "hold", "approval", "glass"})
+"""On a page of its own; what is asked is counted itself with these."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fleet.alerts import Call
 from fleet.models import Balancer, Gateway, Pool
 from fleet.phrases import count, listed, sentence
 from fleet.quiet import selectors as quiet
-from upgrader import bounds, budgets, live
+from upgrader import bounds, budgets, copied_keys, live, reminders
 from upgrader.budget import SAID, Tally, allows, sessions_say
 from upgrader.decide.stops import PERSON
 from upgrader.late import unanswered
@@ -36,7 +36,8 @@ def note(*, now: datetime) -> int:
 
 def standing(now: datetime) -> list[Call]:
     """Everything that calls a person now."""
-    return [*rollbacks(now), *drains(now), *holds(), *freezes(now), *overruns(), *quarrels(), *quiet.calls()]
+    asked = (*rollbacks(now), *drains(now), *reminders.undecided(now), *reminders.unreviewed(now))
+    return [*asked, *copied_keys.standing(), *holds(), *freezes(now), *overruns(), *quarrels(), *quiet.calls()]
 
 
 def rollbacks(now: datetime) -> Iterator[Call]:

@@ -16,7 +16,7 @@ from fleet.models import Gateway, Pool
 from fleet.phrases import listed
 from releases import services as releases
 from releases.models import ConfigRevision, Release
-from upgrader import between, bounds, budgets, drifted, going, paces, plan, rights, together
+from upgrader import between, bounds, budgets, drifted, going, paces, plan, rights, start_time, together
 from upgrader.downgrade import downgraded
 from upgrader.models import Rollout, Strategy, Upgrade, Wave
 from upgrader.plan_waves import Target
@@ -28,12 +28,14 @@ BATCH = 2_000  # rows a statement
 class Also(TypedDict, total=False):
     """What a plan may have besides. `over_drift`: name the drift that stands on the gateways now, so that the rollout
     may start over exactly that. `config`: a configuration that goes along. `passes`: freezes that it may pass.
-    `without`: a rollout whose gateways are left out, for those that joined after it was drawn."""
+    `without`: a rollout whose gateways are left out, for those that joined after it was drawn. `start_at`: nothing
+    begins before."""
 
     over_drift: bool
     config: ConfigRevision | None
     passes: Sequence[int]
     without: Rollout | None
+    start_at: datetime | None
 
 
 def draft(
@@ -123,7 +125,8 @@ def plan_for(
     )
     if both and beside.config and (why := between.why_not_config(beside.config["way"])):
         raise Refused(why)
-    planned = {"drift": standing} | _built(release, strategy, gateways, beside)
+    start = start_time.planned(also.get("start_at"), now=now)
+    planned = {"drift": standing} | _built(release, strategy, gateways, beside) | start
     if why := budgets.would_never_fit(planned):
         raise Refused(why)
     return planned

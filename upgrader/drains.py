@@ -17,7 +17,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, Request
 from fleet.phrases import clock, count
-from upgrader import asking, live, rights
+from upgrader import asking, live, policy_kinds, rights
 from upgrader.late import late, open_steps
 from upgrader.models import Rollout, Upgrade
 from upgrader.reach import lock
@@ -90,6 +90,7 @@ def ask_cut(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, n
             permission="fleet.approve_rollout",
             digest=digest_of(rollout.pk, cuts),
             summary={"rollout": rollout.pk, "cuts": cuts, "users": sum(left.values()), "why": reason},
+            scopes=policy_kinds.scopes(rollout),
             by=person,
             now=now,
             actor=actor,

@@ -18,6 +18,7 @@ from upgrader.flow import OUTGOING
 from upgrader.models import Rollout, StepRun, Upgrade, Verdict, Wave
 from upgrader.picture import GatewayRow, Judged, Picture, Step, WaveRow
 from upgrader.plan import downgrade_say
+from upgrader.rights import ANSWERS, answers_for_another
 from upgrader.states import ACTION_PERMISSION, Outcome, R, S, U, W
 from upgrader.strategy import Drain
 
@@ -111,7 +112,8 @@ def _drains(rows: Mapping[int, Mapping[str, Any]]) -> bool:
 
 def _may(user: User, rollout: Rollout) -> frozenset[str]:
     held = rights(user, rollout.pool)
-    return frozenset(action for action, codename in ACTION_CODENAME.items() if codename in held)
+    own = frozenset(action for action, codename in ACTION_CODENAME.items() if codename in held)
+    return own if own >= ANSWERS else own | answers_for_another(user, rollout.pool)
 
 
 def _light_rows(rollout: Rollout) -> dict[int, dict[str, Any]]:

@@ -15,7 +15,7 @@ from approvals import trail
 from approvals.errors import Refused
 from fleet import errands
 from releases.models import Release
-from upgrader import alive, approval, between, budgets, calls, evidence, journal, rest, together
+from upgrader import alive, approval, between, budgets, calls, evidence, journal, rest, start_time, together
 from upgrader.bounds import Bounds, passes_of
 from upgrader.bounds import read as read_bounds
 from upgrader.budgets import NoRoom
@@ -107,10 +107,10 @@ def thought(looked: Looked, bounds: Bounds | None, *, now: datetime) -> tuple[Lo
     rollout, known = looked.rollout, bounds or read_bounds(now)
     passes = passes_of(rollout.plan)
     said = (known.why_not(pool, passes) for pool in between.pools(rollout, rollout.plan))
-    blocked = next((why for why in said if why), None)
-    if blocked is None:
+    blocked = start_time.why_not(rollout.plan, now) or next((why.say for why in said if why), "")
+    if not blocked:
         return looked, step
-    looked = replace(looked, seen=replace(looked.seen, blocked=blocked.say))
+    looked = replace(looked, seen=replace(looked.seen, blocked=blocked))
     return looked, decide(looked.seen)
 
 

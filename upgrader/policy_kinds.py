@@ -68,6 +68,11 @@ def channel_scope(channel: str) -> str:
     return f"channel:{channel}"
 
 
+def scopes(rollout: Rollout) -> list[str]:
+    """Where else than on its pool a policy for this rollout may stand."""
+    return [channel_scope(rollout.release.channel)]
+
+
 def signed_by(request: Request) -> Collection[str]:
     """By what those are known who signed the release that is to start."""
     kind, _, number = request.subject.partition(":")

@@ -11,6 +11,7 @@ from approvals import audit
 from approvals import services as approvals
 from approvals.models import Request
 from fleet.phrases import count, sentence
+from upgrader import policy_kinds
 from upgrader.back import GoesBack, digest_of, summary_of
 from upgrader.journal import MACHINE, Change
 from upgrader.reach import DECIDE_WITHIN, KIND, drop_cuts, drop_question, going_back, lock
@@ -45,6 +46,7 @@ def ask(looked: Looked, left: Sequence[GoesBack], *, why: str, now: datetime) ->
         permission="fleet.approve_rollout",
         digest=digest_of(rollout.pk, "rest", left),
         summary=summary_of(rollout.plan, "rest", left) | {"why": why, "because": because, "rollout": rollout.pk},
+        scopes=policy_kinds.scopes(rollout),
         by=approvals.machine(),
         now=now,
         actor=MACHINE,

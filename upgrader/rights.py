@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from approvals import rights
+from collections.abc import Collection
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from approvals import delegation, rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.models import Pool
+from fleet.selectors import pools_with
 from upgrader.states import ACTION_PERMISSION
 
 WORD = {
@@ -18,11 +24,37 @@ WORD = {
     "agree_cut": "agree to cut users",
     "refuse_cut": "refuse to cut users",
 }
+ANSWERS = frozenset({"approve", "reject", "agree_back", "refuse_back", "agree_cut", "refuse_cut"})
+"""What somebody may do in another's place (approvals/delegation.py)."""
+DECIDE = "approve_rollout"
 
 
 def may(person: User, action: str, pool: Pool) -> bool:
-    """True when the person holds the action's permission on the pool now, by himself or by a group."""
-    return rights.may(person, ACTION_PERMISSION[action], f"pool:{pool.pk}")
+    """True when the person holds the action's permission on the pool now, by himself, by a group, or as somebody who
+    answers for one who does."""
+    permission, scope = ACTION_PERMISSION[action], f"pool:{pool.pk}"
+    if rights.may(person, permission, scope):
+        return True
+    return action in ANSWERS and delegation.may(person, permission, scope, now=timezone.now())
+
+
+def answers_for_another(person: User, pool: Pool) -> frozenset[str]:
+    """What the person may do there in another's place."""
+    another = delegation.may(person, f"fleet.{DECIDE}", f"pool:{pool.pk}", now=timezone.now())
+    return ANSWERS if another else frozenset()
+
+
+def deciding_pools(person: User) -> QuerySet[Pool] | Collection[int]:
+    """Where the person answers what others ask, for himself or for another; to be used in a filter."""
+    own, given = pools_with(person, DECIDE), delegation.taken(person, now=timezone.now())
+    if not given:
+        return own
+    ids = set(own.values_list("pk", flat=True))
+    for giver, scope in given:
+        theirs = pools_with(giver, DECIDE)
+        theirs = theirs if scope == rights.EVERYTHING else theirs.filter(pk=scope.removeprefix("pool:"))
+        ids |= set(theirs.values_list("pk", flat=True))
+    return ids
 
 
 def holds(person: User, action: str, pool: Pool) -> bool:

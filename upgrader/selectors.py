@@ -9,10 +9,11 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404
 
-from approvals.models import AuditEvent, Request, User
+from approvals.models import AuditEvent, Decision, Request, User
 from fleet.models import Gateway
 from fleet.selectors import pools_with, visible_pools
 from fleet.words import Word
+from upgrader import rights
 from upgrader.draw import CLOSE_UP as CLOSE_UP
 from upgrader.draw import picture as picture
 from upgrader.late import unanswered
@@ -42,7 +43,9 @@ def rollout_for(user: User, rollout_id: int) -> Rollout:
 
 def needs_me(user: User, *, now: datetime) -> QuerySet[Rollout]:
     """Rollouts that wait for this person: to approve (not his own), to promote, to help, to decide on a drain."""
-    approve = Q(state=R.WAITING_APPROVAL, pool__in=pools_with(user, "approve_rollout")) & ~Q(created_by=user)
+    said = Decision.objects.filter(by=user).values("request")
+    open_to = Q(state=R.WAITING_APPROVAL, pool__in=rights.deciding_pools(user))
+    approve = open_to & ~Q(created_by=user) & ~Q(request__in=said)
     promote = Q(state=R.WAITING_PROMOTION, pool__in=pools_with(user, "promote_rollout"))
     stuck = Q(state__in=[R.HELD, R.FAILED]) & (
         Q(pool__in=pools_with(user, "hold_rollout")) | Q(pool__in=pools_with(user, "rollback_rollout"))
@@ -53,7 +56,7 @@ def needs_me(user: User, *, now: datetime) -> QuerySet[Rollout]:
 
 def _asked(user: User, now: datetime) -> Q:
     """Somebody else asked to roll back or to cut users, and this person may say yes or no."""
-    pools = pools_with(user, "approve_rollout")
+    pools = rights.deciding_pools(user)
     others = Request.objects.filter(state=Request.State.OPEN, expires_at__gt=now).exclude(requested_by=user)
     cut = Upgrade.objects.filter(cut_request__in=others, state__in=DRAINS).values("wave__rollout")
     return Q(pool__in=pools) & (Q(back_request__in=others) | Q(pk__in=cut))

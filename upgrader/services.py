@@ -11,8 +11,8 @@ from django.db import transaction
 
 from approvals import services as approvals
 from approvals.errors import Refused
-from approvals.models import Actor
-from upgrader import approval, between, bounds, drifted, engine, journal, plan, rights
+from approvals.models import Actor, User
+from upgrader import approval, between, bounds, drifted, engine, journal, plan, policy_kinds, rights, start_time
 from upgrader.asking import check_asked, hint_all, moved
 from upgrader.drafting import Also as Also
 from upgrader.drafting import draft as draft
@@ -47,6 +47,8 @@ def submit(rollout: Rollout, *, actor: Actor, seen_version: int, now: datetime) 
         permission="fleet.approve_rollout",
         digest=rollout.digest,
         summary=rollout.plan,
+        scopes=policy_kinds.scopes(rollout),
+        start_at=start_time.of(rollout.plan),
         by=person,
         now=now,
         actor=actor,
@@ -64,14 +66,7 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
     if rollout.request is None:
         raise Refused("This rollout was not submitted, so there is nothing to decide.")
     if yes:
-        between.refuse_stranger(rollout.plan, actor, "approve")
-        approval.check_release(rollout, now=now)
-        approval.check_gateways(rollout)
-        drifted.check(rollout)
-        migrates = bool(rollout.plan["release"].get("state_migration"))
-        if why := plan.why_not_downgrade(rollout.plan, reason) or why_not_migration(migrates, reason):
-            raise Refused(why)
-        bounds.check_pass(person, rollout)
+        check_yes(rollout, person, reason, actor=actor, now=now)
     with transaction.atomic():
         approvals.decide(
             rollout.request, by=person, yes=yes, reason=reason, digest=digest, has_right=True, now=now, actor=actor
@@ -79,6 +74,18 @@ def decide(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor: Acto
         if yes:
             bounds.record_pass(rollout, actor=actor, now=now)
     hint_all(engine.advance(rollout.pk, now=now), rollout.pk)
+
+
+def check_yes(rollout: Rollout, person: User, reason: str, *, actor: Actor, now: datetime) -> None:
+    """Refuse a yes to what may not begin whoever says so, or not with these words."""
+    between.refuse_stranger(rollout.plan, actor, "approve")
+    approval.check_release(rollout, now=now)
+    approval.check_gateways(rollout)
+    drifted.check(rollout)
+    migrates = bool(rollout.plan["release"].get("state_migration"))
+    if why := plan.why_not_downgrade(rollout.plan, reason) or why_not_migration(migrates, reason):
+        raise Refused(why)
+    bounds.check_pass(person, rollout)
 
 
 def promote(rollout: Rollout, *, actor: Actor, seen_version: int, reason: str, now: datetime, through: int = 0) -> None:

@@ -3,7 +3,7 @@ person, or one whose old slot is gone, need the yes of a second. That yes binds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from approvals import services as approvals
 from approvals.errors import Refused
 from approvals.models import Actor, Request, User
 from fleet.phrases import count, listed
-from upgrader import asking, engine, journal, later, rights
+from upgrader import asking, engine, journal, later, policy_kinds, rights
 from upgrader.back import agreed_cuts, because, digest_of, more_than, summary_of
 from upgrader.decide import NEEDS_ROLLBACK
 from upgrader.journal import Change, LostRace
@@ -75,6 +75,12 @@ def decide_back(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor:
     if not yes:
         say(request, by=person, actor=actor, now=now, yes=False, reason=reason, digest=digest)
         return
+    words: approvals.Words = {"yes": True, "reason": reason, "digest": digest}
+    agree(rollout, request, lambda: say(request, by=person, actor=actor, now=now, **words), actor=actor, now=now)
+
+
+def agree(rollout: Rollout, request: Request, answer: Callable[[], object], *, actor: Actor, now: datetime) -> None:
+    """Give the yes by `answer` and begin the way back, in one transaction, if it is still what was asked."""
     action: Action = request.summary["action"]
     refuse_lost(request, action, rollout)
     with transaction.atomic():
@@ -82,7 +88,7 @@ def decide_back(rollout: Rollout, *, yes: bool, reason: str, digest: str, actor:
         looked = look(rollout.pk, now=now)
         changed = stale(looked, request, action)
         if not changed:
-            say(request, by=person, actor=actor, now=now, yes=True, reason=reason, digest=digest)
+            answer()
             agreed = agreed_cuts(request.summary)
             asking.moved(changes(looked, action, request.summary["why"], agreed), actor=actor, now=now)
     if changed:
@@ -180,6 +186,7 @@ def ask(looked: Looked, action: Action, *, by: User, actor: Actor, reason: str, 
             permission="fleet.approve_rollout",
             digest=digest_of(rollout.pk, action, back),
             summary=summary,
+            scopes=policy_kinds.scopes(rollout),
             by=by,
             now=now,
             actor=actor,

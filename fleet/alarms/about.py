@@ -8,7 +8,8 @@ from fleet.drift import KIND as DRIFT
 from fleet.drift import PARTS
 from fleet.models import Alert
 
-WARNINGS = frozenset({DRIFT, "peers", "quiet"})
+APPROVAL = "approval"  # somebody was asked: at first it may wait, later the next are told
+WARNINGS = frozenset({DRIFT, "peers", "quiet", "copies"})
 """Kinds that may wait until somebody is at work. One that nobody has put here may not."""
 
 
@@ -37,6 +38,8 @@ def rollout_of(alert: Alert) -> int | None:
 def is_critical(alert: Alert) -> bool:
     if alert.kind == ALARM:
         return bool(alert.details.get("severity") != "warning")
+    if alert.kind == APPROVAL:
+        return bool(alert.details.get("urgent"))
     return alert.kind not in WARNINGS
 
 

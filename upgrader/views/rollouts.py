@@ -13,7 +13,7 @@ from approvals.errors import Refused
 from approvals.people import person
 from fleet.models import Pool
 from releases.models import ConfigRevision, Release
-from upgrader import chart_data, charts, drafts, pages, questions, rights, selectors, services
+from upgrader import chart_data, charts, drafts, pages, questions, rights, selectors, services, start_time
 from upgrader.api import as_json
 from upgrader.models import Rollout, Strategy
 
@@ -73,6 +73,7 @@ def _draft(request: HttpRequest) -> HttpResponse:
         over_drift=_over_drift(request),
         config=_config(request),
         without=Rollout.objects.filter(pk=number(request, "without"), pool=number(request, "pool")).first(),
+        start_at=start_time.read(str(request.POST.get("start_at", ""))),
     )
     return redirect("rollout", rollout_id=rollout.pk)
 
