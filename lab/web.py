@@ -10,5 +10,5 @@ def command(host: str, port: int) -> tuple[str, ...]:
     return (
         *("/usr/bin/env", "MALLOC_ARENA_MAX=2", sys.executable, "-m", "uvicorn", "upgrader.asgi:application"),
         *("--host", host, "--port", str(port)),
-        *("--timeout-graceful-shutdown", "2", "--no-server-header", "--log-level", "warning"),
+        *("--timeout-graceful-shutdown", "2", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"),
     )

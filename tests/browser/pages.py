@@ -117,6 +117,23 @@ def rollouts(site: Site) -> Pages:
     }
 
 
+def signed(site: Site) -> Pages:
+    """Sign-in, one's own account, and everybody's."""
+    site.scene("accounts")
+    return {
+        "sign-in-link-dead": ("", "/sign-in/link/MQ/of-yesterday/"),
+        "sign-in-cancelled": ("", "/sign-in/cancelled/"),
+        "account": ("oncall", "/account/"),
+        "account-open": ("auditor", "/account/"),
+        "account-password": ("oncall", "/account/password/"),
+        "account-code-app": ("oncall", "/account/code-app/"),
+        "account-passkey": ("oncall", "/account/passkeys/add/"),
+        "account-prove": ("oncall", "/account/prove/?with=password&next=/"),
+        "account-prove-first": ("oncall", "/account/prove/?with=passkey&next=/"),
+        "accounts": ("auditor", "/accounts/"),
+    }
+
+
 def lists(_: Site) -> Pages:
     """What one opens first."""
     return {
@@ -214,7 +231,7 @@ def emergency(site: Site) -> Pages:
 def every(site: Site) -> Pages:
     """All of them but the first run's and the emergency's, whose band stands on every page."""
     made: Pages = {}
-    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, alarmed, lists):
+    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, alarmed, signed, lists):
         made |= part(site)
     return made
 

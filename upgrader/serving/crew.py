@@ -48,6 +48,7 @@ def web(host: str, port: int) -> None:
         port=port,
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=False,  # HANDOVER_PROXIES says whose word counts (approvals/where.py), not what 127.0.0.1 sends
         log_config=None,  # Django has said how
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import audit
+from approvals import audit, factor_secrets
 from approvals.models import Actor
 from fleet import sealed
 
@@ -23,14 +24,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         done, why = 0, ""
         try:
-            for name in sealed.rotate():
+            for name in chain(sealed.rotate(), factor_secrets.rotate()):
                 done += 1
                 self.stdout.write(f"{name} is sealed anew.")
         except KeyboardInterrupt:
             why = "broken off"
         except sealed.Unreadable as unreadable:
             why = str(unreadable)
-        left = sealed.waiting()
+        left = sealed.waiting() + factor_secrets.waiting()
         if done:
             self._record(done, left, why)
         if why:

@@ -1,0 +1,20 @@
+"""People beside the cast: one whose second factor nobody else's pages must be asked for, and one who makes accounts."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Permission
+
+from approvals.models import User
+from tests import factories
+
+
+def night() -> int:
+    """Who rolls back in the pool "by night"."""
+    return factories.person("night", factories.ONCALL, factories.pool("by night")).pk
+
+
+def accounts() -> int:
+    """The auditor makes accounts, too; one of them is turned off."""
+    right = Permission.objects.get(content_type__app_label="approvals", codename="add_user")
+    User.objects.get(username="auditor").user_permissions.add(right)
+    return User.objects.get_or_create(username="gone", email="gone@example.org", is_active=False)[0].pk
