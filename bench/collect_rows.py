@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from bench.collect_street import slot_of
-from fleet.metrics import charts, counters, pages, rollup
+from fleet.metrics import compare, counters, pages, rollup
 from fleet.metrics.store import Answer, Store
 from fleet.models import Gateway, Reading, Span, Watch
 
@@ -43,14 +43,8 @@ def fill(now: int, *, since: int, until: int) -> int:
 
 
 def page_ms(gateway: Gateway, now: float, hours: int) -> float:
-    """Milliseconds to read one chart's points and draw its figure, median."""
-    panel = charts.PANELS["rtt"]
-
-    def read() -> None:
-        found, shown = pages.measured(gateway, now, hours)
-        charts.figure(panel, found, shown)
-
-    return median_ms(read)
+    """Milliseconds to read the points of a gateway's charts and draw them, median."""
+    return median_ms(lambda: compare.figure(pages.asked(gateway, now, hours, alarms={}), now=now))
 
 
 def write_ms(gateway_ids: list[int]) -> float:

@@ -13,8 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.errors import Refused
 from approvals.people import actor, person
 from fleet import selectors
-from fleet.models import ProbeHost
-from fleet.probes import hosts, pages
+from fleet.alarms import thresholds
+from fleet.metrics import pages as measured
+from fleet.metrics.compare import Asked
+from fleet.models import Gateway, ProbeHost
+from fleet.probes import charts, hosts, pages
+from fleet.reading_views import charted, tabled
 
 RIGHT = "enrol_gateway"
 
@@ -28,10 +32,39 @@ def probe_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def gateway_probes(request: HttpRequest, gateway_id: int) -> HttpResponse:
     """How one gateway looks from its probe hosts; htmx asks for this part alone."""
-    gateway = get_object_or_404(selectors.gateways_for(person(request)), pk=gateway_id)
-    context = {"gateway": gateway, **pages.of_gateway(gateway, time.time())}
+    gateway = _seen(request, gateway_id)
+    context = {"gateway": gateway, **pages.of_gateway(gateway, time.time()), **_back(request)}
     part = request.headers.get("HX-Request")
     return render(request, "fleet/_gateway_probes.html" if part else "fleet/gateway_probes.html", context)
+
+
+@require_safe
+def gateway_probe_chart(request: HttpRequest, gateway_id: int) -> HttpResponse:
+    """What probe hosts found at one gateway, as charts for static/js/charts.js."""
+    return charted(request, _asked(request, _seen(request, gateway_id)))
+
+
+@require_safe
+def gateway_probe_numbers(request: HttpRequest, gateway_id: int) -> HttpResponse:
+    """The same as a table."""
+    gateway = _seen(request, gateway_id)
+    hours = measured.hours_of(request.GET.get("hours"))
+    title, back = f"Seen from outside, the last {hours} h", ("gateway", gateway.pk, gateway.name)
+    return tabled(request, _asked(request, gateway), title=title, back=back, who="Probe host")
+
+
+def _seen(request: HttpRequest, gateway_id: int) -> Gateway:
+    return get_object_or_404(selectors.gateways_for(person(request)), pk=gateway_id)
+
+
+def _back(request: HttpRequest) -> dict[str, Any]:
+    """How far the charts look back."""
+    return {"hours": measured.hours_of(request.GET.get("hours")), "ranges": measured.ranges()}
+
+
+def _asked(request: HttpRequest, gateway: Gateway) -> Asked:
+    alarms = thresholds.of_pool(gateway.pool_id, charts.PANELS)
+    return charts.asked(gateway, time.time(), measured.hours_of(request.GET.get("hours")), alarms=alarms)
 
 
 @require_POST

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from approvals.people import person
 from fleet import selectors
-from fleet.metrics import charts, pages
+from fleet.alarms import thresholds
+from fleet.metrics import bands, compare, pages
+from fleet.metrics.compare import Asked
 from fleet.models import Gateway
 
 
@@ -20,17 +22,10 @@ def seen(request: HttpRequest, gateway_id: int) -> Gateway:
 
 
 @require_safe
-def gateway_chart(request: HttpRequest, gateway_id: int, panel: str) -> HttpResponse:
-    """One figure for static/js/charts.js."""
+def gateway_chart(request: HttpRequest, gateway_id: int) -> HttpResponse:
+    """The charts of a gateway's slots for static/js/charts.js."""
     gateway = seen(request, gateway_id)
-    if panel not in charts.PANELS:
-        raise Http404(f"There is no chart {panel}.")
-    found, shown = pages.measured(gateway, time.time(), pages.hours_of(request.GET.get("hours")))
-    drawn = charts.PANELS[panel]
-    empty = all(charts.ends(drawn, points) is None for points in found.values())
-    figure = charts.figure(drawn, found, shown, marks=pages.marks(gateway, shown))
-    told = {"figure": figure, "say": charts.say(drawn, found), "empty": empty}
-    return JsonResponse(told, headers={"Cache-Control": "no-store"})
+    return charted(request, _asked(request, gateway))
 
 
 @require_safe
@@ -46,10 +41,26 @@ def gateway_readings(request: HttpRequest, gateway_id: int) -> HttpResponse:
 def gateway_numbers(request: HttpRequest, gateway_id: int) -> HttpResponse:
     """The charts as a table."""
     gateway, hours = seen(request, gateway_id), pages.hours_of(request.GET.get("hours"))
-    found, _ = pages.measured(gateway, time.time(), hours)
     title, back = f"Measured on {gateway.name}, the last {hours} h", ("gateway", gateway.pk, gateway.name)
-    titles = [panel.title for panel in charts.PANELS.values()]
-    return table(request, {"title": title, "back": back, "who": "Slot", "titles": titles, "rows": charts.table(found)})
+    return tabled(request, _asked(request, gateway), title=title, back=back, who="Slot")
+
+
+def _asked(request: HttpRequest, gateway: Gateway) -> Asked:
+    hours = pages.hours_of(request.GET.get("hours"))
+    return pages.asked(gateway, time.time(), hours, alarms=thresholds.of_pool(gateway.pool_id, bands.PANELS))
+
+
+def charted(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Charts below each other; ?after= and ?step= say what the page has already."""
+    after, step = (pages.whole(request.GET.get(name)) for name in ("after", "step"))
+    told = compare.figure(asked, now=time.time(), after=after, step=step)
+    return JsonResponse(told, headers={"Cache-Control": "no-store"})
+
+
+def tabled(request: HttpRequest, asked: Asked, *, title: str, back: tuple[str, int, str], who: str) -> HttpResponse:
+    """The same as a table. `back`: the page that it belongs to, as a route, its number and its name."""
+    rows, titles = compare.rows(asked, now=time.time()), [panel.title for panel in asked.panels.values()]
+    return table(request, {"title": title, "back": back, "who": who, "titles": titles, "rows": rows})
 
 
 def table(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 
-from fleet.alarms import rule_store
+from fleet.alarms import thresholds
 from fleet.metrics.bands import PANELS
 from fleet.metrics.compare import Asked
 from fleet.metrics.sides import Side
@@ -20,8 +20,6 @@ from upgrader.strategy_spec import SpecError
 BEFORE = timedelta(minutes=5)  # of a wave's first step: what the old release was like
 AFTER = timedelta(minutes=10)  # of its last one
 MARKS_MOST = 12
-RULED = {"login_failures": "failures", "handshake": "handshake", "rtt": "rtt", "memory": "memory"}
-"""Metric of a rule → the panel that draws it."""
 RELEASES_MOST = 3  # lines of a pool
 MOST = 200  # gateways of one side: more are not collected from either (HANDOVER_COLLECT_MOST)
 
@@ -39,7 +37,7 @@ def of_wave(rollout: Rollout, number: int, *, now: datetime) -> Asked | None:
         until=window[1].timestamp(),
         marks=_marks(wave),
         tolerated=_tolerated(rollout),
-        alarms=alarms(rollout.pool_id),
+        alarms=thresholds.of_pool(rollout.pool_id, PANELS),
     )
 
 
@@ -73,16 +71,6 @@ def _tolerated(rollout: Rollout) -> dict[str, float]:
     except SpecError:
         return {}  # a page is drawn all the same; that the plan can't be read stops the rollout elsewhere
     return {name: metric.tolerated for name, metric in metrics.items() if metric.use}
-
-
-def alarms(pool: int) -> dict[str, float]:
-    """Panel → the lowest value above which a rule calls people there, where both have the same unit."""
-    found: dict[str, float] = {}
-    for rule in rule_store.standing().of(pool):
-        panel = RULED.get(rule.metric, "")
-        if rule.above and panel and rule.of.unit == PANELS[panel].unit:
-            found[panel] = min(rule.threshold, found.get(panel, rule.threshold))
-    return found
 
 
 def _marks(wave: Wave) -> list[Mark]:
@@ -120,7 +108,13 @@ def of_pool(pool: Pool, *, hours: int, now: datetime) -> Asked:
         Side(name, ("canary", "control", "other")[place], Q(release=name), ids)
         for place, name in enumerate(_releases(pool, since))
     ]
-    return Asked(sides, since.timestamp(), now.timestamp(), marks=_rollout_marks(pool, since), alarms=alarms(pool.pk))
+    return Asked(
+        sides,
+        since.timestamp(),
+        now.timestamp(),
+        marks=_rollout_marks(pool, since),
+        alarms=thresholds.of_pool(pool.pk, PANELS),
+    )
 
 
 def _releases(pool: Pool, since: datetime) -> list[str]:

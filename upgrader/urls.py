@@ -28,12 +28,12 @@ from releases import release_views as release
 from releases import signer_views as signers
 from releases import views as releases
 from releases.matrix import views as tests
+from upgrader import decision_urls
 from upgrader.api_v1.api import URLS as API_V1
 from upgrader.views import (
     believing,
     bounds,
     complaints,
-    decisions,
     health,
     installed,
     measured,
@@ -66,7 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("strategies/check/", strategies.strategy_check, name="strategy-check"),
     path("strategies/<int:strategy_id>/", strategies.strategy_page, name="strategy"),
     path("strategies/<int:strategy_id>/retire/", strategies.strategy_retire, name="strategy-retire"),
-    path("decisions/<int:rollout_id>/", decisions.decision, name="decision"),
+    *decision_urls.urlpatterns,
     path("bounds/", bounds.bounds_page, name="bounds"),
     path("bounds/<int:place>/freeze/", bounds.freeze_begin, name="freeze-begin"),
     path("bounds/<int:place>/window/", bounds.window_set, name="window-set"),

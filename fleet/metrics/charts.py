@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,14 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fleet.metrics.series import Point, Series
-from fleet.metrics.stacked import Mark, Row, note, shape
+from fleet.metrics.stacked import Mark, note, shape
 
-MIB = 1024 * 1024
 GAP_TIMES = 3  # so many steps without a point break the line: nothing was measured there
-ROWS = 30
 ROOM = 1.4  # above the highest value, for what the marks say
-ROLLING = 300  # seconds that one point of a rate looks back on: single events would be a comb, not a line
-LEAST = 60.0  # seconds: one event in the first five is no dozen a minute
 TONES = ("canary", "control")
 DAY = 24 * 3600
 
@@ -44,33 +39,6 @@ def felt(column: str, divisor: float = 1.0) -> Callable[[Sequence[Point]], list[
         return [None if value is None else float(value) / divisor for value in found]
 
     return values
-
-
-def rate(column: str) -> Callable[[Sequence[Point]], list[float | None]]:
-    """A count a minute over the last ROLLING seconds, or over the point where that is longer."""
-
-    def values(points: Sequence[Point]) -> list[float | None]:
-        known: deque[Point] = deque()
-        found: list[float | None] = []
-        for point in points:
-            if point.values[column] is not None:
-                known.append(point)
-            while known and known[0].at <= point.at - ROLLING and known[0] is not point:
-                known.popleft()
-            seconds = max(LEAST, sum(one.seconds for one in known))
-            told = point.values[column] is not None
-            found.append(60 * sum(one.values[column] for one in known) / seconds if told else None)
-        return found
-
-    return values
-
-
-PANELS: Mapping[str, Panel] = {
-    "failures": Panel("Sign-ins that fail", "a minute", rate("failures")),
-    "sessions": Panel("Users on it", "users", felt("sessions"), "{:.0f}"),
-    "rtt": Panel("Round trip to users, median", "ms", felt("rtt_ms")),
-    "memory": Panel("Memory", "MiB", felt("rss_bytes", MIB), "{:.0f}"),
-}
 
 
 @dataclass(frozen=True)
@@ -163,16 +131,3 @@ def say(panel: Panel, found: Series) -> str:
 def ends(panel: Panel, points: Sequence[Point]) -> float | None:
     """The last value that is known."""
     return next((value for value in reversed(panel.values(points)) if value is not None), None)
-
-
-def table(found: Series, rows: int = ROWS) -> list[Row]:
-    """All charts as numbers: at most `rows` moments of each slot, the newest first."""
-    told = []
-    for key in newest_first(found):
-        points = found[key]
-        every = -(-len(points) // rows) or 1
-        columns = [panel.values(points) for panel in PANELS.values()]
-        for place in range(len(points))[::-1][::every]:
-            cells = tuple(panel.said(values[place]) for panel, values in zip(PANELS.values(), columns, strict=True))
-            told.append(Row(datetime.fromtimestamp(points[place].at, UTC), name_of(key), cells))
-    return told

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import Max, Min, Q
+
 from fleet.metrics import charts, collect, newest
-from fleet.metrics.series import Series, series
+from fleet.metrics.compare import Asked
+from fleet.metrics.sides import Side, parts, step_of
 from fleet.metrics.stacked import Mark
 from fleet.metrics.standing import Fact, Seen, Standing, standing
-from fleet.models import Gateway, Probe, Watch
+from fleet.models import Gateway, Probe, Reading, Watch
 from fleet.words import Word
 
 HOURS = (1, 6, 24, 168)
 BAN_OLD = 900.0  # seconds: a ban lasts 5 min, and is looked at again after that
+TONES = ("canary", "control", "other", "other")  # of a gateway's slots and releases; more are no chart
 RUNNING = frozenset({"serving", "draining", "adopted"})
 WORDS = {
     Fact.FINE: Word("Measured", "done", "circle-check"),
@@ -85,18 +89,26 @@ def marks(gateway: Gateway, shown: charts.Range) -> list[Mark]:
     return sorted(found, key=lambda mark: mark.at)
 
 
-def measured(gateway: Gateway, now: float, hours: int) -> tuple[Series, charts.Range]:
+def asked(gateway: Gateway, now: float, hours: int, *, alarms: Mapping[str, float]) -> Asked:
+    """One gateway's slots as the lines of its charts, the newest release first. `alarms`: panel → threshold."""
     shown = charts.Range(now - 3600 * hours, now)
-    return series(gateway.pk, since=shown.since, until=shown.until), shown
+    step = step_of(now - shown.since, 1)
+    found: dict[tuple[int, str], tuple[int, int]] = {}
+    for span, begin, end in parts(step, since=int(shown.since), until=now, now=now):
+        rows = Reading.objects.filter(gateway=gateway, span=span.seconds, at__gte=begin, at__lt=end).order_by()
+        for slot, release, first, last in rows.values_list("slot", "release").annotate(a=Min("at"), b=Max("at")):
+            was = found.get((slot, release), (first, last))
+            found[slot, release] = (min(first, was[0]), max(last, was[1]))
+    # By when their lines end, to the minute, then by when they began: the newest release is drawn first.
+    order = sorted(found, key=lambda key: (-found[key][1] // 60, -found[key][0], key))
+    sides = [
+        Side(charts.name_of(key), tone, Q(slot=key[0], release=key[1]), [gateway.pk])
+        for key, tone in zip(order, TONES, strict=False)
+    ]
+    return Asked(sides, shown.since, now, marks=marks(gateway, shown), alarms=alarms)
 
 
 def part(gateway: Gateway, now: float, hours: int) -> dict[str, Any]:
     """The context of _gateway_readings.html; the charts' own numbers come when the page is there."""
     found = standing_of(gateway, now)
-    return {
-        "standing": found,
-        "standing_word": WORDS[found.fact],
-        "hours": hours,
-        "ranges": ranges(),
-        "panels": [(name, panel.title) for name, panel in charts.PANELS.items()],
-    }
+    return {"standing": found, "standing_word": WORDS[found.fact], "hours": hours, "ranges": ranges()}

@@ -51,6 +51,7 @@ class Stack:
     marks: Sequence[Mark] = ()
     tolerated: Mapping[str, float] = field(default_factory=dict)
     alarms: Mapping[str, float] = field(default_factory=dict)
+    panels: Mapping[str, Panel] = field(default_factory=lambda: PANELS)
 
 
 def whole(stack: Stack, *, begin: float | None = None) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def whole(stack: Stack, *, begin: float | None = None) -> dict[str, Any]:
     shown = [[place for place, bucket in enumerate(side.buckets) if bucket.at >= first] for side in sides]
     data: list[dict[str, Any]] = []
     said: list[str] = []
-    for row, panel in enumerate(PANELS.values()):
+    for row, panel in enumerate(stack.panels.values()):
         lines = [panel.line(side.buckets) for side in sides]
         said += say(panel, [(side.name, end(line)) for side, line in zip(sides, lines, strict=True)])
         points = [[line[place] for place in places] for line, places in zip(lines, shown, strict=True)]
@@ -128,7 +129,7 @@ def rounded(values: Sequence[float | None]) -> list[float | None]:
 
 def layout(stack: Stack) -> dict[str, Any]:
     """All charts share `xaxis`; margins are fixed, so that nothing jumps when numbers grow."""
-    number = len(PANELS)
+    number = len(stack.panels)
     high = (1 - GAP * (number - 1)) / number
     made: dict[str, Any] = {
         "dragmode": False,
@@ -145,10 +146,10 @@ def layout(stack: Stack) -> dict[str, Any]:
             "tickformat": "%H:%M" if stack.until - stack.since <= DAY else "%d %b",
         },
         "shapes": [shape(mark) for mark in stack.marks],
-        "annotations": [title(panel, 1 - n * (high + GAP)) for n, panel in enumerate(PANELS.values())],
+        "annotations": [title(panel, 1 - n * (high + GAP)) for n, panel in enumerate(stack.panels.values())],
     }
     made["annotations"] += [note(mark, turn) for turn, mark in enumerate(stack.marks)]
-    for row, (name, panel) in enumerate(PANELS.items()):
+    for row, (name, panel) in enumerate(stack.panels.items()):
         if name in stack.alarms:
             of = f"y{row + 1}" if row else "y"
             made["shapes"].append(level(of, stack.alarms[name]))
@@ -212,7 +213,7 @@ def table(stack: Stack, rows: int = ROWS) -> list[Row]:
     told = []
     for side in stack.sides:
         shown = [place for place, bucket in enumerate(side.buckets) if bucket.at >= stack.since]
-        lines = [(panel, panel.line(side.buckets)) for panel in PANELS.values()]
+        lines = [(panel, panel.line(side.buckets)) for panel in stack.panels.values()]
         for place in shown[::-1][:: -(-len(shown) // rows) or 1]:
             cells = tuple(panel.said(line[place].value) for panel, line in lines)
             told.append(Row(datetime.fromtimestamp(side.buckets[place].at, UTC), side.name, cells))

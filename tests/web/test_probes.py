@@ -116,3 +116,19 @@ def test_one_is_let_go_by_two_people(browse: Browse) -> None:
 def test_both_are_asked_by_post_only(browse: Browse) -> None:
     assert browse("operator").get("/probes/add/").status_code == 405
     assert browse("operator").get("/probes/1/remove/").status_code == 405
+
+
+def test_what_hosts_found_over_time_is_a_chart_and_a_table(browse: Browse) -> None:
+    one = gateway()
+    host(one)
+    found = browse("auditor").get(f"/gateways/{one.pk}/probes/charts/?hours=1").json()
+    for say in ("Sign-ins that fail: 25.0 % on probe-berlin.", "Until signed in: 500.0 ms", "Packets lost: 2.5 %"):
+        assert say in found["say"]
+    texts = [note["text"] for note in found["figure"]["layout"]["annotations"]]
+    assert "alert above 5000 ms" in texts
+    assert "alert above 10 %" in texts
+    assert any(trace["meta"].get("band") for trace in found["figure"]["data"])
+    page = browse("auditor").get(f"/gateways/{one.pk}/probes/numbers/?hours=1")
+    assert_clean(page)
+    assert "probe-berlin" in words(page)
+    assert "500.0 ms" in words(page)

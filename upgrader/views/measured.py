@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals.people import person
 from fleet import selectors as fleet
-from fleet.metrics import bands, compare, pages
+from fleet.metrics import pages
 from fleet.metrics.compare import Asked
 from fleet.models import Pool
-from fleet.reading_views import table
+from fleet.reading_views import charted, tabled
 from upgrader import measured, pool_pages, selectors
 from upgrader.views.rollouts import number
 
@@ -22,14 +20,15 @@ from upgrader.views.rollouts import number
 @require_safe
 def rollout_readings(request: HttpRequest, rollout_id: int) -> HttpResponse:
     """The charts of one wave for static/js/charts.js."""
-    return _charts(request, _of_wave(request, rollout_id))
+    return charted(request, _of_wave(request, rollout_id))
 
 
 @require_safe
 def rollout_measured(request: HttpRequest, rollout_id: int) -> HttpResponse:
     """The charts of one wave as a table."""
     back = ("rollout", rollout_id, f"Rollout {rollout_id}")
-    return _table(request, _of_wave(request, rollout_id), title=f"Measured, wave {_wave(request)}", back=back)
+    title = f"Measured, wave {_wave(request)}"
+    return tabled(request, _of_wave(request, rollout_id), title=title, back=back, who="Release")
 
 
 @require_safe
@@ -44,7 +43,7 @@ def pool_page(request: HttpRequest, pool_id: int) -> HttpResponse:
 def pool_readings(request: HttpRequest, pool_id: int) -> HttpResponse:
     """A pool's charts for static/js/charts.js."""
     asked = measured.of_pool(_pool(request, pool_id), hours=_hours(request), now=timezone.now())
-    return _charts(request, asked)
+    return charted(request, asked)
 
 
 @require_safe
@@ -52,20 +51,8 @@ def pool_measured(request: HttpRequest, pool_id: int) -> HttpResponse:
     """A pool's charts as a table."""
     pool, hours = _pool(request, pool_id), _hours(request)
     asked = measured.of_pool(pool, hours=hours, now=timezone.now())
-    return _table(
-        request, asked, title=f"Measured on {pool.name}, the last {hours} h", back=("pool", pool_id, pool.name)
-    )
-
-
-def _charts(request: HttpRequest, asked: Asked) -> HttpResponse:
-    after, step = (pages.whole(request.GET.get(name)) for name in ("after", "step"))
-    told = compare.figure(asked, now=time.time(), after=after, step=step)
-    return JsonResponse(told, headers={"Cache-Control": "no-store"})
-
-
-def _table(request: HttpRequest, asked: Asked, *, title: str, back: tuple[str, int, str]) -> HttpResponse:
-    rows, titles = compare.rows(asked, now=time.time()), [panel.title for panel in bands.PANELS.values()]
-    return table(request, {"title": title, "back": back, "who": "Release", "titles": titles, "rows": rows})
+    title, back = f"Measured on {pool.name}, the last {hours} h", ("pool", pool_id, pool.name)
+    return tabled(request, asked, title=title, back=back, who="Release")
 
 
 def _of_wave(request: HttpRequest, rollout_id: int) -> Asked:
