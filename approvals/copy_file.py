@@ -51,9 +51,9 @@ def newest() -> tuple[int, Signed] | None:
     with where.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         lines = file.read().decode(errors="replace").splitlines()
-    keys = _keys()
+    known = signers()
     for line in reversed(lines):
-        copies = Copies(keys)
+        copies = Copies(known)
         copies.take(line, 0)
         if copies.signed:
             return int(json.loads(line).get("number", 0)), copies.signed[-1]
@@ -84,7 +84,7 @@ def ahead_of(ours: Signed) -> str:
     return ""
 
 
-def _keys() -> list[Key]:
+def signers() -> list[Key]:
     """All keys that ever signed for this record, as it says itself."""
     bodies = AuditEvent.objects.filter(verb="record.key_named").order_by("seq").values_list("body", flat=True)
     return [Key.parse(json.loads(body)["details"]["key"]) for body in bodies]

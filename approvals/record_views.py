@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import audit, record_export, record_filter, record_index, record_reads, record_sample, story
+from approvals import names, proof, record_export, record_filter, record_index, record_reads, record_sample, story
 from approvals.errors import Refused
 from approvals.models import User
 from approvals.needed import needs
@@ -33,14 +33,15 @@ def number(request: HttpRequest, name: str, otherwise: int = 0) -> int:
 @require_safe
 @needs("approvals.view_auditevent")
 def record(request: HttpRequest) -> HttpResponse:
-    """The record, newest first; ?verify=1 walks the whole chain and says what it found."""
+    """The record, newest first; ?verify=1 verifies its last events and says what it looked at and found."""
     asked, now = EventFilter.of(request.GET), timezone.now()
     context = {
         "asked": asked,
         "behind": record_index.catch_up() if any(getattr(asked, kind) for kind in record_filter.ABOUT) else 0,
         "page": (page := _page(request, asked)),
-        "told": [tell(event) for event in page.events],
-        "verified": audit.walk() if "verify" in request.GET else None,
+        "told": names.told(tell(event) for event in page.events),
+        "proof": proof.standing(now),
+        "verified": proof.look() if "verify" in request.GET else None,
         "people": _people(),
         "says": story.SAYS,
         "seed": secrets.token_hex(4),

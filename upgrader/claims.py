@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from approvals import audit, sql
+from approvals import audit, names, sql
 from fleet import orders
 from releases.models import Release
 from upgrader import flow, live
@@ -171,7 +171,7 @@ def settle(
         # The upgrade before its steps, as `move` takes them: the other way round is a deadlock on PostgreSQL.
         upgrade = claimed.upgrade
         locked(upgrade)
-        settled = patient(upgrade, settled)
+        settled = without_names(patient(upgrade, settled), now)
         # Our fence is on the row only while nobody else claimed it.
         if sql.update(StepRun, ours(claimed), end_of(settled, now)) != 1:
             raise LostRace(f"step {step.pk} is no longer ours")
@@ -186,6 +186,15 @@ def settle(
             record(claimed, settled, now=now)
         live.publish(f"rollout:{upgrade.wave.rollout_id}")
     return follows
+
+
+def without_names(settled: Settled, now: datetime) -> Settled:
+    """Who was cut, by pseudonyms: what a step leaves behind is kept for ever, and names are not."""
+    columns, result = dict(settled.columns), dict(settled.result)
+    for said in (columns, result):
+        if said.get("cut"):
+            said["cut"] = names.hidden(said["cut"], now=now)
+    return replace(settled, columns=columns, result=result)
 
 
 def patient(upgrade: Upgrade, settled: Settled) -> Settled:

@@ -6,11 +6,12 @@ Who was cut stands in the result of the step that did it (upgrader/steps/parted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from approvals import names
 from fleet.models import Ticket
 from fleet.phrases import duration
 from fleet.tickets.match import plain
@@ -81,4 +82,6 @@ def cuts(rollouts: Collection[int] | Iterable[int]) -> list[Cut]:
         for _, user, *known in result.get("cut", []):
             addresses = frozenset(plain(str(one)) for one in known if one)
             found.append(Cut(rollout, pool, gateway, at, user=str(user), addresses=addresses))
-    return found
+    # A step keeps pseudonyms; a name that was forgotten finds no complaint any more.
+    told = names.behind(cut.user for cut in found)
+    return [replace(cut, user=told.get(cut.user, cut.user)) for cut in found]

@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from approvals.models import User
+from approvals.names import told
 from approvals.story import tell
 from fleet.words import Word
 from releases import downgrades
-from upgrader import bounds, complaint_pages, drifted, selectors
+from upgrader import bounds, complaint_pages, deciding, drifted, selectors, undo
 from upgrader.actions import ANSWERS, Offer, offers
 from upgrader.facts import facts
 from upgrader.models import Rollout
@@ -56,7 +57,8 @@ def rollout_context(rollout: Rollout, user: User, *, now: datetime, wave: int = 
         "ends": ending(seen, now),
         "chart": looked_at is not None and looked_at.state is not W.PLANNED,
         **complaint_pages.of_rollout(rollout, user, now),
-        "log": [tell(event, names(seen), said=SAID) for event in selectors.happened(rollout, seen)],
+        "undo": undo.undo(rollout, user, now=now),
+        "log": told(tell(event, names(seen), said=SAID) for event in selectors.happened(rollout, seen)),
     }
 
 
@@ -110,6 +112,8 @@ def decision_context(rollout: Rollout, user: User, *, action: str, now: datetime
     other = every[ANSWERS[asked.action]] if asked and asked.action in ANSWERS else None
     missing = downgrades.missing(rollout.release, now=now) if seen.downgrade else ""
     about = {"facts": facts(seen, asked, now, row), "query": query_of(asked), "word_missing": missing}
+    about |= {"deciding": deciding.read(rollout, asked.action if asked else action or "approve", now=now)}
+    about |= {"alone": deciding.may_alone(rollout, user, now=now), "config_diff": deciding.config_diff(rollout)}
     return context | {"asked": asked, "other": other, **about}
 
 

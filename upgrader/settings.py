@@ -10,7 +10,7 @@ from typing import Any
 
 import dj_database_url
 
-from upgrader import logs, signin_settings
+from upgrader import logs, record_settings, signin_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("HANDOVER_STATE", BASE_DIR / "var"))  # database, keys, bundles, snapshots
@@ -53,12 +53,7 @@ SECRET_KEY = kept_secret("secret-key")
 SEALING_KEY = kept_secret("sealing-key")  # wraps the data keys of fleet.Credential
 SEALING_KEYS_OLD = [key for key in os.environ.get("HANDOVER_SEALING_KEYS_OLD", "").split(",") if key]
 CHECKPOINT_KEY = kept_secret("checkpoint-key")  # signs the record's checkpoints; another key is noted in the record
-# Where checkpoints are copied to: a file on another disk; udp://, tcp://, tls:// or unix://; https://
-CHECKPOINT_FILE = os.environ.get("HANDOVER_CHECKPOINT_FILE", "")
-CHECKPOINT_SYSLOG = os.environ.get("HANDOVER_CHECKPOINT_SYSLOG", "")
-CHECKPOINT_WEBHOOK = os.environ.get("HANDOVER_CHECKPOINT_WEBHOOK", "")
-CHECKPOINT_WEBHOOK_SECRET = os.environ.get("HANDOVER_CHECKPOINT_WEBHOOK_SECRET", "")  # "whsec_…"
-NAMES_DAYS = int(os.environ.get("HANDOVER_NAMES_DAYS", "90"))  # that the names behind the record's pseudonyms are kept
+CHECKPOINT_FILE, CHECKPOINT_SYSLOG, CHECKPOINT_WEBHOOK, CHECKPOINT_WEBHOOK_SECRET, NAMES_DAYS = record_settings.ALL
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("HANDOVER_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("HANDOVER_ORIGINS", "").split(",") if origin]

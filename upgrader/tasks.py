@@ -14,6 +14,7 @@ from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.utils import timezone
 
+from approvals import checkpoints, copies, names
 from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
 from fleet.alarms import notices, outbox, watch
@@ -25,7 +26,7 @@ from fleet.probes import rounds
 from fleet.prometheus import poll
 from fleet.quiet import watch as quiet
 from fleet.tickets import join as tickets
-from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse
+from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse, record
 from upgrader.desk import DESK
 from upgrader.models import StepRun
 from upgrader.news import News
@@ -181,6 +182,7 @@ def do_roll_up() -> None:
     probe_rollup.roll_up(now)
     probe_rollup.purge(now)
     poll.purge(now)
+    names.forget_old(timezone.now())
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
 
@@ -234,6 +236,30 @@ def join_tickets() -> None:
 def do_join_ticket(ticket_id: int) -> None:
     if tickets.join(ticket_id, opener=gateways.open, now=timezone.now()):
         live.publish("gateways")
+
+
+@shared_task(ignore_result=True)
+def sign_record() -> None:
+    """Sign what was recorded, and let it leave the machine."""
+    DESK.collect(("record", 0), do_sign_record)
+    if copies.places():
+        # Always the same process: a file that another machine does not see would be written there from its beginning.
+        hint.send_home("upgrader.tasks.copy_record", [0])
+
+
+def do_sign_record() -> None:
+    checkpoints.make(now=timezone.now())
+    record.note(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def copy_record(row_ids: list[int]) -> None:
+    for number, place in enumerate(copies.places()):
+        DESK.post(("copy", number), partial(do_copy_record, place))
+
+
+def do_copy_record(place: str) -> None:
+    copies.send(place, now=timezone.now())
 
 
 @worker_ready.connect

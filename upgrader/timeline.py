@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from approvals import record_filter, record_index
+from approvals.names import told
 from approvals.record_filter import EventFilter
 from approvals.story import tell
 from upgrader.models import Rollout, Upgrade
@@ -37,7 +38,7 @@ def timeline(rollout: Rollout, query: Mapping[str, str], *, before: int, after: 
         "query": replace(asked, rollout="").query,
         "filtered": bool(mine),
         "page": page,
-        "log": [tell(event, called, said=SAID) for event in page.events],
+        "log": told(tell(event, called, said=SAID) for event in page.events),
         "newest": not before and not page.newer,
         "choices": CHOICES,
         "gateways": list(_gateways(rollout)),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
-from approvals import triggers
-from approvals.models import AuditEvent, User
+from approvals import audit, checkpoints, copies, proof, triggers
+from approvals.chain import leaf
+from approvals.models import Actor, AuditEvent, User
 from tests.browser.site import PASSWORD
 from tests.scenes import scene
 
@@ -60,3 +64,34 @@ def test_text_of_others_is_escaped(browse: Browse) -> None:
         page = browse(who).get(path).content.decode()
         assert reason not in page
         assert "&lt;script&gt;alert(1)" in page
+
+
+def test_page_shows_the_proof_and_what_was_looked_at(browse: Browse, settings: Any, tmp_path: Path) -> None:
+    scene("observing")
+    auditor = browse("auditor")
+    settings.CHECKPOINT_FILE = ""
+    assert "Checkpoints are copied nowhere" in auditor.get("/audit/").content.decode()
+    settings.CHECKPOINT_FILE = str(tmp_path / "copy")
+    checkpoints.make(now=timezone.now())
+    size = checkpoints.last().size  # type: ignore[union-attr]  # it was just made
+    page = auditor.get("/audit/").content.decode()
+    assert f"{size} events, signed" in page
+    assert "1 checkpoint has not reached file since" in page
+    copies.send("file", now=timezone.now())
+    assert "All checkpoints have reached file." in auditor.get("/audit/").content.decode()
+    assert "The signed checkpoint over them agrees." in auditor.get("/audit/?verify=1").content.decode()
+
+
+def test_only_the_last_events_of_a_long_record_are_verified_by_the_page(people: dict[str, User]) -> None:
+    with transaction.atomic():
+        for _ in range(230):
+            audit.append("did", subject="x:1", actor=Actor.machine("test"), at=timezone.now())
+    checkpoints.make(now=timezone.now())
+    looked = proof.look(most=40)
+    assert (looked.finding, looked.first, looked.signed) == (None, 101, 2)
+    assert looked.sentence().startswith("Events 101 to 231 are whole, and this is all that was looked at. 2 signed")
+    triggers.remove(connection)
+    body = AuditEvent.objects.get(seq=150).body.replace("x:1", "x:2")
+    AuditEvent.objects.filter(seq=150).update(body=body, subject="x:2", hash=leaf(body))
+    triggers.install(connection)
+    assert proof.look(most=40).finding is not None
