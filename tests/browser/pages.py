@@ -214,6 +214,7 @@ def alarmed(site: Site) -> Pages:
         "alarm-contacts-open": ("operator", "/alerts/contacts/"),
         "alarm-deliveries": ("operator", "/alerts/deliveries/"),
         "alarm-silences": ("oncall", "/alerts/silences/"),
+        "alarm-device": ("oncall", "/alerts/device/"),
     }
 
 
@@ -259,6 +260,7 @@ def first_run(site: Site) -> Pages:
         "alerts/rules",
         "alerts/contacts",
         "alerts/silences",
+        "alerts/device",
         "alerts/deliveries",
         "releases/matrix",
         "rollouts/new",
