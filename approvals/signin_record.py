@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.signals import user_logged_in as came_in
 from allauth.mfa import signals as factors
 from allauth.socialaccount.signals import social_account_added
@@ -69,6 +70,9 @@ def _came_in(sender: object, request: HttpRequest, **kwargs: Any) -> None:
 
 def _added(sender: object, request: HttpRequest, authenticator: Any, **_: Any) -> None:
     event("factor.added", request, **_named(authenticator))
+    if authenticator.type != "recovery_codes":
+        # It was used just now: without a code or a signature of it nothing is added.
+        record_authentication(request, request.user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
 def _reset(sender: object, request: HttpRequest, authenticator: Any, **_: Any) -> None:
