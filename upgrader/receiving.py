@@ -24,6 +24,7 @@ from approvals.models import User
 from releases import manifest, repository
 from releases.uploads import KEY, Upload
 from upgrader.stream import Receive, Scope, Send, user_of
+from upgrader.views.errors import too_large
 
 PATHS = frozenset({"/releases/add/", "/api/releases/", "/api/v1/releases"})
 MOST = manifest.BUNDLE_MOST + 1024 * 1024  # bytes of a whole request
@@ -86,8 +87,10 @@ async def bounded(scope: Scope, receive: Receive, send: Send, *, pages: Pages) -
     """Let `pages` answer a request that is no upload. Django would write any length of it to the disk, from anybody,
     before it looks at the address."""
     if length(scope) > FORM_MOST:
-        body = f"A request has at most {FORM_MOST} bytes here.\n".encode()
-        told = [(b"content-length", str(len(body)).encode()), (b"content-type", b"text/plain; charset=utf-8")]
+        by_person = "text/html" in header(scope, b"accept")
+        body = (too_large() if by_person else f"A request has at most {FORM_MOST} bytes here.\n").encode()
+        kind = b"text/html; charset=utf-8" if by_person else b"text/plain; charset=utf-8"
+        told = [(b"content-length", str(len(body)).encode()), (b"content-type", kind)]
         await send({"type": "http.response.start", "status": 413, "headers": [*told, (b"connection", b"close")]})
         await send({"type": "http.response.body", "body": body})
         return
