@@ -30,6 +30,7 @@ from upgrader import alarm_groups, alive, drift, engine, hint, live, pulse, reco
 from upgrader.desk import DESK
 from upgrader.models import StepRun
 from upgrader.news import News
+from upgrader.webhooks import outbox as webhooks
 
 GATHER_SECONDS = 0.2  # in which answers are gathered, to be written together
 PURGED_IN = 30  # minutes, each gateway once
@@ -183,6 +184,7 @@ def do_roll_up() -> None:
     probe_rollup.purge(now)
     poll.purge(now)
     names.forget_old(timezone.now())
+    webhooks.forget(timezone.now())
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
 
@@ -209,10 +211,17 @@ def do_tell() -> None:
         live.publish("inbox")
     for delivery_id in outbox.due(now):
         DESK.post(("delivery", delivery_id), partial(do_deliver, delivery_id))
+    webhooks.sweep(now)
+    for delivery_id in webhooks.due(now):
+        DESK.post(("webhook", delivery_id), partial(do_post, delivery_id))
 
 
 def do_deliver(delivery_id: int) -> None:
     outbox.run(delivery_id, clock=timezone.now)
+
+
+def do_post(delivery_id: int) -> None:
+    webhooks.run(delivery_id, clock=timezone.now)
 
 
 @shared_task(ignore_result=True)

@@ -18,6 +18,7 @@ from fleet import prometheus_views as prometheus
 from fleet import reading_views as readings
 from fleet import views as fleet
 from fleet.alarms import desk_views as alarm_desks
+from fleet.alarms import own_views as own_rules
 from fleet.alarms import device_views as devices
 from fleet.alarms import views as alarms
 from fleet.tickets import api as ticket_api
@@ -41,6 +42,7 @@ from upgrader.views import (
     overview,
     rollouts,
     strategies,
+    webhooks,
 )
 
 handler400 = "upgrader.views.errors.bad_request"
@@ -150,6 +152,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/deliveries/", alarms.delivery_list, name="deliveries"),
     path("alerts/deliveries/<int:delivery_id>/again/", alarms.delivery_again, name="delivery-again"),
     path("alerts/rules/", alarm_desks.rule_list, name="rules"),
+    path("alerts/rules/new/", own_rules.rule_new, name="rule-new"),
+    path("alerts/rules/new/try/", own_rules.rule_try, name="rule-try"),
+    path("alerts/rules/new/add/", own_rules.rule_add, name="rule-add"),
     path("alerts/rules/<slug:code>/<int:place>/", alarm_desks.rule_page, name="rule"),
     path("alerts/rules/<slug:code>/<int:place>/change/", alarm_desks.rule_change, name="rule-change"),
     path("alerts/contacts/", alarm_desks.contact_list, name="contacts"),
@@ -183,6 +188,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/bounds/", bounds.bounds_json, name="api-bounds"),
     path("api/rollouts/<int:rollout_id>/", rollouts.rollout_json, name="api-rollout"),
     path("api/rollouts/<int:rollout_id>/<str:path>/", moves.rollout_move_json, name="api-rollout-move"),
+    path("webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("webhooks/add/", webhooks.webhook_add, name="webhook-add"),
+    path("webhooks/<int:webhook_id>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("webhooks/<int:webhook_id>/end/", webhooks.webhook_end, name="webhook-end"),
+    path("webhooks/deliveries/<int:delivery_id>/again/", webhooks.webhook_again, name="webhook-again"),
     path("api/v1/", include(API_V1)),
     path("manifest.webmanifest", login_not_required(installed.manifest), name="manifest"),
     path("sw.js", login_not_required(installed.worker), name="worker"),

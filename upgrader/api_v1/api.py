@@ -11,11 +11,11 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI
 
-from upgrader.api_v1 import alerts, approvals, audit, bounds, desk, door, gateways, kept, releases, rollouts
+from upgrader.api_v1 import alerts, approvals, audit, bounds, desk, door, gateways, kept, releases, rollouts, webhooks
 from upgrader.api_v1.problems import KIND, speak
 
 PREFIX = "/api/v1"
-ROUTERS = (rollouts, approvals, releases, gateways, alerts, bounds, audit, desk)
+ROUTERS = (rollouts, approvals, releases, gateways, alerts, bounds, audit, webhooks, desk)
 API = NinjaAPI(
     title="Handover",
     version="1",
