@@ -1,0 +1,168 @@
+"""Commands about releases, gateways, alerts and bounds."""
+
+from __future__ import annotations
+
+from handover.parts import ID, PAGES, POOL, REASON, STANDING, Arg, Verb, asks, lists, shows
+
+RELEASES = (
+    lists(
+        "release",
+        "/releases",
+        "releases, the newest first",
+        ("id", "name", "channel", "state", "added_at"),
+        Arg("channel", "in this channel", "query"),
+        Arg("state", "ready or yanked", "query"),
+    ),
+    shows("release", "/releases", "one release"),
+    Verb(
+        "release",
+        "add",
+        "upload one: all its files",
+        "POST",
+        "/releases",
+        (Arg("file", "a file, or the folder with all of them", "", many=True, needed=True),),
+        does="upload",
+    ),
+    asks("release", "pass", "pass it on to the next channel", "/releases/{id}/pass", ID, REASON),
+    asks("release", "withdraw", "no gateway gets it any more; needs --reason", "/releases/{id}/withdraw", ID, REASON),
+)
+HOST = (
+    Arg("name", "the gateway's name", needed=True),
+    Arg("address", "where sshd answers", needed=True),
+    Arg("port", "sshd's, 22 without it", kind=int),
+    Arg("ssh_user", "ocgate without it"),
+    Arg("public_address", "where users connect"),
+    Arg("failure_domain", "gateways that fail together"),
+)
+FLEET = (
+    lists("pool", "/pools", "pools", ("id", "name", "title", "channel")),
+    lists(
+        "gateway",
+        "/gateways",
+        "gateways",
+        ("id", "name", "pool", "state", "release", "sessions"),
+        Arg("pool", "of this pool", "query"),
+        Arg("state", "in this state", "query"),
+        Arg("q", "with this in their name", "query"),
+    ),
+    shows("gateway", "/gateways", "one gateway, with its slots"),
+    Verb("gateway", "facts", "what it said last", "GET", "/gateways/{id}/facts", (ID,)),
+    asks("gateway", "look", "ask it now", "/gateways/{id}/look", ID),
+    asks(
+        "gateway",
+        "scan",
+        "ask a machine for its host keys",
+        "/gateways/scan",
+        Arg("pool", "where it is to go", "query", needed=True),
+        *HOST,
+    ),
+    Verb(
+        "gateway",
+        "enrol",
+        "ask to enrol one, with the keys that `scan --json` showed",
+        "POST",
+        "/gateways",
+        (
+            *HOST,
+            Arg("pool", "where it is to go", needed=True),
+            Arg("key", "“TYPE BASE64”, as compared on its console", "", many=True, needed=True),
+            REASON,
+        ),
+        does="enrol",
+    ),
+    asks("gateway", "look-host-key", "see which host keys it shows now", "/gateways/{id}/host-key/look", ID),
+    asks(
+        "gateway",
+        "pin-host-key",
+        "ask to pin those that were seen: out of quarantine",
+        "/gateways/{id}/host-key",
+        ID,
+        REASON,
+    ),
+    asks("gateway", "leave", "ask to let it go; needs --reason", "/gateways/{id}/leave", ID, REASON),
+    asks(
+        "gateway", "believe", "ask to believe one that is ahead; needs --reason", "/gateways/{id}/believe", ID, REASON
+    ),
+    asks("gateway", "again", "ask it again for an errand that it refused", "/errands/{id}/again", ID),
+)
+ALERTS = (
+    Verb(
+        "alert",
+        "list",
+        "alerts that stand",
+        "GET",
+        "/alerts",
+        (STANDING, *PAGES),
+        ("id", "critical", "title", "pool", "since", "say"),
+        does="standing",
+    ),
+    shows("alert", "/alerts", "one alert"),
+    asks("alert", "acknowledge", "say that you look after it", "/alerts/{id}/acknowledge", ID, REASON),
+    asks("alert", "adopt", "ask that drift becomes what is agreed; needs --reason", "/alerts/{id}/adopt", ID, REASON),
+    asks("alert", "put-back", "put drift back; needs --reason", "/alerts/{id}/put-back", ID, REASON),
+    Verb(
+        "silence",
+        "list",
+        "silences that hold",
+        "GET",
+        "/silences",
+        (STANDING, *PAGES),
+        ("id", "what", "pool", "gateway", "ends_at", "reason"),
+        does="standing",
+    ),
+    asks(
+        "silence",
+        "begin",
+        "tell nobody of these for some hours",
+        "/silences",
+        Arg("what", "a rule's code or a kind of alert"),
+        Arg("pool", "of this pool"),
+        Arg("gateway", "of this gateway"),
+        Arg("rollout", "of this rollout", kind=int),
+        Arg("hours", "for so long", kind=int, needed=True),
+        Arg("reason", "why", needed=True),
+    ),
+    asks("silence", "end", "end one before its time", "/silences/{id}/end", ID),
+)
+BOUNDS = (
+    Verb("bound", "list", "windows, freezes and budgets", "GET", "/bounds"),
+    asks(
+        "freeze",
+        "begin",
+        "let nothing begin",
+        "/freezes",
+        POOL,
+        Arg("reason", "why", needed=True),
+        Arg("hours", "for so long; 0: until it is lifted", kind=int),
+        Arg("starts_at", "2026-11-24T08:00Z; at once without it"),
+    ),
+    asks("freeze", "lift", "ask to lift one", "/freezes/{id}/lift", ID, REASON),
+    Verb(
+        "window",
+        "set",
+        "ask for a window",
+        "POST",
+        "/windows",
+        (
+            POOL,
+            Arg("title", "its name", needed=True),
+            Arg("zone", "Europe/Berlin", needed=True),
+            Arg("rule", "“mon,tue 22:00-04:00”", "", many=True, needed=True),
+            Arg("instead_of", "number of the one that it replaces", kind=int),
+            REASON,
+        ),
+        does="window",
+    ),
+    asks("window", "end", "ask to end one", "/windows/{id}/end", ID, REASON),
+    asks(
+        "budget",
+        "set",
+        "ask for another budget",
+        "/budgets",
+        POOL,
+        Arg("gateways_percent", "out at once, at most", kind=int, needed=True),
+        Arg("sessions", "at risk at once, at most", kind=int),
+        Arg("rollback_gateways", "that one person may take back", kind=int),
+        REASON,
+    ),
+)
