@@ -12,6 +12,7 @@ from fleet.quiet.detect import Judged, Score
 from fleet.quiet.shapes import Shape
 from fleet.tickets import journal as tickets
 from fleet.tickets import services
+from fleet.tickets.proofs import Proven
 from tests import factories
 
 RELEASE = "1.3.0-2"
@@ -54,7 +55,7 @@ def complaints() -> int:
     source, _ = services.add_source(wish, by=by, actor=actor, why="The desk of the NOC", now=now)
     told = (("INC-4711", "a.lovelace", "Calls break off every few minutes."), ("INC-4712", "g.hopper", "No address."))
     body = [{"number": number, "caller": {"login": user}, "notes": notes} for number, user, notes in told]
-    services.take(source, body, now=now - timedelta(minutes=25))
+    services.take(Proven(source), body, now=now - timedelta(minutes=25))
     first, second = Ticket.objects.filter(source=source).order_by("external_id")
     where = {"gateway": gateway, "slot": 2, "release": RELEASE, "found": Ticket.Found.SESSION}
     tickets.place(first, where, now=now)

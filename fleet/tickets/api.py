@@ -1,4 +1,4 @@
-"""The door for the NOC's systems: POST /api/tickets/NAME/ with a bearer token."""
+"""The door for the NOC's systems: POST /api/tickets/NAME/ with a bearer token, or signed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from approvals.errors import Refused
-from fleet.tickets import services
+from approvals.signed_webhook import Unsigned
+from fleet.tickets import proofs, services
 
 BODY_MOST = 256 * 1024
 DEEP = "The message is nested too deeply."
 
 
-@csrf_exempt  # a token is no cookie: no other page can send it
+@csrf_exempt  # a token or a signature is no cookie: no other page can send it
 @login_not_required
 @require_POST
 def ticket_intake(request: HttpRequest, name: str) -> HttpResponse:
     """201 with what was new and what was known, 401, 413, 422 with the sentence of the refusal."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    source = services.source_of(name, token.strip() if scheme.lower() == "bearer" else "")
-    if source is None:
-        refused = _refused("The token is not one of this system's.", 401)
-        refused["WWW-Authenticate"] = "Bearer"
-        return refused
     raw = request.read(BODY_MOST + 1)  # more is not read, whatever the header said
     if len(raw) > BODY_MOST:
         return _refused(f"A message has at most {BODY_MOST // 1024} KiB; send fewer complaints at once.", 413)
+    headers = {key.lower(): value for key, value in request.headers.items()}
     try:
-        new, known = services.take(source, json.loads(raw), now=timezone.now())
+        proof = proofs.proven(name, headers, raw, now=timezone.now())
+    except Unsigned as nobodys:
+        refused = _refused(nobodys.say, 401)
+        refused["WWW-Authenticate"] = "Bearer"
+        return refused
+    try:
+        new, known = services.take(proof, json.loads(raw), now=timezone.now())
     except RecursionError:
         return _refused(DEEP, 422)
     except ValueError as fault:

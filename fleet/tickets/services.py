@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hmac import compare_digest
 from typing import Any
 
 from approvals import rights
@@ -15,7 +12,8 @@ from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import selectors
 from fleet.models import Gateway, Pool, Ticket, TicketSource
-from fleet.tickets import journal, mapping, match
+from fleet.tickets import journal, mapping, match, proofs
+from fleet.tickets.proofs import Proven
 
 RIGHT = "hold_rollout"
 NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
@@ -31,25 +29,22 @@ class Wish:
     kind: str
     pool: Pool | None
     lines: str  # the mapping, a field a line
+    proof: str = TicketSource.Proof.TOKEN
 
 
-def source_of(name: str, token: str) -> TicketSource | None:
-    """The system that may report with this token. Takes as long for a wrong name as for a wrong token."""
-    source = TicketSource.objects.filter(name=name, ended_at=None).select_related("pool").first()
-    known = source.token_sha256 if source else hashed("")
-    right = compare_digest(hashed(token), known)
-    return source if right and token else None
+def take(proof: Proven, body: Any, *, now: datetime) -> tuple[int, int]:
+    """(new, known) complaints of one message. All of it is read before anything is written.
 
-
-def hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def take(source: TicketSource, body: Any, *, now: datetime) -> tuple[int, int]:
-    """(new, known) complaints of one message. All of it is read before anything is written."""
+    A copy of a signed message that was taken is not read again: (0, 0).
+    """
+    if proof.was_taken:
+        return 0, 0
+    source = proof.source
     found = mapping.complaints(source.kind, source.mapping, body, now)
     hosts = hosts_of(source.pool_id) if any(one.gateway for one in found) else []
     new = sum(journal.take(source, one, gateway=match.named(one.gateway, hosts), now=now) for one in found)
+    # Only now: a worker that dies before leaves it to the sender's next try, which finds what is there already.
+    journal.note(proof, now=now)
     return new, len(found) - new
 
 
@@ -98,7 +93,7 @@ def close(ticket: Ticket, *, by: User, actor: Actor, now: datetime) -> None:
 
 
 def add_source(wish: Wish, *, by: User, actor: Actor, why: str, now: datetime) -> tuple[TicketSource, str]:
-    """A system, and its token: shown this once."""
+    """A system, and its token or secret: shown this once."""
     if not may_report(by, wish.pool.pk if wish.pool else None):
         where = f"on {wish.pool}" if wish.pool else "on all pools"
         raise Refused(f"Letting a system report needs the right “May hold and resume a rollout” {where}.")
@@ -106,12 +101,39 @@ def add_source(wish: Wish, *, by: User, actor: Actor, why: str, now: datetime) -
         raise Refused("A name has 2 to 40 small letters, digits and hyphens, and begins with a letter.")
     if wish.kind not in TicketSource.Kind.values:
         raise Refused("Choose JSON or Alertmanager.")
+    if wish.proof not in TicketSource.Proof.values:
+        raise Refused("Choose a token, or which signature it sends.")
+    _demand_why(why)
+    fields = mapping.mapping_of(wish.lines) if wish.kind == TicketSource.Kind.JSON else {}
+    secret = proofs.made(wish.proof)
+    row = {"name": wish.name, "kind": wish.kind, "pool": wish.pool, "mapping": fields, "proof": wish.proof}
+    return journal.add_source(row, secret, actor=actor, now=now, why=why), secret
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Another token or secret. `hours`: so long the one before is good, too; `seen`: proofs.version of who asks."""
+
+    hours: int
+    seen: str
+    why: str
+
+
+def renew_source(source: TicketSource, wish: Renewal, *, by: User, actor: Actor, now: datetime) -> str:
+    """The new token or secret: shown this once."""
+    if not may_report(by, source.pool_id):
+        raise Refused("Changing its secret needs the right “May hold and resume a rollout” where it reports.")
+    if wish.hours not in proofs.HOURS:
+        raise Refused("Say for how long the one before is good, too.")
+    _demand_why(wish.why)
+    secret = proofs.made(source.proof)
+    journal.renew_source(source, secret, wish=(wish.hours, wish.seen), actor=actor, now=now, why=wish.why)
+    return secret
+
+
+def _demand_why(why: str) -> None:
     if not why or len(why) > LONGEST_WHY:
         raise Refused(f"Say why, in at most {LONGEST_WHY:,} characters.")
-    fields = mapping.mapping_of(wish.lines) if wish.kind == TicketSource.Kind.JSON else {}
-    token = f"handover-noc-{secrets.token_urlsafe(32)}"
-    row = {"name": wish.name, "kind": wish.kind, "pool": wish.pool, "mapping": fields, "token_sha256": hashed(token)}
-    return journal.add_source(row, actor=actor, now=now, why=why), token
 
 
 def end_source(source: TicketSource, *, by: User, actor: Actor, why: str, now: datetime) -> None:

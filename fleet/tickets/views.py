@@ -15,8 +15,8 @@ from approvals import rights
 from approvals.errors import Refused
 from approvals.people import actor, person
 from fleet import selectors
-from fleet.models import Gateway
-from fleet.tickets import pages, services
+from fleet.models import Gateway, TicketSource
+from fleet.tickets import pages, proofs, services
 from fleet.tickets.mapping import FIELDS
 
 
@@ -63,16 +63,33 @@ def source_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def source_add(request: HttpRequest) -> HttpResponse:
     """A system that may report; the answer shows its token, once."""
-    typed = {name: str(request.POST.get(name, "")).strip() for name in ("name", "kind", "pool", "mapping", "why")}
+    typed = {
+        name: str(request.POST.get(name, "")).strip() for name in ("name", "kind", "pool", "mapping", "proof", "why")
+    }
     try:
         pool = next((one for one in selectors.visible_pools(person(request)) if str(one.pk) == typed["pool"]), None)
         if typed["pool"] and pool is None:
             raise Refused("There is no such pool, or you may not see it.")
-        wish = services.Wish(typed["name"], typed["kind"], pool, typed["mapping"])
+        wish = services.Wish(typed["name"], typed["kind"], pool, typed["mapping"], typed["proof"])
         by, who = person(request), actor(request)
         source, token = services.add_source(wish, by=by, actor=who, why=typed["why"], now=timezone.now())
     except Refused as refusal:
         return _sources(request, typed=typed, refusal=refusal.say, status=409)
+    return _sources(request, fresh=source, token=token, status=201)
+
+
+@require_POST
+def source_renew(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Another token or secret for it; the answer shows it, once."""
+    source = get_object_or_404(pages.sources_for(person(request)), pk=source_id)
+    typed = {name: str(request.POST.get(name, "")).strip() for name in ("hours", "seen", "why")}
+    hours = int(typed["hours"]) if typed["hours"] in map(str, proofs.HOURS) else -1
+    wish = services.Renewal(hours, typed["seen"], typed["why"])
+    try:
+        by, who = person(request), actor(request)
+        token = services.renew_source(source, wish, by=by, actor=who, now=timezone.now())
+    except Refused as refusal:
+        return _sources(request, refusal=refusal.say, status=409)
     return _sources(request, fresh=source, token=token, status=201)
 
 
@@ -103,7 +120,10 @@ def _form(
 def _sources(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     user = person(request)
     context = {
-        "sources": list(pages.sources_for(user)),
+        "sources": [{"row": row, "version": proofs.version(row)} for row in pages.sources_for(user)],
+        "proofs": TicketSource.Proof.choices,
+        "hours": proofs.HOURS,
+        "now": timezone.now(),
         "pools": services.pools_of(user),
         "everywhere": rights.may(user, f"fleet.{services.RIGHT}", rights.EVERYTHING),
         "fields": FIELDS,
