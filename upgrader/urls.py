@@ -18,8 +18,8 @@ from fleet import prometheus_views as prometheus
 from fleet import reading_views as readings
 from fleet import views as fleet
 from fleet.alarms import desk_views as alarm_desks
-from fleet.alarms import own_views as own_rules
 from fleet.alarms import device_views as devices
+from fleet.alarms import own_views as own_rules
 from fleet.alarms import views as alarms
 from fleet.tickets import api as ticket_api
 from fleet.tickets import views as tickets

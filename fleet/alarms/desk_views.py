@@ -53,6 +53,7 @@ def _spec(typed: Mapping[str, Any], was: Mapping[str, Any]) -> dict[str, Any]:
         "comparison": typed.get("comparison"),
         "severity": typed.get("severity"),
         "enabled": typed.get("enabled") == "yes",
+        **({"title": was["title"]} if "title" in was else {}),
     }
     return spec | {name: _number(typed.get(name, "")) for name in NUMBERS}
 

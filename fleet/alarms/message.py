@@ -8,9 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
-from fleet.alarms import about
-from fleet.alarms.metrics import METRICS
-from fleet.alarms.rules import DEFAULTS
+from fleet.alarms import about, own
 from fleet.models import AlarmState, Alert, Contact, Delivery
 from fleet.phrases import ago, count, duration
 
@@ -60,9 +58,9 @@ def values(alert: Alert) -> list[str]:
     """The worst gateways with their values, in one line; none where nothing is measured."""
     code = about.what_of(alert)
     names = alert.details.get("gateways", [])
-    if code not in DEFAULTS or not names:
+    metric = own.metric_of(code)
+    if metric is None or not names:
         return []
-    metric = METRICS[DEFAULTS[code].spec["metric"]]
     rows = AlarmState.objects.filter(code=code, gateway__name__in=names).exclude(value=None)
     worst = rows.order_by("-value").values_list("gateway__name", "value")[:NAMED]
     told = [f"{name} {metric.said(value or 0.0)}" for name, value in worst]

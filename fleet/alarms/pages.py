@@ -14,8 +14,7 @@ from django.http import Http404
 from approvals import rights
 from approvals.models import User
 from fleet import alert_pages, call_pages
-from fleet.alarms import about, contacts, notices, outside, rule_store, signing, silences
-from fleet.alarms.metrics import METRICS, Metric
+from fleet.alarms import about, contacts, notices, outside, own, rule_store, signing, silences
 from fleet.alarms.rules import DEFAULTS, Rule, Shipped
 from fleet.metrics import collect
 from fleet.models import AlarmRule, AlarmState, Alert, Contact, Delivery, Pool, Silence
@@ -76,7 +75,7 @@ def gateways(alert: Alert) -> list[dict[str, Any]]:
     names = list(alert.details.get("gateways", []))
     code = about.what_of(alert)
     states = AlarmState.objects.filter(code=code, gateway__name__in=names).select_related("gateway")
-    metric = METRICS[DEFAULTS[code].spec["metric"]] if code in DEFAULTS else None
+    metric = own.metric_of(code)
     rows: list[dict[str, Any]] = [
         {"row": state.gateway, "value": metric.said(state.value) if metric and state.value is not None else "–"}
         for state in states.order_by("-value")
@@ -133,33 +132,38 @@ def rules(user: User) -> list[RuleView]:
     """The fleet's, and under each those of pools that the user may look at."""
     known, rows = rule_store.standing(), {(row.code, row.pool_id): row for row in rule_store.current()}
     pools = {pool.pk: pool for pool in visible_pools(user)}
-    places = [(code, pool) for code in DEFAULTS for pool in (None, *(pk for pk in pools if (code, pk) in rows))]
+    of_pools = {code: [pk for pk in pools if (code, pk) in rows] for code, _ in rows}
+    places: list[tuple[str, int | None]] = []
+    for code in dict.fromkeys([*DEFAULTS, *sorted(of_pools)]):
+        fleet = [None] if code in DEFAULTS or (code, None) in rows else []
+        places += [(code, pool) for pool in (*fleet, *of_pools.get(code, ()))]
     return [_view(known, code, pools.get(pool or 0), rows.get((code, pool))) for code, pool in places]
 
 
 def _view(known: rule_store.Standing, code: str, pool: Pool | None, row: AlarmRule | None) -> RuleView:
     place = (code, pool.pk if pool else None)
     version = row.version if row else 0
-    return RuleView(code, DEFAULTS[code], pool, version, known.rules.get(place), known.unreadable.get(place, ""))
+    about = own.shipped(code) or Shipped(code, "", {})
+    return RuleView(code, about, pool, version, known.rules.get(place), known.unreadable.get(place, ""))
 
 
 def rule_page(user: User, code: str, place: int) -> dict[str, Any]:
     """One rule in one place with its versions; raise Http404 where there is none that the user may see."""
     pool = visible_pools(user).filter(pk=place).first() if place else None
-    if code not in DEFAULTS or (place and pool is None):
+    about, metric = own.shipped(code), own.metric_of(code)
+    if about is None or metric is None or (place and pool is None):
         raise Http404(f"There is no rule {code}, or you may not see its pool.")
     spec, version = rule_store.spec_of(code, pool)
-    own = AlarmRule.objects.filter(code=code, pool=pool).select_related("made_by")
-    metric: Metric = METRICS[DEFAULTS[code].spec["metric"]]
+    versions = AlarmRule.objects.filter(code=code, pool=pool).select_related("made_by")
     return {
         "code": code,
-        "shipped": DEFAULTS[code],
+        "shipped": about,
         "metric": metric,
         "pool": pool,
         "place": place,
         "version": version,
-        "spec": spec if isinstance(spec, dict) else dict(DEFAULTS[code].spec),
-        "history": own.order_by("-version"),
+        "spec": spec if isinstance(spec, dict) else dict(about.spec),
+        "history": versions.order_by("-version"),
         "pools": visible_pools(user),
         "may": rights.may(user, rule_store.RIGHT, rights.EVERYTHING),
         "right": rights.said(rule_store.RIGHT),
@@ -209,7 +213,7 @@ def _silence(row: Silence) -> dict[str, Any]:
 
 
 def what_choices() -> list[tuple[str, str]]:
-    return [*((code, shipped.title) for code, shipped in DEFAULTS.items()), *KINDS.items()]
+    return [*((code, shipped.title) for code, shipped in DEFAULTS.items()), *own.titles(), *KINDS.items()]
 
 
 def silence_for(user: User, silence_id: int) -> Silence:

@@ -3,6 +3,7 @@ writer of AlarmRule rows."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +11,17 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.text import slugify
 
 from approvals import audit, rights
 from approvals.errors import Refused
 from approvals.models import Actor, User
-from fleet.alarms.rules import DEFAULTS, Rule, RuleError, parse
+from fleet.alarms import own
+from fleet.alarms.rules import DEFAULTS, OWN, Rule, RuleError, parse
 from fleet.models import AlarmRule, Pool
 
 RIGHT = "fleet.change_alarmrule"
+CODE_MOST = 40
 Place = tuple[str, int | None]
 """A rule's code, and the pool for which it stands; None: the fleet."""
 
@@ -31,7 +35,8 @@ class Standing:
 
     def of(self, pool: int) -> list[Rule]:
         """What is judged on a pool's gateways."""
-        chosen = (self._chosen(code, pool) for code in DEFAULTS)
+        codes = dict.fromkeys([*DEFAULTS, *sorted({code for code, _ in (*self.rules, *self.unreadable)})])
+        chosen = (self._chosen(code, pool) for code in codes)
         return [rule for rule in chosen if rule is not None and rule.enabled]
 
     def _chosen(self, code: str, pool: int) -> Rule | None:
@@ -60,11 +65,12 @@ def standing() -> Standing:
 
 def spec_of(code: str, pool: Pool | None) -> tuple[Any, int]:
     """What stands for this place, and its version; 0: nothing of its own, so the fleet's or the shipped one."""
-    own = current().filter(code=code, pool=pool).first()
-    if own is not None:
-        return own.spec, own.version
+    here = current().filter(code=code, pool=pool).first()
+    if here is not None:
+        return here.spec, here.version
     fleet = current().filter(code=code, pool=None).first() if pool else None
-    return (fleet.spec if fleet else dict(DEFAULTS[code].spec)), 0
+    shipped = DEFAULTS[code].spec if code in DEFAULTS else own.spec_of(code) or {}
+    return (fleet.spec if fleet else dict(shipped)), 0
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,7 @@ def change(place: tuple[str, Pool | None], spec: Mapping[str, Any], *, seen: int
     `seen`: the version that the person looked at. Raise RuleError for what can't be read, Refused for the rest.
     """
     code, pool = place
-    if not rights.may(said.by, RIGHT, rights.EVERYTHING):
-        raise Refused(f"You may not change rules: you lack the right “{rights.said(RIGHT)}”.")
+    demand(said.by)
     rule = parse(code, spec)
     if not said.why.strip():
         raise Refused("Say why: it goes on the record.")
@@ -94,6 +99,30 @@ def change(place: tuple[str, Pool | None], spec: Mapping[str, Any], *, seen: int
     if version != seen:
         raise Refused(f"Somebody changed it meanwhile: it is at version {version} now, you looked at {seen}.")
     return _write(place, dict(spec), version=version + 1, was=was, said=said)
+
+
+def add(pool: Pool | None, spec: Mapping[str, Any], *, said: Said) -> AlarmRule:
+    """A rule of one's own, for the fleet or a pool. Raise RuleError for what can't be read, Refused for the rest."""
+    demand(said.by)
+    code = code_of(spec.get("title"))
+    parse(code, spec)
+    if not said.why.strip():
+        raise Refused("Say why: it goes on the record.")
+    if own.spec_of(code) is not None:
+        raise Refused(f"There is a rule “{spec.get('title')}” already: change that one, or call yours something else.")
+    return _write((code, pool), dict(spec), version=1, was=None, said=said)
+
+
+def demand(by: User) -> None:
+    if not rights.may(by, RIGHT, rights.EVERYTHING):
+        raise Refused(f"You may not change rules: you lack the right “{rights.said(RIGHT)}”.")
+
+
+def code_of(title: object) -> str:
+    """The code of a rule that is called so; what has no Latin letter gets one from its text."""
+    text = str(title or "")
+    name = slugify(text) or hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{OWN}{name}"[:CODE_MOST].rstrip("-")
 
 
 def _read(code: str, spec: Any) -> Rule | None:

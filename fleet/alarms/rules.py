@@ -13,6 +13,8 @@ FOR_MOST = 24 * 3600
 WINDOW_LEAST, WINDOW_MOST = 60, 900
 SEVERITIES = ("critical", "warning")
 COMPARISONS = ("above", "below")
+OWN = "own-"  # begins the code of a rule that was written on the page
+TITLE_LEAST, TITLE_MOST = 3, 60
 NUMBERS = ("threshold", "clears_at", "for_seconds", "window_seconds", "least")
 
 
@@ -41,6 +43,11 @@ class Rule:
     severity: str
     least: float = 1.0
     enabled: bool = True
+    title: str = ""  # of one that was written on the page
+
+    @property
+    def called(self) -> str:
+        return self.title or DEFAULTS[self.code].title
 
     @property
     def of(self) -> Metric:
@@ -58,7 +65,8 @@ def parse(code: str, spec: object) -> Rule:
         raise RuleError("metric", "It is no set of values.")
     metric, comparison, severity = (spec.get(name) for name in ("metric", "comparison", "severity"))
     _one_of("metric", metric, METRICS)
-    if code not in DEFAULTS or DEFAULTS[code].spec["metric"] != metric:
+    title = _title(spec.get("title")) if code.startswith(OWN) else ""
+    if not title and (code not in DEFAULTS or DEFAULTS[code].spec["metric"] != metric):
         raise RuleError("metric", f"{_shown(metric)} is not what the rule {code} is about.")
     _one_of("comparison", comparison, COMPARISONS)
     _one_of("severity", severity, SEVERITIES)
@@ -68,7 +76,14 @@ def parse(code: str, spec: object) -> Rule:
     enabled = spec.get("enabled", True)
     if not isinstance(enabled, bool):
         raise RuleError("enabled", "Whether it is judged must be yes or no.")
-    return Rule(code, str(metric), above, severity=str(severity), enabled=enabled, **numbers)
+    return Rule(code, str(metric), above, severity=str(severity), enabled=enabled, title=title, **numbers)
+
+
+def _title(given: object) -> str:
+    title = " ".join(str(given or "").split())
+    if not TITLE_LEAST <= len(title) <= TITLE_MOST or not any(letter.isalpha() for letter in title):
+        raise RuleError("title", f"A rule is called something of {TITLE_LEAST} to {TITLE_MOST} letters.")
+    return title
 
 
 def _bounded(numbers: Mapping[str, float], *, above: bool) -> None:

@@ -20,7 +20,7 @@ from fleet.alarms import measure, outside, rule_store
 from fleet.alarms.judge import Stand, blind, judged
 from fleet.alarms.measure import Watched, Wish
 from fleet.alarms.metrics import METRICS
-from fleet.alarms.rules import DEFAULTS, Rule
+from fleet.alarms.rules import Rule
 from fleet.alerts import ALARM, Call
 from fleet.metrics import collect
 from fleet.models import AlarmState, Pool
@@ -148,7 +148,7 @@ def _calls(fired: Mapping[Key, Fired], of: Mapping[int, Sequence[Rule]], pools: 
         yield Call(
             kind=ALARM,
             subject=f"{code}@{key}" if key.startswith("pool:") else f"{code}@{key}/{pool}",
-            about=f"{DEFAULTS[code].title if rule else 'Rules that can’t be judged'} · {group.about}",
+            about=f"{rule.called if rule else 'Rules that can’t be judged'} · {group.about}",
             say=_say(rule, names) if rule else _blind_say(ones, names),
             link=group.link,
             pool=pools[pool],

@@ -210,6 +210,7 @@ def alarmed(site: Site) -> Pages:
         "alarm-auditor": ("auditor", f"/alerts/{alert}/told/"),
         "alarm-rules": ("auditor", "/alerts/rules/"),
         "alarm-rule": ("operator", "/alerts/rules/memory/0/"),
+        "alarm-rule-new": ("operator", "/alerts/rules/new/"),
         "alarm-rule-auditor": ("auditor", "/alerts/rules/memory/0/"),
         "alarm-contacts-open": ("operator", "/alerts/contacts/"),
         "alarm-deliveries": ("operator", "/alerts/deliveries/"),
