@@ -29,6 +29,8 @@ def drifted(site: Site) -> Pages:
         "gateway-drifted": ("operator", f"/gateways/{gateway}/"),
         "gateway-open": ("operator", f"/gateways/{gateway}/"),
         "gateway-install": ("operator", f"/gateways/{gateway}/install/"),
+        "tokens": ("operator", "/account/tokens/"),
+        "webhooks": ("operator", "/webhooks/"),
     }
 
 

@@ -104,6 +104,8 @@ ROUTES: dict[str, dict[str, int]] = {
     "/alerts/silences/begin/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/errands/1/again/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/keys/": {**SEES, "stranger": 200},
+    "/account/tokens/": {**SEES, "stranger": 200},
+    "/webhooks/": {**SEES, "stranger": 200},
     "/account/": {**SEES, "stranger": 200},
     "/account/prove/": {**SEES, "stranger": 200},
     "/account/passkeys/add/": {"operator": 302, "oncall": 302, "auditor": 302, "stranger": 302},
