@@ -14,7 +14,7 @@ from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.utils import timezone
 
-from approvals import checkpoints, copies, names
+from approvals import checkpoints, copies, names, record_index
 from fleet import balancers, errands, gateways, stock
 from fleet import services as fleet
 from fleet.alarms import notices, outbox, watch
@@ -184,6 +184,7 @@ def do_roll_up() -> None:
     probe_rollup.purge(now)
     poll.purge(now)
     names.forget_old(timezone.now())
+    record_index.catch_up(most=20_000)
     webhooks.forget(timezone.now())
     rollup.purge(now, [pk for pk in collector.everybody() if pk % PURGED_IN == int(now / 60) % PURGED_IN])
 
