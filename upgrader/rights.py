@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import QuerySet
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
 from django.utils import timezone
+from guardian.shortcuts import get_users_with_perms
 
 from approvals import delegation, rights
 from approvals.errors import Refused
@@ -42,6 +44,17 @@ def answers_for_another(person: User, pool: Pool) -> frozenset[str]:
     """What the person may do there in another's place."""
     another = delegation.may(person, f"fleet.{DECIDE}", f"pool:{pool.pk}", now=timezone.now())
     return ANSWERS if another else frozenset()
+
+
+def deciders(pool: Pool) -> QuerySet[User]:
+    """Everybody with an account that is on who holds the right to decide there, on shift or not."""
+    on_pool = get_users_with_perms(
+        pool, only_with_perms_in=[DECIDE], with_superusers=False, with_group_users=True, attach_perms=False
+    )
+    named = Permission.objects.filter(content_type__app_label="fleet", codename=DECIDE)
+    everywhere = Q(user_permissions__in=named) | Q(groups__permissions__in=named)
+    ids = {*on_pool.values_list("pk", flat=True), *User.objects.filter(everywhere).values_list("pk", flat=True)}
+    return User.objects.filter(pk__in=ids, is_active=True)
 
 
 def deciding_pools(person: User) -> QuerySet[Pool] | Collection[int]:

@@ -12,7 +12,7 @@ from approvals import step_up
 from approvals.errors import Refused
 from approvals.people import actor, person
 from approvals.story import tell
-from upgrader import pages, selectors
+from upgrader import deciding, pages, selectors
 from upgrader.api import as_json
 from upgrader.models import Rollout
 from upgrader.views.asks import ASK, NEEDS_REASON, STEP_UP, Said, said_by
@@ -23,7 +23,7 @@ def rollout_move(request: HttpRequest, rollout_id: int, path: str) -> HttpRespon
     """Ask for one action; answer with the page it leads to, or with the sentence why not (409; 422: reason missing)."""
     action, said = _action(path), said_by(request)
     rollout = selectors.rollout_for(person(request), rollout_id)
-    if unproven := _unproven(request, rollout_id, path):
+    if unproven := _unproven(request, rollout, action):
         return unproven
     status, refusal = _asked(rollout, action, said, request)
     return _answer(request, rollout_id, action, refusal=refusal, status=status)
@@ -37,12 +37,14 @@ def rollout_move_json(request: HttpRequest, rollout_id: int, path: str) -> HttpR
         rollout = selectors.rollout_for(person(request), rollout_id)
     except Http404 as unknown:
         return JsonResponse({"say": str(unknown)}, status=404)
-    if unproven := _unproven(request, rollout_id, path):
+    if unproven := _unproven(request, rollout, action):
         return unproven
     status, refusal = _asked(rollout, action, said, request)
-    if refusal:
-        return JsonResponse({"say": refusal}, status=status)
     user, now = person(request), timezone.now()
+    if refusal:
+        stands = selectors.rollout_for(user, rollout_id)  # as it is now: who was faster is known by that
+        about = {"state": stands.state, "version": stands.version, "reason": stands.reason}
+        return JsonResponse({"say": refusal, **about}, status=status)
     return JsonResponse(as_json(selectors.picture(selectors.rollout_for(user, rollout_id), user, now=now), now))
 
 
@@ -53,15 +55,25 @@ def _action(path: str) -> str:
     return action
 
 
-def _unproven(request: HttpRequest, rollout_id: int, path: str) -> HttpResponse | None:
+def _unproven(request: HttpRequest, rollout: Rollout, action: str) -> HttpResponse | None:
     """Where he first proves that it is he, or None; he comes back to the page of this decision."""
-    wanted = step_up.missing(request) if _action(path) in STEP_UP else ""
+    if action not in STEP_UP:
+        return None
+    try:
+        wanted = step_up.missing(request) or _policy_wants(request, rollout, action)
+    except Refused:
+        return None  # its policy can't be read: the service says so
     if not wanted:
         return None
     said = said_by(request)
     about = f"&gateway={said.gateway}" if said.gateway else ""
-    back = f"{reverse('decision', args=[rollout_id])}?do={path}{about}"
+    back = f"{reverse('decision', args=[rollout.pk])}?do={action.replace('_', '-')}{about}"
     return step_up.ask(request, back=back, strength=wanted)
+
+
+def _policy_wants(request: HttpRequest, rollout: Rollout, action: str) -> str:
+    strength = deciding.strength(rollout, action)
+    return step_up.missing(request, strength) if strength else ""
 
 
 def _asked(rollout: Rollout, action: str, said: Said, request: HttpRequest) -> tuple[int, str]:
