@@ -42,6 +42,16 @@ class Copies:
     bad: list[str] = field(default_factory=list)  # sentences about lines that are not what they have to be
     leaves: bytearray = field(default_factory=bytearray)  # HASH bytes for each event from 1; zeros: not known
     others: dict[int, bytes] = field(default_factory=dict)  # event → another hash that was copied for the same number
+    _known: set[str] = field(default_factory=set)
+
+    def take_own(self, notes: Iterable[str]) -> int | None:
+        """Take the record's own checkpoints, too; return how many events the biggest covers, None without any."""
+        names, biggest = {key.name for key in self.keys}, None
+        for text in notes:
+            self.note(text)
+            name, size, _ = peek(text)
+            biggest = max(size, biggest or 0) if name in names else biggest
+        return biggest
 
     @property
     def last(self) -> Signed | None:
@@ -75,7 +85,10 @@ class Copies:
             self.bad.append(f"line {number} of the copy is no checkpoint and no leaf hashes")
 
     def note(self, text: str) -> None:
-        """Take one signed checkpoint; one of another record is passed over."""
+        """Take one signed checkpoint; one of another record, or that is here already, is passed over."""
+        if text in self._known:
+            return
+        self._known.add(text)
         try:
             if peek(text)[0] in {key.name for key in self.keys}:
                 self.signed.append(verify(text, self.keys))

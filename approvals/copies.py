@@ -84,7 +84,7 @@ def send(place: str, *, now: datetime) -> int:
             _send(place, checkpoint, after=row.size if origin == checkpoint.origin else 0, now=now)
             row.number, row.size, row.sent_at, taken = checkpoint.number, checkpoint.size, now, taken + 1
             origin = checkpoint.origin
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: an address that is none
         _failed(row, error, now=now)
         return taken
     row.failing_since, row.say, row.tried_at = None, "", now
@@ -138,7 +138,7 @@ def _origin(number: int) -> str:
     return Checkpoint.objects.filter(number=number).values_list("origin", flat=True).first() or ""
 
 
-def _failed(row: CheckpointCopy, error: OSError, *, now: datetime) -> None:
+def _failed(row: CheckpointCopy, error: Exception, *, now: datetime) -> None:
     row.failing_since, row.tried_at, row.say = row.failing_since or now, now, str(error)[:300]
     row.save()
 

@@ -86,7 +86,7 @@ def look(most: int = MOST) -> Looked:
     copies = _signed(last, tree.size)
     first, witness = tree.size + 1, Witness(copies, tree)
     seen = check(audit.entries(first), after=Head(*start) if start else None, see=witness.see)
-    return Looked(replace(seen, finding=witness.finding(seen, [])), first, len(copies.signed))
+    return Looked(replace(seen, finding=witness.finding(seen, None)), first, len(copies.signed))
 
 
 def whole(trusted: Head | None = None, *, copy: bool = True) -> Result:
@@ -98,13 +98,10 @@ def whole(trusted: Head | None = None, *, copy: bool = True) -> Result:
     if copy and path is not None and keys and path.exists():
         with path.open(encoding="utf-8", newline="\n") as lines:
             copies = copied.read(lines, keys)
-    own = Copies(keys)
-    for note in Checkpoint.objects.order_by("number").values_list("note", flat=True).iterator(chunk_size=500):
-        own.note(note)
-    copies.signed.extend(own.signed)
-    copies.bad.extend(own.bad)
+    notes = Checkpoint.objects.order_by("number").values_list("note", flat=True)
+    own = copies.take_own(notes.iterator(chunk_size=500))
     seen, witness = walk(audit.entries(), copies=copies, trusted=trusted)
-    return Result(replace(seen, finding=witness.finding(seen, own.signed)), witness)
+    return Result(replace(seen, finding=witness.finding(seen, own)), witness)
 
 
 def _from(last: Checkpoint, size: int) -> Checkpoint | None:

@@ -9,22 +9,23 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from approvals import copied
-from approvals.chain import Entry, Finding, Head, Verified
+from approvals import verify_lines as parts
+from approvals.chain import Finding, Head, Verified
 from approvals.copied import Copies
 from approvals.signed_note import CAN_VERIFY, Bad, Key
+from approvals.signed_note import read as peek
+from approvals.verify_lines import Unreadable as Unreadable
+from approvals.verify_lines import read as read
 from approvals.witness import Witness, walk
 
-_READ = json.JSONDecoder().decode
-
-
-class Unreadable(Exception):
-    """A line of the export is not what `audit export` writes, or a file is not what it is said to be."""
+BIG = 20_000_000  # bytes of an export: a smaller one is verified before other processes have begun
 
 
 @dataclass(frozen=True)
@@ -49,40 +50,16 @@ class Result:
         return f"{said} {held}; the last is of {last.size} events, from {at}."
 
 
-def read(lines: Iterable[str]) -> Iterator[Entry]:
-    """Yield the entries of an export, one a line; Unreadable names the line that is none."""
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = _READ(line)
-            if "checkpoint" in row:
-                continue
-            entry = Entry(
-                row["seq"],
-                row["body"],
-                row["prev_hash"],
-                row["hash"],
-                {
-                    "at": row["at"],
-                    "verb": row["verb"],
-                    "subject": row["subject"],
-                    "actor": row["actor"],
-                    "reason": row["reason"],
-                },
-            )
-            if type(entry.seq) is not int or type(entry.body) is not str or type(entry.hash) is not str:
-                raise TypeError("an event has a number, a text and a hash")
-        except (ValueError, TypeError, KeyError) as error:
-            raise Unreadable(f"line {number} of the export is no event: {error!r}") from error
-        yield entry
-
-
-def examine(lines: Iterable[str], *, copies: Copies, trusted: Head | None = None) -> Result:
-    """Verify an export beside what was copied. The checkpoints that stand at its beginning are held against it, too."""
-    own, rest = _own(iter(lines), copies.keys)
-    copies.signed.extend(own.signed)
-    copies.bad.extend(own.bad)
-    seen, witness = walk(read(rest), copies=copies, trusted=trusted)
-    finding = witness.finding(seen, own.signed)
+def examine(lines: Iterable[str], *, copies: Copies, trusted: Head | None = None, jobs: int = 1) -> Result:
+    """Verify an export beside what was copied, with so many processes. The checkpoints that stand at its beginning are
+    held against it, too."""
+    notes, rest = _own(iter(lines))
+    own = copies.take_own(notes)
+    if jobs > 1:
+        seen, witness = parts.walk(rest, copies=copies, trusted=trusted, jobs=jobs)
+    else:
+        seen, witness = walk(read(rest), copies=copies, trusted=trusted)
+    finding = witness.finding(seen, own)
     count = seen.count if finding is seen.finding or finding is None else min(seen.count, finding.seq - 1)
     return Result(replace(seen, finding=finding, count=count), witness)
 
@@ -93,7 +70,8 @@ def main(arguments: list[str]) -> int:
     try:
         copies = _copies(asked.checkpoint, _keys(asked.key, asked.keys))
         with asked.export.open(encoding="utf-8", newline="\n") as lines:
-            result = examine(lines, copies=copies, trusted=asked.head)
+            big = os.fstat(lines.fileno()).st_size >= BIG
+            result = examine(lines, copies=copies, trusted=asked.head, jobs=asked.jobs if big else 1)
     except (OSError, UnicodeError, Unreadable, Bad) as error:
         print(f"The export can't be verified: {error}.", file=sys.stderr)  # noqa: T201 - a command's answer
         return 2
@@ -108,20 +86,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, help="the copy: file, syslog or webhook's lines, or one signed note")
     parser.add_argument("--key", action="append", default=[], help="the record's public key, as `audit key` prints it")
     parser.add_argument("--keys", type=Path, help="a file with public keys, one a line")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     return parser
 
 
-def _own(lines: Iterator[str], keys: list[Key]) -> tuple[Copies, Iterator[str]]:
+def _own(lines: Iterator[str]) -> tuple[list[str], Iterator[str]]:
     """The checkpoints at the beginning of an export, and the lines behind them."""
-    own = Copies(keys)
+    notes: list[str] = []
     for line in lines:
         if not line.startswith('{"checkpoint"'):
-            return own, itertools.chain([line], lines)
+            return notes, itertools.chain([line], lines)
         try:
-            own.note(str(json.loads(line)["checkpoint"]))
-        except (ValueError, KeyError) as error:
+            notes.append(str(json.loads(line)["checkpoint"]))
+            peek(notes[-1])
+        except (ValueError, KeyError, Bad) as error:
             raise Unreadable(f"a checkpoint at the beginning of the export is none: {error!r}") from error
-    return own, lines
+    return notes, lines
 
 
 def _keys(texts: Sequence[str], path: Path | None) -> list[Key]:

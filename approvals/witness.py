@@ -62,8 +62,8 @@ class Witness:
                     seq, self.off, self._copied = self.off[0], None, None
                     self.copies.bad.append(f"the copy's leaf hash of event {seq} is not the one that was signed")
 
-    def finding(self, seen: Verified, own: Iterable[Signed]) -> Finding | None:
-        """Say what does not agree, given the result of the walk and the checkpoints that the record itself holds."""
+    def finding(self, seen: Verified, own: int | None) -> Finding | None:
+        """Say what does not agree. `own`: how many events the record's own checkpoints cover, None without any."""
         if fork := self.copies.fork():
             return _forked(fork.seq, fork.first, fork.other, fork.again)
         if self.off_root is not None or self.off is not None:
@@ -118,11 +118,10 @@ def _forked(seq: int, first: Signed, other: Signed, again: bool) -> Finding:
     return Finding(seq, say, "older")
 
 
-def _short(end: int, last: Signed, own: Iterable[Signed]) -> Finding:
-    own_size = max((signed.size for signed in own), default=None)
+def _short(end: int, last: Signed, own: int | None) -> Finding:
     signed = f"{last.size} were signed on {last.at.strftime(_TIME)}"
     missing = f"event {end + 1} is" if end + 1 == last.size else f"events {end + 1} to {last.size} are"
-    if own_size is None or own_size > end:
+    if own is None or own > end:
         return Finding(end + 1, f"{missing} missing: the record's tail was cut at {end}, but {signed}", "cut")
     say = f"{missing} missing: this is an older database, whole up to event {end}, but {signed}"
     return Finding(end + 1, say, "older")

@@ -7,6 +7,7 @@ JSON of each, and the first one is compared with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -174,6 +175,24 @@ def forged_checkpoint(case: Case) -> Case:
     thief = Signer(SIGNER.name, Ed25519PrivateKey.from_private_bytes(bytes(32)))
     note = thief.sign(len(case.rows), bytes(32), at=BEGAN)
     return Case(case.rows, case.notes, [*case.lines, note_line(SIGNER.name, 99, note)], "unsigned", len(case.rows))
+
+
+SAYS = {
+    "changed": r"event {seq}(: its column| was changed)",
+    "removed": r"event {seq} follows \d+: event \d+ is missing",
+    "cut": r"events {seq} to \d+ are missing: the record's tail was cut",
+    "rewritten": r"event {seq} is not what was signed .*rewritten from there on",
+    "older": r"(events {seq} to|from event {seq} on) .*older database",
+    "two writers": r"event {seq} was signed in two versions, and both went on: two writers",
+    "unsigned": r"the checkpoint of {seq} events is not signed by a key that you trust",
+}
+"""How the verifier has to say it: kind → pattern."""
+
+
+def says(case: Case, sentence: str) -> bool:
+    """Whether the verifier's sentence names this case, at its event."""
+    pattern = SAYS[case.kind].replace("{seq}", str(case.seq))
+    return bool(re.search(f"The record is not whole: {pattern}", sentence))
 
 
 TAMPERINGS: Sequence[Callable[[Case], Case]] = (

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from approvals import copied
+from approvals import copied, verify_lines
+from approvals.chain import Head
+from approvals.copied import Copies
 from approvals.verify import Result, examine, main
 from bench import forged
 from bench.forged import SIGNER, Case
@@ -32,9 +34,10 @@ def test_an_honest_record_is_whole_and_says_beside_what() -> None:
 @pytest.mark.parametrize("tampering", forged.TAMPERINGS, ids=lambda one: str(one.__name__))
 def test_each_tampering_is_named_at_its_event(tampering: Callable[[Case], Case]) -> None:
     case = tampering(forged.honest(730))
-    finding = judged(case).finding
-    assert finding is not None
-    assert (finding.kind, finding.seq) == (case.kind, case.seq), finding.say
+    result = judged(case)
+    assert result.finding is not None
+    assert (result.finding.kind, result.finding.seq) == (case.kind, case.seq), result.finding.say
+    assert forged.says(case, result.sentence()), result.sentence()
 
 
 @pytest.mark.parametrize("tampering", forged.TAMPERINGS[:7], ids=lambda one: str(one.__name__))
@@ -78,3 +81,25 @@ def test_the_command_takes_one_note_and_a_key(tmp_path: Path, capsys: pytest.Cap
     assert "this is an older database, whole up to event 200, but 430 were signed" in capsys.readouterr().out
     assert main(asked) == 2
     assert "name the record's public key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tampering", [None, *forged.TAMPERINGS], ids=lambda one: getattr(one, "__name__", "honest"))
+def test_several_processes_find_and_say_the_same(
+    tampering: Callable[[Case], Case] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = tampering(forged.honest(730)) if tampering else forged.honest(730)
+    alone = judged(case)
+    monkeypatch.setattr(verify_lines, "_PART", 150)
+    copies = copied.read(case.lines, [SIGNER.key])
+    together = examine([f"{line}\n" for line in case.export()], copies=copies, jobs=2)
+    assert together.sentence() == alone.sentence()
+
+
+@pytest.mark.parametrize(("seq", "kind"), [(150, ""), (430, ""), (451, "cut")])
+def test_a_noted_head_is_looked_for_by_several_processes(seq: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = forged.honest(450)
+    head = Head(seq, case.rows[seq - 1]["hash"] if seq <= 450 else "0" * 64)
+    monkeypatch.setattr(verify_lines, "_PART", 150)
+    for noted, said in ((head, kind), (Head(seq, "f" * 64), kind or "rewritten")):
+        result = examine([f"{line}\n" for line in case.export()], copies=Copies([]), trusted=noted, jobs=2)
+        assert (result.finding.kind if result.finding else "") == said
