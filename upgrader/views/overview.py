@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import changes
+from approvals import breakglass, changes
 from approvals.models import User
 from approvals.people import person
 from fleet import alert_pages, call_pages
@@ -21,7 +21,7 @@ from upgrader.models import Rollout
 from upgrader.why import why
 
 CARDS = 20
-FULL = 4  # rollouts of each list that are drawn; the others are lines: a card reads ten times, a line never
+FULL = 3  # rollouts of each list that are drawn; the others are lines: a card reads ten times, a line never
 
 
 @require_safe
@@ -35,6 +35,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "needs": [card(rollout, user) for rollout in mine[:FULL]],
         "more_needs": lines(mine[FULL:], now),
         "changes": changes.waiting_for(user)[:CARDS],
+        "reviews": breakglass.waiting_for(user)[:CARDS],
         "alerts": alert_pages.rows(alert_pages.unanswered(user).order_by("since")[:CARDS], user),
         "calls": call_pages.views(call_pages.waiting_for(user)[:CARDS], user),
         "running": [card(rollout, user) for rollout in others[:FULL]],
