@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from approvals import changes
-from approvals.models import User
+from approvals import breakglass, changes
+from approvals.models import BreakGlass, User
 from approvals.people import person
 from fleet import alert_pages
 from upgrader import bounds, selectors
@@ -28,6 +28,7 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "simulated": settings.SIMULATED,
         "section": _section(request.path),
         "emergencies": SimpleLazyObject(lambda: _through(person(request)) if signed_in else []),
+        "done_alone": SimpleLazyObject(lambda: _alone(person(request)) if signed_in else []),
         "needs_me": SimpleLazyObject(lambda: _waiting(person(request)) if signed_in else 0),
     }
 
@@ -42,7 +43,12 @@ def _through(user: User) -> list[bounds.Through]:
     return bounds.through(selectors.rollouts_for(user), now=timezone.now())
 
 
+def _alone(user: User) -> list[BreakGlass]:
+    """What one person did alone and nobody has reviewed: shouted about on every page, too."""
+    return [row for row in breakglass.unreviewed()[:5] if breakglass.may_see(row, user)]
+
+
 def _waiting(user: User) -> int:
     """Rollouts, changes and alerts that wait for this person."""
     waiting = selectors.needs_me(user, now=timezone.now()).count() + len(changes.waiting_for(user))
-    return waiting + alert_pages.unanswered_number(user)
+    return waiting + alert_pages.unanswered_number(user) + len(breakglass.waiting_for(user))
