@@ -6,6 +6,7 @@ foreign key of their own, so a deleted pool leaves none behind for the next one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import Group, Permission
@@ -13,7 +14,7 @@ from django.db.models import Exists, Manager, Model, Q, QuerySet, prefetch_relat
 from django.utils import timezone
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
-from approvals import duty
+from approvals import duty, reading
 from approvals.models import User
 from approvals.roles import ANYTIME
 from approvals.roles import EVERYTHING as EVERYTHING
@@ -55,9 +56,13 @@ def held(person: User, scope: str) -> frozenset[str]:
     """Every "app.codename" that the person holds on the scope now, those over everything too."""
     if not person.is_active:
         return frozenset()
-    now_groups, all_groups = _groups(person, ""), Group.objects.filter(user=person)
-    found = set(_names(now_groups, person, scope))
-    return frozenset(found | (ANYTIME & set(_names(all_groups, person, scope))))
+    return reading.once(("held", person.pk, scope), lambda: _held(person, scope))
+
+
+def _held(person: User, scope: str) -> frozenset[str]:
+    every = Group.objects.filter(user=person)
+    found = frozenset(_names(_groups(person, ""), person, scope))
+    return found | (ANYTIME & frozenset(_names(every, person, scope))) if _resting(person) else found
 
 
 def outside_roles(person: User, kind: str) -> set[tuple[str, str]]:
@@ -104,8 +109,13 @@ def _groups(person: User, permission: str) -> QuerySet[Group]:
     groups = Group.objects.filter(user=person)
     if permission in ANYTIME:
         return groups
-    resting = duty.resting(person, timezone.now())
+    resting = _resting(person)
     return groups.exclude(pk__in=resting.values()) if resting else groups
+
+
+def _resting(person: User) -> Mapping[str, int]:
+    """The person's roles by shift that do not count now: where → the group."""
+    return reading.once(("resting", person.pk), lambda: duty.resting(person, timezone.now()))
 
 
 def _granted(groups: QuerySet[Group], person: User, permission: str, scope: str) -> bool:
