@@ -118,7 +118,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
         ),
         *(sights_noc.quiet, sights_noc.complaints),
         sights_probes.probed,
-        *(sights_signin.night, sights_signin.accounts),
+        *(sights_signin.night, sights_signin.accounts, sights_signin.later),
         *(sights_calls.crowded, sights_calls.three),
         *(sights_calls.waiting, sights_calls.emergency, sights_calls.called, sights_calls.balancer),
         *(sights_desk.matrix, sights_desk.quarantined, sights_desk.left, sights_desk.credentials, sights_desk.warned),

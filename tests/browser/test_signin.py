@@ -44,7 +44,8 @@ def add_passkey(page: Page, site: Site) -> None:
 
 
 def roll_back(page: Page, site: Site, number: int) -> None:
-    """Asked for, proven with the passkey, and asked for again with the reason still there."""
+    """A quarter of an hour later: asked for, proven with the passkey, asked for again with the reason still there."""
+    site.scene("later")
     page.goto(f"{site.url}/decisions/{number}/?do=roll-back")
     page.fill("#reason", WHY)
     page.click("#act-roll-back")
@@ -53,7 +54,8 @@ def roll_back(page: Page, site: Site, number: int) -> None:
     page.wait_for_url(re.compile(f"/decisions/{number}/"))
     expect(page.locator("#reason")).to_have_value(WHY)
     page.click("#act-roll-back")
-    page.wait_for_url(f"{site.url}/rollouts/{number}/")
+    expect(page).to_have_url(f"{site.url}/rollouts/{number}/")
+    expect(page.locator(".log")).to_contain_text(WHY)
 
 
 def come_back(page: Page, site: Site) -> None:
