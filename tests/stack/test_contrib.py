@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,25 @@ def test_promtool_reads_the_rules_and_the_configuration() -> None:
     assert f"{len(RAISED)} rules found" in rules.stdout
     config = promtool("check", "config", "--syntax-only", str(CONTRIB / "prometheus.yml"))
     assert config.returncode == 0, config.stdout + config.stderr
+
+
+def test_prometheus_reads_what_each_panel_asks(tmp_path: Path) -> None:
+    panels = [
+        target["expr"]
+        for path in (ROOT / "contrib" / "grafana").glob("*.json")
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+    # As Grafana asks it: with its variables filled in.
+    asked = [{"record": f"panel:{n}", "expr": re.sub(r"\$\w+", "5m", text)} for n, text in enumerate(panels)]
+    rules = tmp_path / "panels.yml"
+    rules.write_text(yaml.safe_dump({"groups": [{"name": str(n), "rules": [rule]} for n, rule in enumerate(asked)]}))
+    done = promtool("check", "rules", str(rules))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(asked)} rules found" in done.stdout
+    asked[0]["expr"] += ")"
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "wrong", "rules": asked[:1]}]}))
+    assert promtool("check", "rules", str(rules)).returncode != 0
 
 
 @pytest.mark.parametrize("alert", RAISED)

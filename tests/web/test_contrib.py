@@ -66,6 +66,14 @@ def exposed(settings: Any) -> dict[str, set[str]]:
     return found
 
 
+def asked_for(text: str) -> set[str]:
+    """The metrics that a PromQL text names: what is no function, label, number or word of the language."""
+    bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]', " ", text)
+    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", bare)
+    names = re.findall(r"(?<![\w.$:])[a-zA-Z_:][\w:]*(?!\s*\()\b(?!\s*\()", bare)
+    return set(names) - {"and", "or", "unless", "bool", "offset"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_name_and_label_is_exposed(exposed: dict[str, set[str]], path: Path) -> None:
     asked = list(expressions(path))
@@ -74,6 +82,8 @@ def test_every_name_and_label_is_exposed(exposed: dict[str, set[str]], path: Pat
     for text in asked:
         names = set(NAME.findall(text))
         assert names <= set(exposed), text
+        if not text.startswith("label_values("):
+            assert asked_for(text) <= names | {"up"}, text
         for name, selectors in SELECTED.findall(text):
             assert set(re.findall(r"([a-z]+)=", selectors)) <= exposed[name], text
         for labels in GROUPED.findall(text):
