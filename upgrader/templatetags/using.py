@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from django import template
+from django.template import Context
+from django.utils import timezone
 
 from releases.models import Release
+from releases.showing import Difference
+from upgrader import outcomes
 from upgrader.models import Rollout
 from upgrader.states import R
 
@@ -16,3 +20,9 @@ AT_WORK = (R.UPGRADING, R.WAITING_PROMOTION, R.DRAINING)
 def rollouts_using(release: Release) -> list[Rollout]:
     """Rollouts that would hold at once if the release were withdrawn."""
     return list(Rollout.objects.filter(release=release, state__in=AT_WORK).select_related("pool").order_by("pk")[:50])
+
+
+@register.simple_tag(takes_context=True)
+def outcomes_beside(context: Context, old: Release, new: Release) -> list[Difference]:
+    """What became of both in the rollouts that this person may see."""
+    return outcomes.beside(old, new, context["request"].user, now=timezone.now())
