@@ -91,8 +91,7 @@ CHANGES = [
     "approvals.policy_changes",
     "upgrader.policy_kinds",
 ]
-CHANGES += ["approvals.people_services"]  # roles
-CHANGES += ["upgrader.record_names"]  # what events are about, by the rows they name
+CHANGES += ["approvals.people_services", "upgrader.record_names"]  # roles; what events of the record are about
 
 # The test matrix: who builds its staging gateway, and the list of known weaknesses.
 MATRIX_BENCH = os.environ.get("HANDOVER_MATRIX_BENCH", "lab.matrix.bench")
