@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import changes, people, rights, step_up
+from approvals import changes, hearing, people, policies, rights, step_up
 from approvals.errors import Refused
 from approvals.models import Request
 from approvals.selectors import events_about
@@ -45,7 +45,7 @@ def change_decide(request: HttpRequest, change_id: int, answer: str) -> HttpResp
     asked = _asked(request, change_id)
     if answer not in ANSWERS:
         raise Http404(f"There is no answer {answer}.")
-    if wanted := step_up.missing(request) if ANSWERS[answer] else "":
+    if wanted := _unproven(request, asked) if ANSWERS[answer] else "":
         return step_up.ask(request, back=reverse("change", args=[change_id]), strength=wanted)
     reason = str(request.POST.get("reason", "")).strip()[:2000]
     words = {"yes": ANSWERS[answer], "reason": reason, "digest": str(request.POST.get("digest", ""))[:64]}
@@ -64,6 +64,12 @@ def change_decide(request: HttpRequest, change_id: int, answer: str) -> HttpResp
     return redirect("change", change_id)
 
 
+def _unproven(request: HttpRequest, asked: Request) -> str:
+    """The proof that a yes takes and that is not given yet: what deciding asks of this person, or its policy."""
+    strength = policies.strength(asked)
+    return step_up.missing(request) or (step_up.missing(request, strength) if strength else "")
+
+
 def _asked(request: HttpRequest, change_id: int) -> Request:
     asked = get_object_or_404(Request.objects.select_related("requested_by"), pk=change_id)
     if not changes.may_see(people.person(request), asked):
@@ -75,10 +81,13 @@ def _page(
     request: HttpRequest, asked: Request, *, refusal: str = "", typed: str = "", status: int = 200
 ) -> HttpResponse:
     user = people.person(request)
+    says, still = hearing.needed(asked)
     context: dict[str, Any] = {
+        "policy_says": says,
+        "still_needed": still,
         "asked": asked,
         "summary": asked.summary,
-        "said": asked.decisions.select_related("by").order_by("at"),
+        "said": asked.decisions.select_related("by", "delegation__giver").order_by("at"),
         "may_decide": changes.may_decide(user, asked),
         "own": asked.requested_by_id == user.pk,
         "right": rights.said(asked.permission),

@@ -60,10 +60,11 @@ def _page(request: HttpRequest, *, refusal: str = "") -> HttpResponse:
         rows = rows.filter(giver=user) | rows.filter(taker=user)
     places = policies.scopes()
     shown = [(row, places.get(row.scope, row.scope), _stands(row, now)) for row in rows[:SHOWN]]
+    mine = policies.scopes_for(user).items()
     context = {
         "rows": shown,
         "users": User.objects.filter(is_active=True).exclude(pk=user.pk).order_by("username"),
-        "places": [it for it in places.items() if it[0] == rights.EVERYTHING or it[0].startswith("pool:")],
+        "places": [it for it in mine if it[0] == rights.EVERYTHING or it[0].startswith("pool:")],
         "ends_all": rights.may(user, delegation.ENDS, rights.EVERYTHING),
         "refusal": refusal,
     }

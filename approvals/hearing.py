@@ -6,21 +6,20 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from approvals import delegation, persons, policies, policy
+from approvals.errors import Refused
 from approvals.models import Actor, BreakGlass, Decision, Delegation, Request, User
 from approvals.policy_spec import Rules
+from approvals.policy_spec import said as said_by
 
 SIGNERS: dict[str, Callable[[Request], Collection[str]]] = {}
 """Kind of request → the identities (approvals.models.Identity) of those who signed what it is about."""
 
 
-def asked(request: Request, *, now: datetime, of: Collection[int] = ()) -> policy.Asked:
-    """The request with what was said. `of`: further accounts about whom it is to be known who they are.
-
-    Raise Refused where its policy can't be read.
-    """
+def asked(request: Request) -> policy.Asked:
+    """The request with what was said. Raise Refused where its policy can't be read."""
     decisions = list(request.decisions.select_related("by", "delegation__giver").order_by("at", "pk"))
     rules = policies.rules_for(request)
-    people = {request.requested_by_id, *of}.union(*(accounts_of(it) for it in decisions))
+    people = {request.requested_by_id}.union(*(accounts_of(it) for it in decisions))
     known = persons.same(people)
     return policy.Asked(
         state=request.state,
@@ -37,6 +36,15 @@ def asked(request: Request, *, now: datetime, of: Collection[int] = ()) -> polic
         signers=signers(request, rules),
         alone=alone(request),
     )
+
+
+def needed(request: Request) -> tuple[list[str], str]:
+    """What the policy wants, as sentences, and who is still needed; why not, where it can't be read."""
+    try:
+        seen = asked(request)
+    except Refused as no:
+        return [no.say], ""
+    return said_by(seen.rules[-1]), policy.needs_say(policy.still_needed(seen))
 
 
 def answer(

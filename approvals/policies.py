@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import duty
+from approvals import duty, rights
 from approvals.errors import Refused
 from approvals.models import ApprovalPolicy, Request, RoleGroup, User
-from approvals.policy_spec import BadPolicy, Rules, as_data, parse, said
+from approvals.policy_spec import STRENGTHS, BadPolicy, Rules, as_data, parse, said
 
 EVERY = ""  # kind of a policy for every kind that has none of its own
 ALL = "all"
+SEES = "fleet.view_pool"
 WEEK = 7 * 24 * 60
 
 
@@ -102,6 +103,14 @@ def rules_for(request: Request) -> list[Rules]:
     return [now] if then == now else [then, now]
 
 
+def strength(request: Request) -> str:
+    """The strongest proof that a yes to it takes; "" for none, and where the policy can't be read: then nobody may."""
+    try:
+        return max((rule.step_up for rule in rules_for(request)), key=STRENGTHS.index)
+    except Refused:
+        return ""
+
+
 def use_until(request: Request, rules: Sequence[Rules]) -> datetime:
     """Until when a yes may be used: what was said when it was asked, or earlier where the policy became stricter."""
     kept = request.policy or {}
@@ -128,6 +137,14 @@ def wanted_groups(rules: Sequence[Rules]) -> frozenset[str]:
 def scopes() -> dict[str, str]:
     """Every place at which a policy may stand → what people call it."""
     return {ALL: "everywhere"} | {scope: name for listed in SCOPES for scope, name in listed()}
+
+
+def scopes_for(person: User) -> dict[str, str]:
+    """Those of the places that the person may know of: of the pools those that he may look at."""
+    model = rights.SCOPES.get("pool")
+    seen = set() if model is None else set(rights.rows(person, SEES, model).values_list("pk", flat=True))
+    mine = {f"pool:{pk}" for pk in seen}
+    return {scope: name for scope, name in scopes().items() if scope in mine or not scope.startswith("pool:")}
 
 
 def where(scope: str) -> str:

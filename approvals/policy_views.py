@@ -82,10 +82,11 @@ def spec_of(form: QueryDict) -> dict[str, Any]:
     }
 
 
-def lines() -> list[Line]:
-    """What counts everywhere for each kind, and each policy that was made for a place."""
-    places = policies.scopes()
-    rows = {(row.kind, row.scope): row for row in ApprovalPolicy.objects.filter(current=True).exclude(spec=None)}
+def lines(person: User) -> list[Line]:
+    """What counts everywhere for each kind, and each policy that was made for a place that the person may know of."""
+    places = policies.scopes_for(person)
+    current = ApprovalPolicy.objects.filter(current=True, scope__in=places).exclude(spec=None)
+    rows = {(row.kind, row.scope): row for row in current.select_related("made_by", "agreed_by")}
     shipped = [(kind, ALL) for kind in KINDS if (kind, ALL) not in rows]
     order = {kind: number for number, kind in enumerate(KINDS)}
     wanted = sorted([*rows, *shipped], key=lambda it: (order.get(it[0], len(order)), it[1] != ALL, it[1]))
@@ -111,10 +112,12 @@ def _page(
     known = kind in KINDS or kind == EVERY
     values = (typed or {}).get("spec") or _values(kind if known else EVERY, scope)
     context = {
-        "lines": lines(),
+        "lines": lines(people.person(request)),
         "may_ask": policy_changes.may_ask(people.person(request)),
         "kinds": [(name, one.title, name == kind) for name, one in KINDS.items()],
-        "places": [(place, name, place == scope) for place, name in policies.scopes().items()],
+        "places": [
+            (place, name, place == scope) for place, name in policies.scopes_for(people.person(request)).items()
+        ],
         "values": values,
         "seats": seats(values),
         "why": typed["why"] if typed else "",

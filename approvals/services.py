@@ -100,7 +100,7 @@ def decide(
         with transaction.atomic():
             seen = Request.objects.get(pk=request.pk)
             given = hearing.giver(seen, by, now=now)
-            asked = hearing.asked(seen, now=now)
+            asked = hearing.asked(seen)
             known = hearing.answer(asked, seen, by=by, given=given, actor=actor, now=now)
             answer = replace(known, has_right=has_right, **words)
             _refuse(policy.why_not(asked, answer, now=now))
@@ -116,7 +116,7 @@ def decide(
 def approve_alone(request: Request, *, digest: str, now: datetime) -> None:
     """Approve an open request without a second person. For approvals/breakglass.py, which records it, alone."""
     seen = Request.objects.get(pk=request.pk)
-    if why := policy.why_not_now(hearing.asked(seen, now=now), now=now):
+    if why := policy.why_not_now(hearing.asked(seen), now=now):
         raise Refused(why)
     if not policy.same(seen.digest, digest):
         raise Refused("What you were shown is not what is asked now. Look at it again, then decide.")
@@ -133,7 +133,7 @@ def check_use(request: Request, *, digest: str, now: datetime, has_right: Callab
     """
     seen = Request.objects.get(pk=request.pk)
     right = hearing.standing(seen, has_right)
-    _refuse(policy.why_not_use(hearing.asked(seen, now=now), digest=digest, still_right=right, now=now))
+    _refuse(policy.why_not_use(hearing.asked(seen), digest=digest, still_right=right, now=now))
 
 
 def void(request: Request, *, reason: str, actor: Actor, now: datetime) -> Request:

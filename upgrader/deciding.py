@@ -9,7 +9,7 @@ from typing import Any
 from approvals import hearing, policies, policy
 from approvals.errors import Refused
 from approvals.models import Request, User
-from approvals.policy_spec import STRENGTHS, said
+from approvals.policy_spec import said
 from fleet.phrases import clock, duration
 from releases import configs
 from releases.matrix import selectors as matrix
@@ -65,7 +65,7 @@ def read(rollout: Rollout, action: str, *, now: datetime) -> Deciding | None:
     about: dict[str, Any] = {"request": request, "state": request.state, "voices": voices}
     about |= {"others": deciders(rollout, request), "then": _then(request, what, now)}
     try:
-        seen = hearing.asked(request, now=now)
+        seen = hearing.asked(request)
     except Refused as no:
         return Deciding(**about, says=[], still="", used_until="", unreadable=no.say)
     is_open = request.state == Request.State.OPEN and now < request.expires_at
@@ -82,9 +82,7 @@ def deciders(rollout: Rollout, request: Request) -> list[str]:
 def strength(rollout: Rollout, action: str) -> str:
     """Which proof the policies want of a yes, the strongest of them; "" for none."""
     request = glass.asked(rollout, OF_ACTION[action]) if action in OF_ACTION else None
-    if request is None:
-        return ""
-    return max((rule.step_up for rule in policies.rules_for(request)), key=STRENGTHS.index)
+    return policies.strength(request) if request is not None else ""
 
 
 def config_diff(rollout: Rollout) -> str:

@@ -61,7 +61,11 @@ def desks(site: Site) -> Pages:
 def trusted(site: Site) -> Pages:
     """What two people decide: keys, configurations, signers; releases on their way."""
     change, config, candidate = site.scene("change"), site.scene("config"), site.scene("trust")
+    site.scene("policies")
     return {
+        "policies-open": ("operator", "/changes/policies/?kind=rollout.start&scope=all"),
+        "policies-oncall": ("oncall", "/changes/policies/"),
+        "delegations": ("oncall", "/changes/delegations/"),
         "change": ("oncall", f"/changes/{change}/"),
         "change-own": ("operator", f"/changes/{change}/"),
         "changes": ("oncall", "/changes/"),
@@ -225,7 +229,10 @@ def emergency(site: Site) -> Pages:
     """Asked for by name only: its band stands on every page."""
     loud = site.scene("emergency")
     site.scene("called")
+    alone = site.scene("alone")
     return {
+        "alone-review": ("oncall", f"/changes/alone/{alone}/"),
+        "alone-overview": ("oncall", "/"),
         "emergency-rollout": ("oncall", f"/rollouts/{loud}/"),
         "emergency-overview": ("oncall", "/"),
         "emergency-alerts": ("auditor", "/alerts/"),

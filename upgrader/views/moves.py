@@ -59,21 +59,14 @@ def _unproven(request: HttpRequest, rollout: Rollout, action: str) -> HttpRespon
     """Where he first proves that it is he, or None; he comes back to the page of this decision."""
     if action not in STEP_UP:
         return None
-    try:
-        wanted = step_up.missing(request) or _policy_wants(request, rollout, action)
-    except Refused:
-        return None  # its policy can't be read: the service says so
+    strength = deciding.strength(rollout, action)
+    wanted = step_up.missing(request) or (step_up.missing(request, strength) if strength else "")
     if not wanted:
         return None
     said = said_by(request)
     about = f"&gateway={said.gateway}" if said.gateway else ""
     back = f"{reverse('decision', args=[rollout.pk])}?do={action.replace('_', '-')}{about}"
     return step_up.ask(request, back=back, strength=wanted)
-
-
-def _policy_wants(request: HttpRequest, rollout: Rollout, action: str) -> str:
-    strength = deciding.strength(rollout, action)
-    return step_up.missing(request, strength) if strength else ""
 
 
 def _asked(rollout: Rollout, action: str, said: Said, request: HttpRequest) -> tuple[int, str]:
