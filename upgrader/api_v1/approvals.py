@@ -21,6 +21,7 @@ from upgrader.models import Rollout
 router = Router(tags=["approvals"])
 OF_ROLLOUTS = {services.KIND: "approve", reach.KIND: "agree_back", drains.KIND: "agree_cut"}
 """Kind of a request about a rollout → the action that says yes to it."""
+MOST = 200  # open requests that are looked at
 NO = {"approve": "reject", "agree_back": "refuse_back", "agree_cut": "refuse_cut"}
 
 
@@ -29,7 +30,7 @@ def approval_list(request: HttpRequest) -> dict[str, Any]:
     """Open requests that the caller may answer, the oldest first; `rollouts` need a promotion or help besides."""
     who = caller.of(request)
     mine = [asked for asked in changes.waiting_for(who.user) if reaches(who, asked)]
-    mine += [asked for asked in of_rollouts(who).filter(state=Request.State.OPEN) if may_answer(who, asked)]
+    mine += [asked for asked in of_rollouts(who).filter(state=Request.State.OPEN)[:MOST] if may_answer(who, asked)]
     needing = who.within(selectors.needs_me(who.user, now=who.now))[: selectors.NEEDS_ME]
     return {
         "items": [said(asked) for asked in sorted(mine, key=lambda asked: asked.requested_at)],
