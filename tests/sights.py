@@ -16,6 +16,7 @@ from fleet.models import Alert, Errand
 from tests import (
     factories,
     sights_alarms,
+    sights_alone,
     sights_between,
     sights_bounds,
     sights_calls,
@@ -108,6 +109,7 @@ SIGHTS: dict[str, Callable[[], int]] = {
             sights_conf.config,
             sights_conf.config_pool,
         ),
+        *(sights_alone.policies, sights_alone.alone),
         sights_bounds.bounds,
         sights_alarms.alarms,
         *(
