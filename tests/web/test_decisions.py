@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Permission
 from django.test import Client
 
-from approvals.models import AuditEvent, BreakGlass, Delegation, User
+from approvals.models import AuditEvent, User
 from tests import factories
 from tests.scenes import Scene, scene
 from tests.web.conftest import assert_clean
-from tests.web.signing_in import proven, with_code_app
 
 Browse = Callable[[str], Client]
 MOST = 100 * 1024  # bytes of page, styles and scripts, as they are sent, before any chart
@@ -106,42 +104,3 @@ def test_a_double_click_is_one_yes(browse: Browse) -> None:
     assert again.status_code == 409
     assert "You approved this" in again.content.decode()
     assert AuditEvent.objects.filter(verb="approval.approved").count() == 1
-
-
-def test_in_anothers_place_both_are_named(browse: Browse, people: dict[str, User]) -> None:
-    made, amara = scene("waiting_approval"), factories.person("amara", ("view_pool",))
-    form = {"taker": str(amara.pk), "scope": "all", "in_hours": "0", "hours": "8", "why": "On leave."}
-    assert browse("oncall").post("/changes/delegations/give/", form).status_code == 302
-    for_another = Client()
-    for_another.force_login(amara)
-    for_another.post(f"/rollouts/{made.rollout.pk}/approve/", said(made))
-    page = browse("operator").get("/changes/delegations/")
-    assert_clean(page)
-    seen = browse("oncall").get(f"/api/decisions/{made.rollout.pk}/?do=approve").json()
-    assert [one["who"] for one in seen["deciding"]["said"]] == ["amara for oncall"]
-    given = Delegation.objects.get()
-    assert browse("operator").post(f"/changes/delegations/{given.pk}/end/").status_code == 409
-    assert browse("oncall").post(f"/changes/delegations/{given.pk}/end/").status_code == 302
-    assert browse("oncall").post(f"/changes/delegations/{given.pk}/end/").status_code == 409
-
-
-def test_the_glass_is_broken_with_a_proof_and_reviewed_by_another(browse: Browse, people: dict[str, User]) -> None:
-    made, who = scene("waiting_approval"), with_code_app(people["operator"])
-    who.user_permissions.add(Permission.objects.get(codename="break_glass"))
-    factories.person("operator", ("approve_rollout",))
-    client, address = browse("operator"), f"/decisions/{made.rollout.pk}/break-glass/"
-    form = {"what": "start", "digest": made.rollout.digest, "reason": "Nobody gets in.", "back": "approve"}
-    assert "Nobody else answers" in client.get(f"/decisions/{made.rollout.pk}/?do=approve").content.decode()
-    assert client.post(address, form).headers["Location"].startswith("/account/prove/")
-    assert not BreakGlass.objects.exists()
-    assert client.get(address).status_code == 405
-    assert proven(client, type="totp").post(address, form).status_code == 302
-    assert client.post(address, form).status_code == 409
-    glass = BreakGlass.objects.get()
-    assert glass.strength == "second-factor"
-    page = browse("oncall").get(f"/changes/alone/{glass.pk}/")
-    assert_clean(page)
-    assert browse("operator").post(f"/changes/alone/{glass.pk}/review/", {"found": "fine"}).status_code == 409
-    assert browse("oncall").post(f"/changes/alone/{glass.pk}/review/", {"found": "It was one."}).status_code == 302
-    assert AuditEvent.objects.get(verb="glass.reviewed").reason == "It was one."
-    assert browse("stranger").get(f"/changes/alone/{glass.pk}/").status_code == 404
