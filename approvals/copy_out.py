@@ -24,6 +24,7 @@ SYSLOG_CHUNK = 15  # leaf hashes a message: the receivers of RFC 5426 must take 
 WEBHOOK_CHUNK = 10_000
 PATIENCE = 10.0  # seconds
 _PRIORITY = 13 * 8 + 6  # facility "log audit", severity "informational"
+_ANSWER = 65536  # bytes of an answer that are read, to be thrown away
 _PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 
 
@@ -60,7 +61,8 @@ def webhook(said: dict[str, object], *, number: int) -> None:
     try:
         target = (where.path or "/") + (f"?{where.query}" if where.query else "")
         connection.request("POST", target, body, {"Content-Type": "application/json", **signed})
-        answer = connection.getresponse()
+        with connection.getresponse() as answer:
+            answer.read(_ANSWER)
         if not 200 <= answer.status < 300:
             raise OSError(f"{where.hostname} answered {answer.status}")
     except http.client.HTTPException as error:
