@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import people, people_pages, people_services
+from approvals import people, people_pages, people_services, step_up
 from approvals.errors import Refused
 from approvals.models import User
 from approvals.people_services import Wanted
@@ -27,7 +28,12 @@ def person_page(request: HttpRequest, person_id: int) -> HttpResponse:
     return _page(request, _seen(request, person_id))
 
 
+def _back(request: HttpRequest, person_id: int) -> str:
+    return reverse("person", args=[person_id])
+
+
 @require_POST
+@step_up.required(_back)
 def role_give(request: HttpRequest, person_id: int) -> HttpResponse:
     """Give a role, or ask another to confirm it."""
     wanted = _wanted(request, _seen(request, person_id))
@@ -69,4 +75,5 @@ def _page(request: HttpRequest, person: User, *, refusal: Refused | None = None)
     context = people_pages.person_context(people.person(request), person)
     context["refusal"] = refusal.say if refusal else ""
     context["typed"] = {name: str(request.POST.get(name, "")) for name in ("role", "scope", "why")}
+    context["typed"]["why"] = context["typed"]["why"] or step_up.typed(request)
     return render(request, "people/person_page.html", context, status=409 if refusal else 200)
