@@ -76,8 +76,7 @@ def filtered(rows: QuerySet[Ticket], wish: dict[str, str]) -> QuerySet[Ticket]:
 
 def rates(gateways: QuerySet[Gateway], days: int, now: datetime) -> list[dict[str, Any]]:
     """Complaints of sessions by release, most of them first."""
-    ids = list(gateways.values_list("pk", flat=True))
-    found = rate.by_release(ids, since=now.timestamp() - 86_400 * days, until=now.timestamp())
+    found = rate.by_release(gateways.order_by(), since=now.timestamp() - 86_400 * days, until=now.timestamp())
     told = sorted(found.items(), key=lambda item: (-item[1].complaints, item[0]))
     known = [(release, one) for release, one in told if one.complaints or one.sessions]
     return [{"release": release or "no name", "rate": one} for release, one in known[:RATES]]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import Min, QuerySet, Sum
 
 from fleet.metrics.sides import parts
-from fleet.models import Reading, Ticket
+from fleet.models import Gateway, Reading, Ticket
 
 MINUTE, HOUR = 60, 3600
+Which = Collection[int] | QuerySet[Gateway, Any]
+"""Gateways by their ids, or the rows themselves: thousands of ids are better looked up where they are."""
 MINUTES_MOST = 6 * HOUR  # longer times are counted in whole hours
 
 
@@ -38,7 +41,7 @@ class Rate:
         return f"{self.in_thousand:.1f} in 1,000 sessions"
 
 
-def by_release(gateways: Iterable[int], *, since: float, until: float, now: float = 0.0) -> Mapping[str, Rate]:
+def by_release(gateways: Which, *, since: float, until: float, now: float = 0.0) -> Mapping[str, Rate]:
     """Release → its rate on these gateways. Times are epoch seconds; complaints by when they were reported.
 
     `now`: where `until` lies in the past; what was measured then may be kept in coarser spans by now.
@@ -49,27 +52,24 @@ def by_release(gateways: Iterable[int], *, since: float, until: float, now: floa
     return found
 
 
-def by_gateway(
-    gateways: Iterable[int], *, since: float, until: float, now: float = 0.0
-) -> Mapping[tuple[int, str], Rate]:
+def by_gateway(gateways: Which, *, since: float, until: float, now: float = 0.0) -> Mapping[tuple[int, str], Rate]:
     """(gateway, release) → its rate, as above."""
-    ids = list(gateways)
     found: dict[tuple[int, str], Rate] = defaultdict(Rate)
-    for place, count in sessions(ids, since=since, until=until, now=now).items():
+    for place, count in sessions(gateways, since=since, until=until, now=now).items():
         found[place] += Rate(0, count)
     between = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-    told = Ticket.objects.filter(gateway__in=ids, reported_at__range=between).exclude(release="")
+    told = Ticket.objects.filter(gateway__in=gateways, reported_at__range=between).exclude(release="")
     for gateway, release in told.values_list("gateway_id", "release"):
         if gateway is not None:
             found[gateway, release] += Rate(1)
     return found
 
 
-def sessions(ids: list[int], *, since: float, until: float, now: float = 0.0) -> Mapping[tuple[int, str], float]:
+def sessions(gateways: Which, *, since: float, until: float, now: float = 0.0) -> Mapping[tuple[int, str], float]:
     """(gateway, release) → sessions that began, and that were there at its first reading."""
     found: dict[tuple[int, str], float] = defaultdict(float)
     first: dict[tuple[int, int, str], tuple[int, int]] = {}
-    for rows in _readings(ids, since=since, until=until, now=now):
+    for rows in _readings(gateways, since=since, until=until, now=now):
         told = rows.values_list("gateway_id", "slot", "release", "span").annotate(
             begun=Sum("arrivals"), first=Min("at")
         )
@@ -93,11 +93,11 @@ class Grown:
     sessions: float
 
 
-def grown(ids: list[int], *, since: float, until: float, now: float) -> list[Grown]:
+def grown(gateways: Which, *, since: float, until: float, now: float) -> list[Grown]:
     """How `sessions` came about, in order of time: for few gateways and hours, all rows are read."""
     found: list[Grown] = []
     seen: set[tuple[int, int, str]] = set()
-    for rows in _readings(ids, since=since, until=until, now=now):
+    for rows in _readings(gateways, since=since, until=until, now=now):
         told = rows.order_by("at").values_list("at", "span", "gateway_id", "slot", "release", "arrivals", "sessions")
         for at, span, gateway, slot, release, begun, there in told:
             place = (gateway, slot, release)
@@ -106,9 +106,9 @@ def grown(ids: list[int], *, since: float, until: float, now: float) -> list[Gro
     return found
 
 
-def _readings(ids: list[int], *, since: float, until: float, now: float) -> Iterator[QuerySet[Reading]]:
+def _readings(gateways: Which, *, since: float, until: float, now: float) -> Iterator[QuerySet[Reading]]:
     """The rows of this time, each part of it in one span: hours for long times, minutes where they would be missed."""
     step = HOUR if until - since > MINUTES_MOST else MINUTE
     for span, begin, end in parts(step, since=int(since), until=until, now=now or until):
         aligned = begin // span.seconds * span.seconds
-        yield Reading.objects.filter(gateway__in=ids, span=span.seconds, at__gte=aligned, at__lt=end).order_by()
+        yield Reading.objects.filter(gateway__in=gateways, span=span.seconds, at__gte=aligned, at__lt=end).order_by()
