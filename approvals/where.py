@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-UNKNOWN = "0.0.0.0"  # noqa: S104  # nosec B104 - nothing binds to it: a connection without an address, a unix socket
+UNKNOWN = "0.0.0.0"  # noqa: S104  # nosec B104 # nothing binds to it: a connection without an address, a unix socket
 _SIX = 64  # bits of an IPv6 address that one customer has
 
 
