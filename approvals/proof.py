@@ -14,7 +14,7 @@ from approvals.copied import Copies
 from approvals.copies import Standing
 from approvals.merkle import Range
 from approvals.models import AuditEvent, Checkpoint, RecordHalt
-from approvals.verify import Result
+from approvals.verify import Result, told
 from approvals.witness import Witness, walk
 
 MOST = 5_000  # events that a page verifies: half a second
@@ -101,7 +101,7 @@ def whole(trusted: Head | None = None, *, copy: bool = True) -> Result:
     notes = Checkpoint.objects.order_by("number").values_list("note", flat=True)
     own = copies.take_own(notes.iterator(chunk_size=500))
     seen, witness = walk(audit.entries(), copies=copies, trusted=trusted)
-    return Result(replace(seen, finding=witness.finding(seen, own)), witness)
+    return told(seen, witness, own)
 
 
 def _from(last: Checkpoint, size: int) -> Checkpoint | None:

@@ -59,6 +59,11 @@ def examine(lines: Iterable[str], *, copies: Copies, trusted: Head | None = None
         seen, witness = parts.walk(rest, copies=copies, trusted=trusted, jobs=jobs)
     else:
         seen, witness = walk(read(rest), copies=copies, trusted=trusted)
+    return told(seen, witness, own)
+
+
+def told(seen: Verified, witness: Witness, own: int | None) -> Result:
+    """The result of a walk and of its witness. `own`: how many events the record's own checkpoints cover."""
     finding = witness.finding(seen, own)
     count = seen.count if finding is seen.finding or finding is None else min(seen.count, finding.seq - 1)
     return Result(replace(seen, finding=finding, count=count), witness)
