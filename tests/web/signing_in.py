@@ -23,7 +23,7 @@ CODE = auth.format_hotp_value(auth.hotp_value(SECRET, COUNTER))
 def one_code(monkeypatch: pytest.MonkeyPatch) -> str:
     """The clock of code apps stands still: the one code that is right."""
     monkeypatch.setattr(auth, "yield_hotp_counters_from_time", lambda: iter([COUNTER]))
-    return CODE
+    return str(CODE)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def with_code_app(user: User) -> User:
 
 
 def recovery_codes(user: User) -> list[str]:
-    return RecoveryCodes.activate(user).generate_codes()
+    return list(RecoveryCodes.activate(user).generate_codes())
 
 
 def proven(client: Client, method: str = "mfa", ago: float = 5, **more: Any) -> Client:

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from approvals.models import AuditEvent, User
+from tests.browser.site import PASSWORD
 from tests.web import signing_in
 from tests.web.conftest import assert_clean
 from tests.web.signing_in import fast  # noqa: F401 - a fixture
@@ -33,7 +34,7 @@ def invited(admin: Client, name: str = "wei") -> str:
     page = admin.post("/accounts/add/", {"name": name, "email": f"{name}@example.org"})
     assert page.status_code == 200
     assert_clean(page)
-    return urlsplit(page.context["link"]).path
+    return str(urlsplit(page.context["link"]).path)
 
 
 def open_link(path: str, password: str = NEW) -> int:
@@ -77,7 +78,7 @@ def test_turned_off_is_out(admin: Client, browse: Browse, people: dict[str, User
     oncall = signing_in.listed(browse("oncall"))
     path = f"/accounts/{people['oncall'].pk}"
     assert [admin.post(f"{path}/off/").status_code, oncall.get("/").status_code] == [200, 302]
-    words = {"username": "oncall", "password": signing_in.PASSWORD}
+    words = {"username": "oncall", "password": PASSWORD}
     assert Client().post("/sign-in/", words).status_code == 422
     assert admin.post(f"{path}/link/").status_code == 409
     admin.post(f"{path}/off/")
