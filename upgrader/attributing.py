@@ -63,7 +63,8 @@ def is_confounded(judgement: Judgement) -> bool:
     """
     metric = judgement.numbers.get("failed_by", "")
     baseline = judgement.numbers.get("metrics", {}).get(metric, {}).get("baseline", "")
-    return judgement.outcome is Outcome.FAIL and baseline in (OTHERS, WEEKS)
+    elsewhere = baseline in (OTHERS, WEEKS) or str(metric).startswith("outside_")
+    return judgement.outcome is Outcome.FAIL and elsewhere
 
 
 def gateways_of(wave: Wave) -> set[int]:

@@ -184,7 +184,7 @@ def unhurt(evidence: Evidence, limits: Limits, heard: Heard) -> tuple[Outcome, s
     if canary.tried < limits.min_logins:
         return Outcome.NO_EVIDENCE, f"{both}; {limits.min_logins} are needed for a verdict."
     if 1 - canary.failed / canary.tried >= limits.login_success_min:
-        return Outcome.PASS, f"{both}.{beside_say(heard.readings)}{quiet_say(evidence.facts)}"
+        return Outcome.PASS, f"{both}.{beside_say(heard.readings)}{quiet_say(evidence.facts)}{outside_say(evidence)}"
     return Outcome.INCONCLUSIVE, f"{both}: more than the limit of {allowed:.1%}, but chance may do that."
 
 
@@ -204,6 +204,14 @@ def quiet_say(facts: Mapping[str, str]) -> str:
     """Where nobody but us signs in; "" where users do. Probes are logins too, so it is no reason against a PASS."""
     names = [name for name, fact in facts.items() if fact == NO_TRAFFIC]
     return f" No traffic on {listed(names)}: only our probes speak for the release there." if names else ""
+
+
+def outside_say(evidence: Evidence) -> str:
+    """Who else saw the gateways, and who should have and did not; "" where nobody else looks."""
+    seen = sorted({by for by in evidence.whole.by.values() if by})
+    said = [f"Seen by {listed(seen)}, too."] if seen else []
+    said += dict.fromkeys(say for says in evidence.quiet.values() for say in says[:1])
+    return "".join(f" {say}" for say in said)
 
 
 def recorded(evidence: Evidence, limits: Limits, heard: Heard) -> dict[str, Any]:

@@ -73,7 +73,10 @@ def observations(wave: Wave) -> dict[int, list[Watched]]:
             if step.started_at and upgrade.to_slot:
                 slots = (upgrade.from_slot or 0, 0 if upgrade.way == OUTGOING else upgrade.to_slot)
                 ended = step.finished_at or timezone.now()
-                besides = elsewhere(step.result.get("tally", {}))
+                # What was seen of the gateway as a whole is one sum by now, and has no moment to fire at.
+                besides = {
+                    name: one for name, one in elsewhere(step.result.get("tally", {})).items() if name != "apart"
+                }
                 one = Watched(upgrade.gateway_id, slots, step.started_at, ended, besides)
                 stages.setdefault(stage, []).append(one)
     return stages

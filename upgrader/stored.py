@@ -57,9 +57,11 @@ class StoredFor:
         mine, zone = others(self.rollout), zone_of(self.gateway.pool_id)
         return stored_apart.before(self.rollout, self.gateway, mine, now=self.clock(), sizes=sizes, zone=zone)
 
-    def seen(self, since: Mapping[str, float], *, sizes: bool, slot: int) -> Seen | None:
-        mine = others(self.rollout)
-        return stored_apart.seen(self.gateway, mine, since, now=self.clock(), sizes=sizes, slot=slot)
+    def seen(self, since: Mapping[str, float], *, slot: int) -> Seen | None:
+        now = self.clock()
+        if not (until := stored_apart.due(since, now)):
+            return None
+        return stored_apart.seen(self.gateway, others(self.rollout), since, until=until, now=now, slot=slot)
 
 
 def rates(counts: Counts) -> dict[str, tuple[float, int]]:

@@ -127,17 +127,25 @@ def hourly(gateway: int, hours: set[int]) -> dict[str, dict[int, float]]:
     return found
 
 
-def seen(
-    gateway: Gateway, others: Sequence[int], since: Mapping[str, float], *, now: float, sizes: bool, slot: int
-) -> Seen | None:
-    """Whole steps of each source that are over and written by now."""
+def due(since: Mapping[str, float], now: float) -> dict[str, float]:
+    """Source → up to when whole steps are over and written by now; of those that have one since then."""
     until = {name: (now - LATE[name]) // GRID[name] * GRID[name] for name in since}
-    due = [name for name in since if until[name] > since[name]]
-    if not due:
-        return None
+    return {name: at for name, at in until.items() if at > since[name]}
+
+
+def seen(
+    gateway: Gateway,
+    others: Sequence[int],
+    since: Mapping[str, float],
+    *,
+    until: Mapping[str, float],
+    now: float,
+    slot: int,
+) -> Seen:
+    """What each source of `until` says from its `since` on."""
     found: Lines = {}
     by: dict[str, str] = {}
-    for source in due:
+    for source in until:
         told = lines(source, [gateway.pk, *others], since[source], until[source], only=(gateway.pk, slot))
         new = {metric: of for metric, of in told.items() if metric not in found}
         found |= new
@@ -146,10 +154,10 @@ def seen(
     stands = read.standings(gateway, now) if since.keys() - {"gateway"} else {}
     of = {name: stands[name] for name in since if name in stands}
     return Seen(
-        until={name: until[name] for name in due},
+        until=until,
         mine=mine,
         theirs=theirs,
-        rates=rates(gateway, others, since, until) if "probes" in due else {},
+        rates=rates(gateway, others, since, until) if "probes" in until else {},
         by={metric: say for metric, say in by.items() if say},
         quiet={name: one.say for name, one in of.items() if not one.evidence},
         facts={name: str(one.fact) for name, one in of.items() if one.fact is not Fact.FINE},

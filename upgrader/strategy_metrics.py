@@ -27,7 +27,7 @@ def whole_metrics(data: Any) -> dict[str, Any]:
 
 def sources_of(data: Any, *where: str) -> tuple[Source, ...]:
     """Return the sources that a strategy names, none for whatever there is. Raise SpecError for what is no source."""
-    if not isinstance(data, list) or any(name not in SOURCES for name in data) or len(set(data)) < len(data):
+    if not isinstance(data, list) or any(name not in SOURCES or data.count(name) > 1 for name in data):
         say = f"sources lists some of {', '.join(SOURCES)}, each once, or nothing; it is {data!r:.80}."
         raise SpecError(say, *where)
     return tuple(name for name in SOURCES if name in data)

@@ -86,7 +86,8 @@ def by_prometheus_of(gateways: Collection[int], *, since: float, until: float) -
     for gateway, at, *values in rows.values_list("gateway_id", "at", *columns):
         for (metric, (_, scale)), value in zip(MACHINE.items(), values, strict=True):
             if value:
-                found[metric][str(gateway)][at // STEP * STEP] = scale * value
+                # A line of its own: where the collector's ends, this one is no continuation of it.
+                found[metric][f"{gateway}/prometheus"][at // STEP * STEP] = scale * value
     return found
 
 

@@ -41,5 +41,5 @@ def whole(job: Job, stored: Stored, tally: dict[str, Any]) -> dict[str, Any]:
         named = (*stored.sources(sizes=sizes), *(name for name in job.spec.limits.sources if name != "gateway"))
         since: dict[str, float] = dict.fromkeys(named, job.now.timestamp())
         return {"apart": apart.begun(stored.before(sizes=sizes), compare=compare, at=since)} if since else {}
-    seen = stored.seen(earlier["until"], sizes=sizes, slot=0 if alone(job) else new_slot(job))
+    seen = stored.seen(earlier["until"], slot=0 if alone(job) else new_slot(job))
     return {"apart": apart.kept(earlier, seen)} if seen else {}

@@ -60,7 +60,7 @@ class Stored(Protocol):
     def before(self, *, sizes: bool) -> Before:
         """The time before this rollout touched it. `sizes`: the collector's, too."""
 
-    def seen(self, since: Mapping[str, float], *, sizes: bool, slot: int) -> Seen | None:
+    def seen(self, since: Mapping[str, float], *, slot: int) -> Seen | None:
         """What came since (by source, epoch seconds); None: nothing is due. `slot`: of the collector's, 0 for all."""
 
 

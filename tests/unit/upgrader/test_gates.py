@@ -12,7 +12,7 @@ from fleet.metrics.standing import Fact
 from upgrader.analysis.rates import Counted
 from upgrader.analysis.times import Pair
 from upgrader.gates import Evidence, Side, by_chance, judge
-from upgrader.readings import Sides
+from upgrader.readings import Sides, Whole
 from upgrader.states import Outcome
 from upgrader.strategy import Limits
 from upgrader.strategy_spec import COMPARES, METRICS, Compare
@@ -199,3 +199,27 @@ def test_more_failures_never_make_a_better_verdict(tried: int, failed: int) -> N
     less = judge(sides((tried, max(0, failed - 1))), LIMITS).outcome
     more = judge(sides((tried, failed)), LIMITS).outcome
     assert order.index(more) >= order.index(less) or more is Outcome.NO_EVIDENCE
+
+
+def test_who_else_saw_it_is_said_and_whoever_is_quiet_counts_only_where_named() -> None:
+    told = Whole(by={"outside_time": "2 probe hosts outside", "machine_cpu": "Prometheus"})
+    seen = replace(GOOD, whole=told, quiet={"probes": ["gw-1 has banned probe-berlin."]})
+    judged = judge(seen, LIMITS)
+    assert judged.outcome is Outcome.PASS
+    assert judged.sentence.endswith("Seen by 2 probe hosts outside and Prometheus, too. gw-1 has banned probe-berlin.")
+    assert judge(seen, replace(LIMITS, sources=("gateway", "prometheus"))).outcome is Outcome.PASS
+    named = judge(seen, replace(LIMITS, sources=("gateway", "probes")))
+    assert named.outcome is Outcome.NO_EVIDENCE
+    assert named.sentence.startswith("gw-1 has banned probe-berlin.")
+
+
+def test_sign_ins_from_outside_speak_for_the_gateway_beside_others_and_its_hours_before() -> None:
+    bad = Sides(replace(Counted(20, 9), hits=9), past=Counted(700, 3), others=Counted(200, 1))
+    rates, told = {"outside_logins": bad}, Whole(by={"outside_logins": "2 probe hosts outside"})
+    judged = judge(replace(GOOD, rates=rates, whole=told), LIMITS)
+    assert judged.outcome is Outcome.INCONCLUSIVE
+    assert "45 % of sign-ins from outside failed on 1.3.0, 0.4 % on others and before" in judged.sentence
+    assert "by 2 probe hosts outside" in judged.sentence
+    assert judge(replace(GOOD, rates=rates), replace(LIMITS, sources=("gateway",))).outcome is Outcome.PASS
+    all_bad = {"outside_logins": replace(bad, others=Counted(200, 90))}
+    assert judge(replace(GOOD, rates=all_bad), LIMITS).outcome is Outcome.PASS, "others can't sign in either"

@@ -87,3 +87,14 @@ def test_those_who_approve_read_what_fails_and_what_asks() -> None:
     assert "login time (×1.2)" in said
     unused = with_metrics(**{name: {"use": False, "critical": False} for name in METRICS})
     assert limits_say(parse_spec(unused)).endswith("no restart of the new release.")
+
+
+def test_sources_are_named_or_whoever_is_there_counts() -> None:
+    assert parse_spec(ONE).limits.sources == ()
+    named = parse_spec(ONE | {"sources": ["prometheus", "gateway"]})
+    assert named.limits.sources == ("gateway", "prometheus")
+    assert "Only what the gateways and Prometheus say counts" in limits_say(named)
+    wrong: tuple[Any, ...] = ("probes", ["moon"], ["probes", "probes"], [{}])
+    for bad in wrong:
+        with pytest.raises(SpecError, match="sources lists some of gateway, probes, prometheus, each once"):
+            parse_spec(ONE | {"sources": bad})
