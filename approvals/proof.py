@@ -50,7 +50,7 @@ class Looked:
         """Say what was checked and what was found."""
         if self.finding:
             return f"The record is not whole: {self.finding.say}. The {self.seen.count} events before it are good."
-        beside = {0: "No checkpoint was signed over them yet.", 1: "The signed checkpoint over them agrees."}
+        beside = {0: "No signed checkpoint could be held against them.", 1: "The signed checkpoint over them agrees."}
         agree = beside.get(self.signed, f"{self.signed} signed checkpoints over them agree.")
         if self.first == 1:
             return f"The record is whole: {self.seen.count} events, head {self.seen.head}. {agree}"
