@@ -8,12 +8,16 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.urls import reverse
 
-from approvals import policies, step_up
+from approvals import policies, proofs, step_up
 from approvals.models import Request
 from upgrader.api_v1.caller import Caller
 from upgrader.api_v1.problems import Problem
 
-WORDS = {"password": "a fresh password", "second-factor": "a second factor", "passkey": "a passkey"}
+WORDS = {
+    proofs.PASSWORD: "a fresh password",
+    proofs.SECOND_FACTOR: "a second factor",
+    proofs.PASSKEY: "a passkey",
+}
 
 
 def wanted(who: Caller, kind: str, scope: str, subject: str = "") -> str:
