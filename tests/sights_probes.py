@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fleet.models import Gateway, OutsideReading, Probe, ProbeHost, ProbeReading, PrometheusSource
 from fleet.probes import rounds
 from fleet.probes.rounds import Found
@@ -23,6 +25,25 @@ CLOSED = {
 CONFIG = {"slots": {"1": {"pool4": "10.101.4.0/23"}, "2": {"pool4": "10.101.6.0/23"}}}
 
 
+def hour(host: ProbeHost, gateway: Gateway, now: float) -> list[ProbeReading]:
+    """A probe a minute, of which the second host's are slower and fail now and then."""
+    made, far = [], host.name == "probe-oslo"
+    for minute in range(2, 60):
+        slow = (1.8 if far else 1.0) * (1 + 0.03 * (7 * minute % 11))
+        lost, bad = int(far and minute % 5 == 0), far and minute % 13 == 0
+        counts = {
+            "tried": 1,
+            "failed": int(bad),
+            "banned": 0,
+            "sent": None if bad else 10,
+            "lost": None if bad else lost,
+        }
+        took = {"connect_ms": 11.0 * slow, "handshake_ms": 38.0 * slow}
+        took |= {} if bad else {"login_ms": 212.0 * slow, "tunnel_ms": 405.0 * slow, "rtt_ms": 12.0 * slow}
+        made.append(ProbeReading(host=host, gateway=gateway, span=1, at=int(now) - 60 * minute, **counts, **took))
+    return made
+
+
 def probed() -> int:
     """Two hosts of one pool: one finds a gateway well and refused elsewhere, the other is shut out. The gateway."""
     made = scenes.scene("draining", on="bern")
@@ -37,6 +58,7 @@ def probed() -> int:
         gateway.refresh_from_db()
         Probe.objects.create(host=host, gateway=gateway, due_at=now)
         rounds.store(host, [Found(gateway, now - 40, found)])
+    ProbeReading.objects.bulk_create([*hour(berlin, first, now), *hour(oslo, first, now)])
     ProbeHost.objects.filter(pk=berlin.pk).update(answered_at=now - 38)
     for ago in range(2, 200):
         counts = {"tried": 1, "failed": 0, "banned": 0, "sent": 10, "lost": int(ago % 60 == 0)}

@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fleet.models import Gateway, OutsideReading, PrometheusSource
-from fleet.prometheus import client, poll
+from fleet.prometheus import client, past, poll
 from fleet.prometheus.client import Server
 from lab.commands import wait_until
 from tests import factories
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.django_db
 # As criteo/ocserv-exporter 1.1 and node_exporter 1.5 write them, with few series.
 FAMILIES = """# TYPE vpn_active_sessions gauge
 vpn_active_sessions 42
+# TYPE vpn_handled_sessions gauge
+vpn_handled_sessions 90
 # TYPE vpn_total_authentication_failures gauge
 vpn_total_authentication_failures 7
 # TYPE vpn_closed_error_sessions gauge
@@ -38,6 +41,8 @@ node_cpu_seconds_total{cpu="0",mode="user"} 500
 node_memory_MemAvailable_bytes 2.5e+08
 # TYPE node_memory_MemTotal_bytes gauge
 node_memory_MemTotal_bytes 1e+09
+# TYPE node_filefd_allocated gauge
+node_filefd_allocated 1024
 # TYPE node_nf_conntrack_entries gauge
 node_nf_conntrack_entries 131072
 # TYPE node_nf_conntrack_entries_limit gauge
@@ -110,6 +115,11 @@ def test_both_exporters_are_read_without_a_query_of_ones_own(source: PrometheusS
     assert found.gateway.name == "fra-gw-01"
     assert (found.sessions, found.banned, found.auth_seconds, found.failures) == (42, 2, 1.5, 0)
     assert (found.errors, found.memory_percent, found.tracked_percent, found.cpu_percent) == (0, 75, 50, 100)
+    assert (found.logins, found.open_files) == (0, 1024)
+    # What an hour had is asked of Prometheus itself; of one long ago it has nothing.
+    hour = int(time.time()) // 3600 * 3600
+    told = past.counted(found.gateway, [hour, hour - 7 * 86_400])
+    assert (told.looks, told.logins, told.failures) == (1, 0, 0)
 
 
 def test_a_query_of_ones_own_replaces_ours_and_a_bad_one_costs_itself_alone(source: PrometheusSource) -> None:
