@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, URLResolver, path, reverse
 
 from approvals import account_views as mine
@@ -34,16 +35,25 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     return checked
 
 
+def _tokens(request: HttpRequest, provider_id: str) -> Tokens:
+    tokens = Tokens(request, provider_id)
+    try:
+        tokens.get_provider()
+    except SocialApp.DoesNotExist:
+        raise Http404("No company's sign-in is set up here.") from None
+    return tokens
+
+
 def company(request: HttpRequest, provider_id: str) -> HttpResponse:
     """To the company's sign-in."""
-    answer: HttpResponse = OAuth2LoginView.adapter_view(Tokens(request, provider_id))(request)
+    answer: HttpResponse = OAuth2LoginView.adapter_view(_tokens(request, provider_id))(request)
     return answer
 
 
 def company_back(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Back from there: in, or a page that says why not."""
     before = request.user.pk
-    answer: HttpResponse = OAuth2CallbackView.adapter_view(Tokens(request, provider_id))(request)
+    answer: HttpResponse = OAuth2CallbackView.adapter_view(_tokens(request, provider_id))(request)
     return answer if before else views.in_now(request, answer)
 
 
