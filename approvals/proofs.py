@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 SECONDS = 15 * 60  # so long a proof is good for deciding
-PASSWORD, SECOND_FACTOR, PASSKEY = "password", "second-factor", "passkey"  # noqa: S105  # nosec B105 # kinds of proof
+PASSWORD, SECOND_FACTOR, PASSKEY = "password", "second-factor", "passkey"  # noqa: S105 - kinds of proof
 RANKS = {PASSWORD: 1, SECOND_FACTOR: 2, PASSKEY: 3}
 """What may be asked for → how much it says. A stronger proof is good wherever a weaker one is asked for."""
 _MFA = {

@@ -30,7 +30,7 @@ class Account(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "username_password_mismatch": "Name or password is not right.",
+        "username_password_mismatch": "Name or password is not right.",  # nosec B105 # a sentence for people
         "too_many_login_attempts": "Too many wrong codes. Wait 15 minutes, or use a passkey.",
         "rate_limited": "Too many wrong codes. Wait 15 minutes and try again.",
     }
