@@ -31,7 +31,7 @@ def hour(host: ProbeHost, gateway: Gateway, now: float) -> list[ProbeReading]:
     for minute in range(2, 60):
         slow = (1.8 if far else 1.0) * (1 + 0.03 * (7 * minute % 11))
         lost, bad = int(far and minute % 5 == 0), far and minute % 13 == 0
-        counts = {
+        counts: dict[str, Any] = {
             "tried": 1,
             "failed": int(bad),
             "banned": 0,
@@ -61,7 +61,7 @@ def probed() -> int:
     ProbeReading.objects.bulk_create([*hour(berlin, first, now), *hour(oslo, first, now)])
     ProbeHost.objects.filter(pk=berlin.pk).update(answered_at=now - 38)
     for ago in range(2, 200):
-        counts = {"tried": 1, "failed": 0, "banned": 0, "sent": 10, "lost": int(ago % 60 == 0)}
+        counts: dict[str, Any] = {"tried": 1, "failed": 0, "banned": 0, "sent": 10, "lost": int(ago % 60 == 0)}
         times = {"login_ms": 190.0 + ago % 30, "handshake_ms": 36.0, "connect_ms": 11.0, "tunnel_ms": 390.0}
         felt = {"rtt_ms": 12.0, "jitter_ms": 0.9, "kbit_s": 41_000}
         at = {"gateway": first, "host": berlin, "span": ProbeReading.ONE, "at": int(now) - 60 * ago}
