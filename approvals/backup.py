@@ -11,6 +11,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _unpacked(source: Path, folder: Path) -> dict[str, Any]:
                     raise Unfit(
                         f"{member.name} in {source} is not what was backed up: the file was damaged or changed."
                     )
-    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
         raise Unfit(f"{source} can't be read as a backup: {error}") from error
     if missing:
         raise Unfit(f"{source} is cut: {len(missing)} of {len(manifest['files'])} files are missing.")
