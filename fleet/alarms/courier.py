@@ -23,6 +23,7 @@ from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 
 from fleet.alarms.addresses import KINDS, BadAddress, allowed_networks, kind_of, masked, why_not
+from fleet.alarms.replies import is_taken
 
 ERRNO = re.compile(r"(?<=\] )[A-Z][^'\")]+")
 GOODBYE = 221  # to QUIT: no answer to the message
@@ -42,6 +43,7 @@ class Notes(logging.Handler):
         self.lines: list[str] = []
         self.heard: list[str] = []
         self.refused = ""
+        self.body = ""  # of the last answer
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
@@ -73,7 +75,8 @@ class Notes(logging.Handler):
                 cause = ERRNO.search(str(silent))
                 self.heard.append(cause[0] if cause else type(silent).__name__)
                 raise
-            self.heard.append(f"{answer.status_code} {answer.reason} {answer.text[:ANSWER_MOST]}".strip())
+            self.body = answer.text
+            self.heard.append(f"{answer.status_code} {answer.reason} {self.body[:ANSWER_MOST]}".strip())
             return answer
 
         def heard_smtp(server: smtplib.SMTP) -> tuple[int, bytes]:
@@ -144,7 +147,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     notes.listen()
     gone = False
     try:
-        ok = send()
+        ok = send() and is_taken(kind_of(job["url"]), notes.body)
     except Gone:
         ok, gone = False, True
     heard = notes.heard[-1:] or notes.lines[-2:]

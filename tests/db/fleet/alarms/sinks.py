@@ -84,7 +84,7 @@ class Mail(socketserver.StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
-Server = TypeVar("Server", Hooks, Mails)
+Server = TypeVar("Server", bound=socketserver.BaseServer)
 
 
 @contextmanager
