@@ -20,6 +20,7 @@ from upgrader.models import Rollout, StepRun, Upgrade, Verdict
 from upgrader.plan import digest
 
 EVENTS_MOST = 50_000
+PAGE_READS = 20_000  # events that a page reads into the index; the clock does the rest
 
 
 def gather(rollout: Rollout, events: list[AuditEvent], *, now: datetime) -> Gathered:
@@ -34,9 +35,9 @@ def gather(rollout: Rollout, events: list[AuditEvent], *, now: datetime) -> Gath
     )
 
 
-def events_of(rollout: Rollout) -> list[AuditEvent]:
-    """Every event about the rollout, oldest first, at most EVENTS_MOST."""
-    record_index.catch_up(most=10_000_000)
+def events_of(rollout: Rollout, *, whole: bool) -> list[AuditEvent]:
+    """Every event about the rollout, oldest first, at most EVENTS_MOST. `whole`: however much has to be read for it."""
+    record_index.catch_up(most=10_000_000 if whole else PAGE_READS)
     about = EventAbout.objects.filter(about=f"rollout:{rollout.pk}").order_by("event").values("event")[:EVENTS_MOST]
     return list(AuditEvent.objects.filter(seq__in=about).order_by("seq"))
 

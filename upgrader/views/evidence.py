@@ -13,7 +13,7 @@ from django.template import loader
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import record_forms, record_reads, rights
+from approvals import record_forms, record_index, record_reads, rights
 from approvals.models import AuditEvent
 from approvals.needed import lacking
 from approvals.people import actor, person
@@ -31,7 +31,9 @@ FORMS = {"json": "application/json", "html": "text/html; charset=utf-8"}
 def evidence(request: HttpRequest, rollout_id: int) -> HttpResponse:
     """What stood behind the rollout, what was done, and what is missing."""
     rollout = selectors.rollout_for(person(request), rollout_id)
-    return render(request, "upgrader/evidence_page.html", _context(rollout, evidence_rows.events_of(rollout)))
+    return render(
+        request, "upgrader/evidence_page.html", _context(rollout, evidence_rows.events_of(rollout, whole=False))
+    )
 
 
 @require_safe
@@ -45,7 +47,7 @@ def evidence_file(request: HttpRequest, rollout_id: int, form: str) -> HttpRespo
         raise PermissionDenied(lacking(READ))
     if request.method == "HEAD":
         return HttpResponse(content_type=FORMS[form])
-    events = evidence_rows.events_of(rollout)
+    events = evidence_rows.events_of(rollout, whole=True)
     context = _context(rollout, events)
     text = _json(context["chain"], events) if form == "json" else _html(context)
     content = text.encode()
@@ -78,6 +80,7 @@ def _context(rollout: Rollout, events: list[AuditEvent]) -> dict[str, Any]:
         "gateways": links["actions"]["rows"][:GATEWAYS_MOST],
         "gateways_left": max(0, len(links["actions"]["rows"]) - GATEWAYS_MOST),
         "events": len(events),
+        "behind": record_index.behind(),
         "now": now,
     }
 
