@@ -108,6 +108,7 @@ def rollouts(site: Site) -> Pages:
         "rollout-waiting_approval-operator": ("operator", f"/rollouts/{ids['waiting_approval']}/"),
         "rollout-late-open": ("oncall", f"/rollouts/{ids['late']}/"),
         "rollout-left": ("oncall", f"/rollouts/{ids['late']}/left/"),
+        "rollout-complaint": ("operator", f"/rollouts/{ids['observing']}/complaint/"),
         "decision-approve": ("oncall", f"/decisions/{ids['waiting_approval']}/"),
         "decision-promote": ("oncall", f"/decisions/{ids['waiting_promotion']}/"),
         "decision-agree-back": ("oncall", f"/decisions/{ids['back_asked']}/"),
