@@ -26,7 +26,7 @@ class Duty:
 
 
 def calendars(scopes: Collection[str], now: datetime) -> dict[str, Calendar]:
-    """The calendar of each scope that has one: a shift, or a cover that is not over."""
+    """The calendar of each scope that has one now: a weekly shift, or a cover that counts at this moment."""
     weekly: dict[str, list[Weekly]] = {}
     once: dict[str, list[Once]] = {}
     for shift in Shift.objects.filter(scope__in=scopes, ended_at=None):
@@ -36,7 +36,9 @@ def calendars(scopes: Collection[str], now: datetime) -> dict[str, Calendar]:
     for cover in Cover.objects.filter(scope__in=scopes, ended_at=None, ends_at__gt=now):
         made = Once(cover.person_id, cover.begins_at, cover.ends_at, cover.made_at)
         once.setdefault(cover.scope, []).append(made)
-    return {scope: Calendar(tuple(weekly.get(scope, ())), tuple(once.get(scope, ()))) for scope in {*weekly, *once}}
+    # A cover that is still to come does not put the others' role to rest until then.
+    here = {*weekly, *(scope for scope, covers in once.items() if any(one.has(now) for one in covers))}
+    return {scope: Calendar(tuple(weekly.get(scope, ())), tuple(once.get(scope, ()))) for scope in here}
 
 
 def window_of(shift: Shift) -> Window | None:

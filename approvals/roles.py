@@ -117,7 +117,8 @@ ALL = (
         fleet_wide=(
             *("fleet.change_alarmrule", "fleet.change_contact", OWN_KEY, "approvals.change_approverkey"),
             *("releases.propose_trust", "releases.approve_trust", "fleet.enrol_gateway", "fleet.approve_gateway"),
-            "fleet.set_bounds",
+            *("fleet.set_bounds", "approvals.add_user", "approvals.change_delegation"),
+            *("approvals.add_approvalpolicy", "approvals.change_approvalpolicy"),
         ),
     ),
 )

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import people, rights
 from approvals.errors import Refused
 from approvals.models import Request
-from fleet.models import Gateway, Pool
+from fleet.models import Gateway
 from fleet.ocgate.schema import CONF_MAX
 from fleet.selectors import pools_with, visible_pools
 from releases import confedit, configs
@@ -81,7 +81,7 @@ def _row(request: HttpRequest, config_id: int) -> ConfigRevision:
 
 
 def _place(request: HttpRequest) -> configs.Place:
-    pool = Pool.objects.filter(pk=_number(request, "pool")).first()
+    pool = visible_pools(people.person(request)).filter(pk=_number(request, "pool")).first()
     if pool is None:
         raise Refused("Choose the pool that the configuration is for.")
     name = _said(request, "gateway")

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from approvals import breakglass, changes
+from approvals import breakglass, changes, duty_pages
 from approvals.models import BreakGlass, User
 from approvals.people import person
 from fleet import alert_pages
@@ -29,6 +29,7 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "section": _section(request.path),
         "emergencies": SimpleLazyObject(lambda: _through(person(request)) if signed_in else []),
         "done_alone": SimpleLazyObject(lambda: _alone(person(request)) if signed_in else []),
+        "on_call": SimpleLazyObject(lambda: duty_pages.head_line(person(request), timezone.now()) if signed_in else ""),
         "needs_me": SimpleLazyObject(lambda: _waiting(person(request)) if signed_in else 0),
     }
 

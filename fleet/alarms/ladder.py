@@ -25,6 +25,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class OnCall:
+    """Who holds the on-call role on a pool, and who of them is on call now, by id. `here` is empty in a gap."""
+
+    holders: frozenset[int]
+    here: frozenset[int]
+
+    def reaches(self, person: int | None) -> bool:
+        """Whether a person's own contact is told: of those who hold the role only who is on call. In a gap all are:
+        better too many than nobody. `person` None: the contact is nobody's own."""
+        return person is None or person not in self.holders or not self.here or person in self.here
+
+
+@dataclass(frozen=True)
 class About:
     """What silences are held against. `gateways`: names; `what`: a rule's code, else the alert's kind."""
 

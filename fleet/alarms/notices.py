@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Max, Q
 
-from approvals import audit
+from approvals import audit, duty
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet.alarms import silences
 from fleet.alarms.about import about, is_critical, pool_of
-from fleet.alarms.ladder import GROUP_WAIT, Match, Step, is_silent
+from fleet.alarms.ladder import GROUP_WAIT, Match, OnCall, Step, is_silent
 from fleet.alerts import ALARM
 from fleet.drift import KIND as DRIFT
-from fleet.models import Alert, Contact, Delivery, Notice
+from fleet.models import Alert, Contact, Delivery, Notice, Pool
 from fleet.phrases import count
 from fleet.selectors import pools_with, visible_pools
 
@@ -36,7 +36,12 @@ def sweep(now: datetime) -> int:
     ready = rows.exclude(kind__in=GROUPED, since__gt=now - timedelta(seconds=GROUP_WAIT))
     quiet = silences.matches(now)
     turns = _turns()
-    made = [one for alert in ready for one in _due(alert, contacts, turns=turns, quiet=quiet, now=now)]
+    serving = _serving(contacts, now)
+    made = []
+    for alert in ready:
+        known = serving.get(pool_of(alert) or 0)
+        here = [one for one in contacts if known is None or known.reaches(one.person_id)]
+        made += _due(alert, here, turns=turns, quiet=quiet, now=now)
     # Another worker may have made the same at the same moment.
     Delivery.objects.bulk_create(made, ignore_conflicts=True)
     return len(made) + _ended(now)
@@ -90,6 +95,18 @@ def _may_see(person: User | None, alert: Alert) -> bool:
         return True
     pools, pool = visible_pools(person), pool_of(alert)
     return person.is_active and (pools.exists() if pool is None else pools.filter(pk=pool).exists())
+
+
+def _serving(contacts: Iterable[Contact], now: datetime) -> dict[int, OnCall]:
+    """Who is on call by pool, for pools with a calendar; asked for only where people have contacts of their own."""
+    if not any(contact.person_id for contact in contacts):
+        return {}
+    scopes = {f"pool:{pk}": pk for pk in Pool.objects.values_list("pk", flat=True)}
+    known, holders = duty.now_on_call(list(scopes), now), duty.holders_of(scopes)
+    return {
+        scopes[scope]: OnCall(frozenset(holders.get(scope, {})), frozenset(person.pk for person in now_on.people))
+        for scope, now_on in known.items()
+    }
 
 
 Turns = Mapping[tuple[int, int], int]

@@ -181,6 +181,19 @@ def called(site: Site) -> Pages:
     }
 
 
+def staffed(site: Site) -> Pages:
+    """Who holds which role, and who is on call."""
+    pool, relieved = site.scene("duty"), site.scene("relieved")
+    return {
+        "people": ("ada", "/people/"),
+        "people-nobody": ("stranger", "/people/"),
+        "person-open": ("ada", f"/people/{relieved}/"),
+        "on-call": ("luis", "/on-call/"),
+        "on-call-pool": ("maria", f"/on-call/{pool}/"),
+        "on-call-pool-open": ("ada", f"/on-call/{pool}/"),
+    }
+
+
 def measured(site: Site) -> Pages:
     """Charts of what the collector wrote: a wave's two sides, and a pool by release."""
     rollout = site.scene("measured")
@@ -243,7 +256,7 @@ def emergency(site: Site) -> Pages:
 def every(site: Site) -> Pages:
     """All of them but the first run's and the emergency's, whose band stands on every page."""
     made: Pages = {}
-    for part in (rollouts, drifted, trusted, desks, planned, called, measured, lost, alarmed, signed, lists):
+    for part in (rollouts, drifted, trusted, desks, planned, called, measured, staffed, lost, alarmed, signed, lists):
         made |= part(site)
     return made
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
 from approvals import changes, people_journal, people_services, rights
@@ -142,3 +145,26 @@ def test_role_groups_are_made_what_the_table_says() -> None:
     people_journal.fit_all()
     assert rights.held(ann, EVERYTHING) == {"fleet.view_pool"}
     assert Group.objects.count() == 2
+
+
+def test_superusers_of_an_older_installation_keep_looking() -> None:
+    eu = pool("eu")
+    root = User.objects.create(username="root", is_superuser=True)
+    gone = User.objects.create(username="gone", is_superuser=True, is_active=False)
+    import_module("fleet.migrations.0023_superusers_keep_looking").give(apps, None)
+    people_journal.fit_all()
+    assert list(visible_pools(root)) == [eu]
+    assert not rights.may(root, "fleet.approve_rollout", on("eu"))
+    assert not gone.groups.exists()
+
+
+def test_rights_over_releases_moved_to_channels_with_their_holders() -> None:
+    right = Permission.objects.get(codename="pass_release")
+    ann = User.objects.create(username="ann")
+    ann.user_permissions.add(right)
+    steps = import_module("releases.migrations.0005_rights_on_channels")
+    steps.to_releases(apps, None)
+    assert Permission.objects.get(pk=right.pk).content_type.model == "release"
+    steps.to_channels(apps, None)
+    assert Permission.objects.get(pk=right.pk).content_type.model == "channelpolicy"
+    assert rights.everywhere(ann, "releases.pass_release")
