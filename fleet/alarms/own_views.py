@@ -36,8 +36,9 @@ def rule_try(request: HttpRequest) -> HttpResponse:
     """How often it would have fired in the last day; nothing is written."""
     now = timezone.now()
     try:
-        pool = _pool(request)
-        spec = spec_of(request)
+        # What is found names gateways of every pool.
+        rule_store.demand(person(request))
+        pool, spec = _pool(request), spec_of(request)
         rule = parse(rule_store.code_of(spec["title"]), {**spec, "title": spec["title"] or UNNAMED})
     except RuleError as wrong:
         return _form(request, refusal=wrong.say, wrong=wrong.field, status=409)

@@ -85,6 +85,8 @@ def test_what_can_not_be_is_said_and_what_was_typed_stays(browse: Browse, typed:
 def test_only_who_may_change_rules_adds_one_and_nobody_by_a_link(browse: Browse) -> None:
     assert add(browse("auditor")).status_code == 409
     assert browse("operator").get("/alerts/rules/new/add/").status_code == 405
+    tried_by_one = browse("auditor").post("/alerts/rules/new/try/", TYPED)
+    assert tried_by_one.status_code == 409, "it would name gateways of every pool"
     assert not AlarmRule.objects.exists()
     page = browse("auditor").get("/alerts/rules/new/")
     assert_clean(page)
