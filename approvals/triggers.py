@@ -30,7 +30,7 @@ def _sqlite(table: str) -> list[str]:
     return [
         *(f"CREATE TRIGGER {table}_no_{what} BEFORE {what.upper()} {on} {refuse}" for what in ("update", "delete")),
         # INSERT OR REPLACE deletes without firing the DELETE trigger, unless recursive_triggers is on.
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT {on}"  # noqa: S608 - constants only
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT {on}"  # nosec B608 # noqa: S608 - constants only
         f" WHEN EXISTS (SELECT 1 FROM approvals_{table} WHERE {taken}) {refuse}",
     ]
 
