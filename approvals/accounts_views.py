@@ -53,17 +53,15 @@ def account_do(request: HttpRequest, user_id: int, what: str) -> HttpResponse:
     if what not in DO:
         raise Http404(f"There is no action {what}.")
     try:
+        # A superuser's account is worth more than the right to make accounts.
+        if user.is_superuser and not people.person(request).is_superuser:
+            raise Refused(f"{user.username} runs this dashboard: use manage.py sign-in-link on the machine.")
         return DO[what](request, user)
     except Refused as refusal:
         return _page(request, refusal=refusal.say, status=409)
 
 
 def _with_link(request: HttpRequest, user: User) -> HttpResponse:
-    # A superuser's password is worth more than the right to make links.
-    if user.is_superuser and not people.person(request).is_superuser:
-        raise Refused(
-            f"{user.username} runs this dashboard: his link is made on the machine, by manage.py sign-in-link."
-        )
     path = accounts.link(user, actor=people.actor(request), now=timezone.now())
     return _page(request, link=request.build_absolute_uri(path), whose=user.username)
 

@@ -107,7 +107,10 @@ def test_only_who_may_and_by_post(admin: Client, browse: Browse, people: dict[st
         409,
     ]
     User.objects.filter(username="operator").update(is_superuser=True)
-    assert admin.post(f"/accounts/{people['operator'].pk}/link/").status_code == 409, "not a way to be a superuser"
+    for what in ("link", "off", "forget"):
+        assert admin.post(f"/accounts/{people['operator'].pk}/{what}/").status_code == 409, (
+            "not a way to be a superuser"
+        )
 
 
 def test_the_command_line_makes_one(people: dict[str, User]) -> None:
