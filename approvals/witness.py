@@ -75,7 +75,7 @@ class Witness:
             return _short(seen.head.seq, last, own)
         if self.copies.bad:
             return Finding(
-                seen.head.seq, self.copies.bad[0], "unsigned" if "not signed" in self.copies.bad[0] else "copy"
+                seen.head.seq + 1, self.copies.bad[0], "unsigned" if "not signed" in self.copies.bad[0] else "copy"
             )
         return None
 

@@ -136,6 +136,7 @@ def measured(count: int) -> dict[str, Any]:
         if code or not (whole := WHOLE.match(say)) or whole.groups() != (str(count), str(count)):
             raise RuntimeError(f"The verifier does not find an honest record whole: {say}")
         found = tamperings(folder)
+        folder.chmod(0o755)  # PostgreSQL runs as somebody else
         with servers.postgres(folder / "pg") as where:
             on_postgres = alone(where)
         on_sqlite = alone("")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from approvals import audit, checkpoints, copied, copies, triggers
+from approvals import audit, checkpoints, copied, copies, copy_out, triggers
 from approvals.merkle import root
 from approvals.models import Actor, AuditEvent, Checkpoint, CheckpointCopy, RecordHalt
 from approvals.signed_note import verify
@@ -181,6 +181,35 @@ def test_who_goes_on_after_that_does_so_under_another_name(copy: Path, open_hand
     assert checkpoints.make(now=later(260)) == 1
     assert copies.send("file", now=later(260)) == 2
     assert judged(copy).finding is None
+
+
+def test_another_writer_is_found_by_the_file(copy: Path) -> None:
+    events(120)
+    checkpoints.make(now=NOW)
+    copies.send("file", now=NOW)
+    origin = Checkpoint.objects.get(number=1).origin
+    note = checkpoints.signer(origin).sign(100, bytes(32), at=later(5))
+    with copy.open("a") as out:
+        out.write(copied.note_line(origin, 2, note) + "\n")
+    assert checkpoints.make(now=later(60)) == 0
+    assert "that this database does not know" in say_halt()
+
+
+def test_what_syslog_and_webhook_get_verifies_the_record(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    got: dict[str, list[str]] = {"syslog": [], "webhook": []}
+    monkeypatch.setattr(copy_out, "syslog", lambda lines, *, at: got["syslog"].extend(lines))
+    monkeypatch.setattr(copy_out, "webhook", lambda said, *, number: got["webhook"].append(json.dumps(said)))
+    monkeypatch.setitem(copies._CHUNKS, "webhook", 40)
+    settings.CHECKPOINT_SYSLOG, settings.CHECKPOINT_WEBHOOK = "udp://log.example.org", "https://log.example.org"
+    events(150)
+    checkpoints.make(now=NOW)
+    key, out = checkpoints.key(), StringIO()
+    audit.export(out)
+    for place, lines in got.items():
+        assert copies.send(place, now=NOW) == 2
+        held = copied.read(lines, [key] if key else [])
+        assert examine(out.getvalue().splitlines(), copies=held).finding is None
+        assert (len(held.leaves), held.bad) == (151 * copied.HASH, [])
 
 
 @pytest.mark.parametrize(
