@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from runpy import run_path
+
 import pytest
 
 from approvals.passkeys import grows
 from approvals.policy_spec import STRENGTHS
 from approvals.proofs import PASSKEY, PASSWORD, RANKS, SECOND_FACTOR, SECONDS, asked, best, of_company, read
+from upgrader import signin_settings
 
 NOW = 1_800_000_000.0
 
@@ -100,3 +103,11 @@ def test_one_list_of_strengths() -> None:
 def test_a_counter_only_grows() -> None:
     assert [grows(0, 0), grows(0, 1), grows(7, 8)] == [True] * 3
     assert [grows(7, 7), grows(7, 3), grows(7, 0)] == [False] * 3
+
+
+def test_a_word_that_is_not_understood_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDOVER_STEP_UP", "second factor")
+    with pytest.raises(ValueError, match="HANDOVER_STEP_UP"):
+        run_path(signin_settings.__file__)
+    monkeypatch.setenv("HANDOVER_STEP_UP", "second-factor")
+    assert run_path(signin_settings.__file__)["STEP_UP"] == SECOND_FACTOR
