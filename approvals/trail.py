@@ -16,6 +16,10 @@ Tracer = Callable[[str, Fields], AbstractContextManager[object]]
 HEADER = "X-Request-ID"
 _SAID: ContextVar[Fields] = ContextVar("trail", default={})  # noqa: B039 - nobody changes a mapping that is in it
 _TRACERS: list[Tracer] = []
+TRACEPARENT = "traceparent"
+"""The header of W3C Trace Context: of which span what a message asks for is a part."""
+_PARENT: ContextVar[str] = ContextVar("traceparent", default="")
+_CARRIERS: list[Callable[[], str]] = []
 
 
 def told() -> Fields:
@@ -23,9 +27,21 @@ def told() -> Fields:
     return _SAID.get()
 
 
-def begin(**said: str | int) -> None:
-    """Forget what was before: a thread that is used again begins something else."""
+def begin(traceparent: str = "", **said: str | int) -> None:
+    """Forget what was before: a thread that is used again begins something else. `traceparent`: as it came."""
     _SAID.set(said)
+    _PARENT.set(traceparent)
+
+
+def headers() -> dict[str, str]:
+    """What a message takes along: the request, and the span where somebody traces."""
+    told = {HEADER: str(_SAID.get().get("request", ""))}
+    return {**told, TRACEPARENT: _CARRIERS[-1]()} if _CARRIERS else told
+
+
+def parent() -> str:
+    """The span of another process that this work is a part of, as it came with the message; "" for none."""
+    return _PARENT.get()
 
 
 def note(**said: str | int) -> None:
@@ -54,9 +70,10 @@ def span(name: str, **said: str | int) -> Iterator[None]:
             yield
 
 
-def trace_with(tracer: Tracer | None) -> None:
-    """Give every span to this tracer; None: to nobody."""
+def trace_with(tracer: Tracer | None, carrier: Callable[[], str] | None = None) -> None:
+    """Give every span to this tracer; None: to nobody. `carrier` says the present span as a traceparent."""
     _TRACERS[:] = [tracer] if tracer else []
+    _CARRIERS[:] = [carrier] if carrier else []
 
 
 def new_id() -> str:

@@ -23,7 +23,11 @@ def keep_logging(**_: Any) -> None:
 def begin(task_id: str, task: Any, **_: Any) -> None:
     """What a task does is about the request that asked for it, or about its own message."""
     headers: Mapping[str, Any] = task.request.headers or {}
-    trail.begin(request=str(headers.get(trail.HEADER) or task_id), task=str(task.name).rpartition(".")[2])
+    trail.begin(
+        traceparent=str(headers.get(trail.TRACEPARENT) or ""),
+        request=str(headers.get(trail.HEADER) or task_id),
+        task=str(task.name).rpartition(".")[2],
+    )
 
 
 setup_logging.connect(keep_logging)

@@ -57,7 +57,6 @@ def advance(rollout_id: int) -> None:
 def send(task: str, row_id: int | list[int], queue: str = ANY) -> None:
     """By name, so that services need not import the tasks that stand above them."""
     try:
-        headers = {trail.HEADER: trail.told().get("request", "")}
-        app.send_task(task, args=[row_id], queue=queue, ignore_result=True, headers=headers)
+        app.send_task(task, args=[row_id], queue=queue, ignore_result=True, headers=trail.headers())
     except OperationalError as silence:
         log.warning("no broker, the tick will find row %s for %s: %s", row_id, task, silence)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
+import threading
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from approvals import trail
@@ -66,3 +69,17 @@ def take_over(*names: str) -> None:
         log = logging.getLogger(name)
         log.handlers.clear()
         log.propagate = True
+
+
+def speak_for_all() -> None:
+    """Let warnings of libraries, and faults that nobody caught in any thread, be lines of the log as well."""
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], fault: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, (SystemExit, KeyboardInterrupt)):
+        return
+    said = (kind, fault or kind(), trace)
+    logging.getLogger("upgrader.logs").critical("nobody caught this: %s", kind.__name__, exc_info=said)

@@ -14,16 +14,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from approvals import trail
 
 TIMEOUT = 5  # seconds for one delivery; spans that can't be delivered are dropped
 EVERY_MS = 2000
+W3C = TraceContextTextMapPropagator()
 
 
 class Spans:
@@ -42,6 +46,7 @@ class Spans:
             .get_tracer("handover")
             .start_as_current_span(
                 f"handover.{name}",
+                context=_remote(),
                 attributes=attributes(fields),
                 record_exception=False,
                 set_status_on_exception=False,
@@ -80,6 +85,20 @@ class Spans:
         return provider
 
 
+def _remote() -> Context | None:
+    """The span of the process that sent the message; None within a span of our own, which is the nearer one."""
+    if trace.get_current_span().get_span_context().is_valid or not trail.parent():
+        return None
+    return W3C.extract({trail.TRACEPARENT: trail.parent()})
+
+
+def traceparent() -> str:
+    """The present span as a message takes it along; "" outside of any."""
+    carrier: dict[str, str] = {}
+    W3C.inject(carrier)
+    return carrier.get(trail.TRACEPARENT, "")
+
+
 def attributes(fields: trail.Fields) -> dict[str, str | int]:
     return {f"handover.{name}": value for name, value in fields.items()}
 
@@ -87,5 +106,5 @@ def attributes(fields: trail.Fields) -> dict[str, str | int]:
 def begin(url: str) -> Spans:
     """Give every span of this process, and of those that it forks, to the collector at `url`."""
     spans = Spans(url)
-    trail.trace_with(spans)
+    trail.trace_with(spans, traceparent)
     return spans

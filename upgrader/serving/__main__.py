@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import logging
 import os
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def main() -> int:
             supervisor.stop()
             lock.close()
     except SetupError as reason:
-        say(str(reason))
+        say(str(reason), logging.ERROR)
         return 1
     return 0
 

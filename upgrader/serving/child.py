@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from upgrader.serving.programs import Program
+from upgrader.serving.voice import Relay
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds before a start after an end; doubled each time
 STEADY = 10.0  # a program that ran this long starts again after the first pause
@@ -30,7 +30,7 @@ def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
             os._exit(1)
 
 
-def _popen(argv: tuple[str, ...], out: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _popen(argv: tuple[str, ...], out: IO[bytes] | int | None) -> subprocess.Popen[bytes]:
     here = os.getpid()
     return subprocess.Popen(
         argv,
@@ -97,7 +97,7 @@ def _become(name: str, run: Callable[[], object], out: IO[bytes] | None, *, pare
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -114,10 +114,14 @@ class Child:
         self.pause = FIRST_PAUSE / 2
         self.due = 0.0  # when to start it (again)
         self.started = 0.0
+        self.relay: Relay | None = None  # of a program that does not write our lines
         self._log = logs / f"{program.name}.log" if logs else None
 
     def start(self) -> None:
         """Start the program in a process group of its own, so that a Ctrl-C reaches only the supervisor."""
+        if self.program.foreign:
+            self._start_foreign()
+            return
         out = self._log.open("ab") if self._log else None
         try:
             run = self.program.run
@@ -126,6 +130,26 @@ class Child:
             if out:
                 out.close()
         self.started = time.monotonic()
+
+    def _start_foreign(self) -> None:
+        self.hush()
+        self.relay = Relay(self.program.name, self._log)
+        try:
+            self.process = _popen(self.program.argv, self.relay.writing)
+        finally:
+            self.relay.started()
+        self.started = time.monotonic()
+
+    def hear(self) -> None:
+        """Tell on what the program has said."""
+        if self.relay is not None and not self.relay.pull():
+            self.hush()
+
+    def hush(self) -> None:
+        """Nothing more comes of it."""
+        if self.relay is not None:
+            self.relay.close()
+            self.relay = None
 
     def look(self) -> int | None:
         """Return the exit status if the program has just ended, and set when it is due again; else None."""
@@ -153,3 +177,5 @@ class Child:
             self.signal(signal.SIGKILL)
             self.process.wait()
             return False
+        finally:
+            self.hush()

@@ -7,6 +7,7 @@ soon as it has forked. This process opens no database and no broker, and has no 
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from functools import partial
 from importlib import import_module
@@ -15,12 +16,14 @@ import uvicorn
 from django.conf import settings
 from django.urls import get_resolver
 
+from upgrader import logs
 from upgrader.celery import app
 from upgrader.serving import beat, options, programs
 from upgrader.serving.child import be_called
 from upgrader.serving.programs import Program, SetupError
 from upgrader.serving.supervisor import Supervisor, say
 
+log = logging.getLogger(__name__)
 THREADS = 6
 ANY = "celery"  # the queue that every worker takes from
 LOADED = (
@@ -32,6 +35,7 @@ LOADED = (
 
 def load() -> None:
     """Load what all have in common, and keep the collector off it: what it touches is no longer shared."""
+    logs.speak_for_all()
     app.loader.import_default_modules()
     for name in (*LOADED, "upgrader.asgi", str(settings.ROOT_URLCONF)):
         import_module(name)
@@ -60,6 +64,8 @@ def worker(number: int) -> None:
     so no gossip.
     """
     settings.WORKER = number
+    # What Celery says about its end goes past every logger, to the terminal as it was at its start.
+    setattr(import_module("celery.apps.worker"), "safe_say", lambda said, *_: log.info("%s", said))  # noqa: B010
     words = ["-q", "worker", "--pool", "threads", "--queues", f"{ANY},worker-{number}", "--concurrency", str(THREADS)]
     app.worker_main([*words, "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"])
 
@@ -86,7 +92,7 @@ def main() -> int:
         supervisor.start(crew(chosen.host, chosen.port))
         supervisor.run()
     except SetupError as reason:
-        say(str(reason))
+        say(str(reason), logging.ERROR)
         return 1
     finally:
         supervisor.stop()

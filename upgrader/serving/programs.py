@@ -29,6 +29,7 @@ class Program:
     grace: float = 4.0
     ready: Callable[[], bool] = bool
     run: Callable[[], object] | None = None
+    foreign: bool = False  # it writes lines of its own making: upgrader/serving/voice.py puts them into our log
 
 
 def answers_ping(path: Path) -> bool:
@@ -84,7 +85,7 @@ def broker(state: Path) -> Program:
     argv = [str(get_binary_path())]
     for name, value in options.items():
         argv += [f"--{name}", value]
-    return Program("broker", tuple(argv), grace=1.0, ready=lambda: answers_ping(path))
+    return Program("broker", tuple(argv), grace=1.0, ready=lambda: answers_ping(path), foreign=True)
 
 
 def crew(options: Sequence[str], *, ready: Callable[[], bool]) -> Program:

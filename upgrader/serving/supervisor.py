@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -14,14 +15,15 @@ from types import FrameType
 
 from upgrader.serving.child import LONGEST_PAUSE, Child
 from upgrader.serving.programs import Program, SetupError
+from upgrader.serving.voice import line
 
 READY_WITHIN = 30.0  # seconds for the programs to answer after their start
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def say(line: str) -> None:
+def say(said: str, level: int = logging.INFO) -> None:
     """One line for the person or the journal."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
+    print(line("upgrader.serving", said, level), file=sys.stderr, flush=True)  # noqa: T201 - the command's output
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:
@@ -80,7 +82,7 @@ class Supervisor:
             began = time.monotonic()
             for child in group:
                 if not child.end(began + child.program.grace):
-                    say(f"{child.program.name}: killed after {child.program.grace:.0f} s")
+                    say(f"{child.program.name}: killed after {child.program.grace:.0f} s", logging.WARNING)
         self._groups.clear()
         signal.set_wakeup_fd(-1)
         self._wake.close()
@@ -94,14 +96,18 @@ class Supervisor:
         for child in self._children:
             status = child.look()
             if status is not None and not self._stopping:
-                say(f"{child.program.name}: ended with status {status}, starts again in {child.pause:.1f} s")
+                again = f"starts again in {child.pause:.1f} s"
+                say(f"{child.program.name}: ended with status {status}, {again}", logging.WARNING)
             if child.process is None and not self._stopping and time.monotonic() >= child.due:
                 child.start()
 
     def _wait(self, seconds: float | None) -> None:
         """Sleep until a signal comes or the leash is let go, or for some seconds."""
         watched: list[int] = [self._wake.fileno()] if self._leash is None else [self._wake.fileno(), self._leash]
-        readable, _, _ = select.select(watched, [], [], seconds)
+        heard = {child.relay.reading: child for child in self._children if child.relay is not None}
+        readable, _, _ = select.select([*watched, *heard], [], [], seconds)
+        for child in (heard[number] for number in readable if number in heard):
+            child.hear()
         if self._leash is not None and self._leash in readable and not os.read(self._leash, 4096):
             self._stopping = True
         if self._wake.fileno() in readable and set(self._wake.recv(4096)) & {int(number) for number in STOP}:

@@ -21,7 +21,7 @@ from fleet.errors import RetryLater
 from fleet.gateways.session import Question, Session
 from tests.browser.site import ROOT
 from tests.db.upgrader.world import Fleet
-from upgrader import apps, otel
+from upgrader import apps, celery, hint, otel
 
 Span = tuple[str, dict[str, Any], str]  # name, attributes, what failed
 # redis-py loads the SDK's metrics by itself where they are installed; what sends spans, nobody but us.
@@ -50,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         told = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
         for span in told.resource_spans[0].scope_spans[0].spans:
             fields = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
+            fields |= {"trace": span.trace_id.hex(), "id": span.span_id.hex(), "parent": span.parent_span_id.hex()}
             self.server.got.append((span.name, fields, span.status.message))
         self.send_response(200)
         self.end_headers()
@@ -95,6 +96,29 @@ def test_a_step_is_a_span_with_its_rollout(fleet: Fleet, told: Callable[[str], l
     assert {fields["handover.rollout"] for fields in steps} == {rollout.pk}
     assert {"preflight", "stage"} <= {fields["handover.step"] for fields in steps}
     assert {fields["handover.gateway"] for fields in steps} <= set(fleet.machines)
+
+
+def test_what_a_request_asked_a_worker_for_is_a_part_of_its_trace(
+    told: Callable[[str], list[Span]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(celery.app, "send_task", lambda *_, headers, **__: sent.append(headers))
+    with trail.span("request", request="abc"):
+        hint.advance(7)
+    task = type("Task", (), {"name": "upgrader.tasks.advance", "request": type("Asked", (), {"headers": sent[0]})})
+
+    def work() -> None:
+        celery.begin("its own id", task)
+        with trail.span("decide"), trail.span("question"):
+            assert trail.told()["request"] == "abc"
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    request, decide, question = (told(f"handover.{name}")[0][1] for name in ("request", "decide", "question"))
+    assert sent[0][trail.TRACEPARENT].rpartition("-")[0] == f"00-{request['trace']}-{request['id']}"
+    assert (decide["trace"], decide["parent"]) == (request["trace"], request["id"])
+    assert (question["trace"], question["parent"]) == (request["trace"], decide["id"])
 
 
 @pytest.mark.django_db

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from approvals import trail
 from upgrader import logs
 from upgrader.lanes import Lane
+from upgrader.serving import voice
 
 SECRETS = {
     "password=hunter2-hunter2": "hunter2-hunter2",
@@ -91,3 +94,35 @@ def test_one_variable_says_format_and_level(text: str, found: tuple[str, str]) -
 def test_a_word_that_is_neither_is_refused() -> None:
     with pytest.raises(ValueError, match="HANDOVER_LOG knows no “xml”: it takes one or two of json, text, DEBUG"):
         logs.chosen("json,xml")
+
+
+def test_what_nobody_caught_is_a_line_in_any_thread(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    try:
+        logs.speak_for_all()
+        thread = threading.Thread(target=lambda: [1][1])
+        thread.start()
+        thread.join()
+    finally:
+        logging.captureWarnings(False)
+    said = json.loads(logs.Json().format(caplog.records[0]))
+    assert (said["logger"], said["message"]) == ("upgrader.logs", "nobody caught this: IndexError")
+    assert "list index out of range" in said["fault"]
+
+
+def test_valkeys_lines_keep_their_level_and_any_others_their_words(tmp_path: Path) -> None:
+    relay = voice.Relay("broker", tmp_path / "log")
+    os.write(relay.writing, b"7:M 23 Nov 2026 22:00:00.123 # Out of memory\n\nsegv")
+    assert relay.pull()
+    os.write(relay.writing, "ault ü\n".encode())
+    relay.started()
+    assert not relay.pull()
+    relay.close()
+    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(one["logger"], one["level"], one["message"]) for one in told] == [
+        ("broker", "WARNING", "Out of memory"),
+        ("broker", "INFO", "segvault ü"),
+    ]
