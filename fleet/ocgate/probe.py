@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
+from typing import Dict, Mapping, Tuple
 from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
 
 from . import confs, derive, slots
@@ -49,20 +49,24 @@ def probe(call: Call) -> Result:
     slot = slots.running(number, call.config, states.load(call.paths), call.paths)
     options = derive.options(confs.agreed(call.config, call.paths))
     door = Door("127.0.0.1", call.config.port) if slot.adopted else where(call.config, call.paths, number)
-    secret = options.get("camouflage_secret", "") if options.get("camouflage") == "true" else ""
     far = Progress()
     try:
-        _sign_in(
-            far,
-            door,
-            path=f"/?{secret}" if secret else "/",
-            who=(call.args["user"], call.args["password"]),
-        )
+        _sign_in(far, door, path=_path(options), who=(call.args["user"], call.args["password"]))
         say = f"Signed in at slot {number} and opened a tunnel."
     except (OSError, Unexpected) as failure:
         say = f"The probe failed at {far.stage} on slot {number}: {str(failure)[:300] or type(failure).__name__}."
     times = {"handshake_ms": round(far.handshake_ms, 1), "login_ms": round(far.login_ms, 1)}
     return {"slot": number, "ok": far.stage == "done", "stage": far.stage, **times, "say": say}
+
+
+def _path(options: Mapping[str, str]) -> str:
+    """What is asked for first: behind camouflage the secret stands in it, and all else gets no form."""
+    if options.get("camouflage", "").lower() not in ("true", "yes"):
+        return "/"
+    secret = options.get("camouflage_secret", "")
+    if not secret:
+        raise Unexpected("camouflage is on and camouflage_secret is missing in ocserv.conf: nobody gets a form")
+    return f"/?{secret}"
 
 
 def _sign_in(far: Progress, door: Door, *, path: str, who: Tuple[str, str]) -> None:
@@ -149,6 +153,8 @@ def _post(far: Progress, channel: ssl.SSLSocket, path: str, body: str) -> str:
     for name, value in re.findall(r"(?im)^set-cookie:\s*([^=;\s]+)=([^;\r\n]*)", head):
         far.cookies[name] = value
     status = head.split("\r\n", 1)[0]
+    if far.stage == "form" and path != "/" and re.search(r" 40[14] ", status + " "):
+        raise Unexpected(f"the slot did not take the camouflage_secret of its ocserv.conf ({status[:80]!r})")
     if " 200 " not in status + " ":
         raise Unexpected(f"the slot answered {status[:80]!r}")
     return content

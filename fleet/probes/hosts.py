@@ -16,7 +16,7 @@ from approvals.models import Actor, Request, User
 from fleet import enrolment, sealed, services
 from fleet.gateways.dial import HOST_KEY_TYPES, fingerprint_of
 from fleet.models import Gateway, Pool, ProbeHost
-from fleet.probes.probegate.words import FETCH
+from fleet.probes.probegate.words import FETCH, SECRET
 
 ADD, REMOVE = "probehost.add", "probehost.remove"
 
@@ -122,6 +122,24 @@ def keep_account(gateway: Gateway, user: str, password: str, *, actor: Actor, no
             return
         verb = "gateway.probe_account_set" if user else "gateway.probe_account_dropped"
         audit.append(verb, subject=f"gateway:{gateway.pk}", actor=actor, at=now, details={"user": user})
+
+
+def secret_name(gateway: Gateway) -> str:
+    """Under which the secret of its camouflage is sealed."""
+    return f"camouflage:{gateway.name}"
+
+
+def keep_secret(gateway: Gateway, secret: str, *, actor: Actor, now: datetime) -> None:
+    """Seal what stands behind the ? of its users' address, as its ocserv.conf has it; "" forgets it. Raise Refused."""
+    if secret and not SECRET.fullmatch(secret):
+        raise Refused("A camouflage secret is 1 to 128 letters, digits and signs that may stand in an address.")
+    with transaction.atomic():
+        if secret:
+            sealed.seal(secret_name(gateway), secret.encode(), now=now)
+        elif not sealed.drop(secret_name(gateway)):
+            return
+        verb = "gateway.camouflage_set" if secret else "gateway.camouflage_dropped"
+        audit.append(verb, subject=f"gateway:{gateway.pk}", actor=actor, at=now, details={})
 
 
 def refuse_bad(wish: Asked, pool: Pool) -> None:

@@ -16,7 +16,7 @@ from fleet import sealed
 from fleet.errors import GiveUp, RetryLater
 from fleet.gateways.answers import GatewayBug
 from fleet.models import Gateway, Probe, ProbeHost, ProbeReading, Watch
-from fleet.probes import door, journal, pace
+from fleet.probes import door, hosts, journal, pace
 from fleet.probes.verdict import GOOD, NO_EVIDENCE, Inside, Outcome, meaning, slot_of
 
 FRESH_SECONDS = 60.0  # what the collector heard longer ago says nothing about now
@@ -97,7 +97,10 @@ def wish_of(host: ProbeHost, gateway: Gateway) -> dict[str, Any]:
     user, _, password = (secret or b"").decode().partition("\n")
     port = int(gateway.config.get("port", 443))
     account = {"user": user, "password": password, "ping": host.ping or "", "fetch": host.fetch}
-    return {"gateway": gateway.name, "host": gateway.public_address, "port": port, **account}
+    hidden = sealed.unseal_or_none(hosts.secret_name(gateway))
+    # Only where there is one: an older probegate knows no such part.
+    behind = {"secret": hidden.decode()} if hidden else {}
+    return {"gateway": gateway.name, "host": gateway.public_address, "port": port, **account, **behind}
 
 
 def store(host: ProbeHost, came: list[Found]) -> None:
@@ -134,7 +137,7 @@ def read(host: ProbeHost, one: Found, inside: Inside) -> tuple[ProbeReading, dic
     values = {name: number(raw.get(name)) for name in MEASURED}
     # What the host could not do itself is no sign-in that went well.
     counts = {
-        "tried": int(found.outcome not in (Outcome.HOST, Outcome.MORE)),
+        "tried": int(found.outcome not in (Outcome.HOST, Outcome.MORE, Outcome.HIDDEN)),
         "failed": int(found.outcome not in GOOD | NO_EVIDENCE),
     }
     counts["banned"] = int(found.outcome == Outcome.BANNED)

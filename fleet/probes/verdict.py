@@ -15,6 +15,7 @@ class Outcome(StrEnum):
     BANNED = "banned"  # the gateway has our address on its ban list: nothing is known of users
     REFUSED = "refused"
     MORE = "more"  # it asks for more than a password
+    HIDDEN = "hidden"  # a camouflaged gateway that shows nothing to who has not its secret
     CERTIFICATE = "certificate"
     DOWN = "down"  # no TCP
     CLOSED = "closed"  # TCP, then nothing: no TLS
@@ -26,7 +27,7 @@ class Outcome(StrEnum):
 
 
 GOOD = frozenset({Outcome.OK, Outcome.FORM})
-NO_EVIDENCE = frozenset({Outcome.BANNED, Outcome.HOST, Outcome.MORE})
+NO_EVIDENCE = frozenset({Outcome.BANNED, Outcome.HOST, Outcome.MORE, Outcome.HIDDEN})
 """Neither a success nor a failure of the gateway."""
 STAGES = {
     "connect": "TCP",
@@ -101,6 +102,9 @@ def _said(outcome: Outcome, found: Mapping[str, Any], inside: Inside, *, host: s
             return f"{gateway} has banned {host} ({known}): this says nothing about users. It is left alone for 5 min."
         case Outcome.MORE:
             return f"{gateway} asks {host} for more than a password: take its probe account away to end at the form."
+        case Outcome.HIDDEN:
+            way_on = f"Give it what stands in its ocserv.conf: manage.py probehost camouflage {gateway}."
+            return f"{gateway} hides from {host}{because} {way_on}"
         case Outcome.HOST:
             return f"{host} could not probe{because}"
         case Outcome.SILENT | Outcome.NO_FETCH:

@@ -1,4 +1,4 @@
-"""`manage.py probehost key`, `program FILE`, `account GATEWAY`, `add NAME …`, `remove NAME`, `try NAME`.
+"""`manage.py probehost key`, `program FILE`, `account` and `camouflage GATEWAY`, `add NAME …`, `remove`, `try NAME`.
 
 What a second person must confirm is asked with --by PERSON and waits on the page Changes.
 """
@@ -33,6 +33,9 @@ class Command(BaseCommand):
         account = actions.add_parser("account", help="keep a gateway's probe account; its password comes on stdin")
         account.add_argument("gateway")
         account.add_argument("--user", default="", help="without it: the gateway has no probe account any more")
+        hidden = actions.add_parser("camouflage", help="keep a gateway's camouflage secret; it comes on stdin")
+        hidden.add_argument("gateway")
+        hidden.add_argument("--off", action="store_true", help="the gateway hides no more")
         add = actions.add_parser("add", help="ask for a probe host, or change one")
         add.add_argument("name")
         add.add_argument("--pool", required=True)
@@ -72,6 +75,15 @@ class Command(BaseCommand):
             raise Refused("A probe account needs a user name of one line, and its password on standard input.")
         hosts.keep_account(gateway, user, password, actor=Actor.machine("manage.py"), now=timezone.now())
         self.stdout.write(f"{gateway.name} is probed as {user}." if user else f"{gateway.name} is probed to its form.")
+
+    def _camouflage(self, options: dict[str, Any]) -> None:
+        gateway = Gateway.objects.get(name=options["gateway"])
+        secret = "" if options["off"] else sys.stdin.readline().strip()
+        if not secret and not options["off"]:
+            raise Refused("The secret comes on standard input, as camouflage_secret in ocserv.conf has it.")
+        hosts.keep_secret(gateway, secret, actor=Actor.machine("manage.py"), now=timezone.now())
+        said = "with its secret in the address" if secret else "without a secret in the address"
+        self.stdout.write(f"{gateway.name} is probed {said}.")
 
     def _program(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{build(options['file'])} is probegate; docs/probes.md says where it belongs.")

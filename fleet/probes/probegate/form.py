@@ -8,6 +8,7 @@ import ssl
 import time
 from typing import Any
 
+from . import reads
 from .words import Wish
 
 ANSWER_MOST = 64 * 1024
@@ -37,10 +38,12 @@ def form(wish: Wish, *, ca: str) -> dict[str, Any]:
     except OSError as broken:
         early = {"connect": "down", "tls": "closed"}
         return {**found, "outcome": early.get(found["stage"], "failed"), "why": str(broken)[:200]}
-    return {**found, **_judged(status, body)}
+    return {**found, **_judged(status, body, secret=bool(wish.secret))}
 
 
-def _judged(status: str, body: str) -> dict[str, Any]:
+def _judged(status: str, body: str, *, secret: bool) -> dict[str, Any]:
+    if " 404 " in status + " " or (" 401 " in status + " " and "www-authenticate: basic" in body.lower()):
+        return {"outcome": "hidden", "why": reads.HIDES_STILL if secret else reads.HIDES}
     if re.search(r" 40[13] ", status + " "):
         return {"outcome": "banned", "why": status[:80]}
     if "<form" in body or "<config-auth" in body:
@@ -49,7 +52,7 @@ def _judged(status: str, body: str) -> dict[str, Any]:
 
 
 def _asked(channel: ssl.SSLSocket, wish: Wish) -> tuple[str, str]:
-    head = f"POST / HTTP/1.1\r\nHost: {wish.where}\r\nUser-Agent: {AGENT}\r\nX-Aggregate-Auth: 1\r\n"
+    head = f"POST {wish.path} HTTP/1.1\r\nHost: {wish.where}\r\nUser-Agent: {AGENT}\r\nX-Aggregate-Auth: 1\r\n"
     head += f"X-Transcend-Version: 1\r\nContent-Length: {len(INIT)}\r\nConnection: close\r\n\r\n"
     channel.sendall(head.encode() + INIT.encode())
     data = b""

@@ -16,7 +16,10 @@ MARKS = (
 """A line → the stage that begins with it, in their order."""
 STAGES = tuple(stage for stage, _ in MARKS)
 DTLS = re.compile(r"Established DTLS connection")
+HIDES = "it shows no form: a camouflaged gateway wants its secret in the URL"
+HIDES_STILL = "it shows no form: the camouflage secret is not the one that it has"
 _SIGNS = (
+    ("hidden", re.compile(r"(?i)Unexpected 404 result|requires Basic authentication|Basic authentication failed")),
     ("certificate", re.compile(r"(?i)certificate from VPN server .* failed verification|certificate verify failed")),
     ("banned", re.compile(r"(?i)Unexpected 40[13] result|Got HTTP response: HTTP/1\.1 40[13]")),
     ("refused", re.compile(r"(?i)^Login failed|authentication failed")),
@@ -32,7 +35,7 @@ def stage_of(line: str) -> str:
     return next((stage for stage, mark in reversed(MARKS) if mark.search(line)), "")
 
 
-def outcome_of(stage: str, said: Sequence[str], *, late: bool) -> Tuple[str, str]:
+def outcome_of(stage: str, said: Sequence[str], *, late: bool, secret: bool = False) -> Tuple[str, str]:
     """Why a sign-in ended at `stage`: a name of docs/probes.md, and the words that say so.
 
     ocserv closes a banned client's connection before a byte of TLS, which a machine that is down can't do: it says
@@ -40,6 +43,8 @@ def outcome_of(stage: str, said: Sequence[str], *, late: bool) -> Tuple[str, str
     """
     for name, sign in _SIGNS:
         if told := [line for line in said if sign.search(line)]:
+            if name == "hidden":
+                return name, HIDES_STILL if secret else HIDES
             return name, told[0][:200]
     if late:
         return "late", "no answer in time"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import os
 import queue
 import secrets
 import shlex
@@ -41,12 +42,22 @@ class Login:
         self._token = secrets.token_hex(8)
         self._lines: "queue.Queue[Tuple[float, Optional[str]]]" = queue.Queue()
         self._began = time.monotonic()
-        self._process = subprocess.Popen(
-            [*self._words(space.pid, ca), f"https://{wish.where}/"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        config = _config(wish)
+        try:
+            self._process = subprocess.Popen(
+                [
+                    *self._words(space.pid, ca),
+                    *(f"--config=/dev/fd/{number}" for number in config),
+                    f"https://{wish.where}/",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=config,
+            )
+        finally:
+            for number in config:
+                os.close(number)
         self._out = cast(IO[bytes], self._process.stdout)
         with contextlib.suppress(OSError), cast(IO[bytes], self._process.stdin) as door:  # it may have ended already
             door.write(wish.password.encode() + b"\n")
@@ -96,6 +107,8 @@ class Login:
             self.stage = "traffic"
             self.at["traffic"] = at - self._began
             return
+        if self.wish.secret:
+            line = line.replace(self.wish.secret, "…")
         if len(self.said) < LINES_MOST:
             self.said.append("".join(c for c in line if c.isprintable()))
         self.dtls = self.dtls or bool(reads.DTLS.search(line))
@@ -104,6 +117,19 @@ class Login:
         if found and (not self.stage or reads.STAGES.index(found) > reads.STAGES.index(self.stage)):
             self.stage = found
             self.at[found] = at - self._began
+
+
+def _config(wish: Wish) -> Tuple[int, ...]:
+    """A pipe with the path of the first request, where that is a secret: on the command line everybody could read it.
+
+    openconnect calls that path the user group, and asks for https://HOST/?SECRET.
+    """
+    if not wish.secret:
+        return ()
+    reading, writing = os.pipe()
+    os.write(writing, f"usergroup=?{wish.secret}\n".encode())
+    os.close(writing)
+    return (reading,)
 
 
 def signed_in(wish: Wish, *, ca: str) -> PROBED:
@@ -115,7 +141,9 @@ def signed_in(wish: Wish, *, ca: str) -> PROBED:
             up = login.wait(until=until)
             found = {"stage": login.stage or "connect", **_times(login), "connections": login.connections}
             if not up:
-                outcome, why = reads.outcome_of(found["stage"], login.said, late=time.monotonic() >= until)
+                outcome, why = reads.outcome_of(
+                    found["stage"], login.said, late=time.monotonic() >= until, secret=bool(wish.secret)
+                )
                 return {**found, "outcome": outcome, "why": why}
             told = login.told or {}
             if "wrong" in told:

@@ -13,6 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,253}|[0-9A-Fa-f:.]{2,45}")
 USER = re.compile(r"[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]{0,127}")
 FETCH = re.compile(r"http://([A-Za-z0-9][A-Za-z0-9._-]{0,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?(/[!-~]{0,200})?")
+SECRET = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@/%-]{1,128}")
 PROBES_MOST = 64
 SECONDS = (5, 60)
 
@@ -28,7 +29,8 @@ class Refused(Exception):
 @dataclass(frozen=True)
 class Wish:
     """One gateway to probe. Without `user` the probe ends at the sign-in form. `ping`: an IPv4 address, "" for the
-    gateway's own end of the tunnel. `fetch`: an http address behind the tunnel, "" for echo packets alone."""
+    gateway's own end of the tunnel. `fetch`: an http address behind the tunnel, "" for echo packets alone. `secret`:
+    that of ocserv's camouflage, which stands in the URL."""
 
     gateway: str
     host: str
@@ -38,11 +40,16 @@ class Wish:
     password: str = ""
     ping: str = ""
     fetch: str = ""
+    secret: str = ""
 
     @property
     def where(self) -> str:
         """As a URL has it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def path(self) -> str:
+        return f"/?{self.secret}" if self.secret else "/"
 
 
 def parsed(line: bytes) -> dict[str, Any]:
@@ -71,13 +78,13 @@ def wishes(args: dict[str, Any]) -> list[Wish]:
 def _wish(given: Any, seconds: float) -> Wish:
     if not isinstance(given, dict) or type(given.get("port")) is not int or not 1 <= given["port"] <= 65535:
         raise Refused("bad_request", "A probe has no port.")
-    texts = {name: given.get(name, "") for name in ("gateway", "host", "user", "password", "ping", "fetch")}
+    texts = {name: given.get(name, "") for name in ("gateway", "host", "user", "password", "ping", "fetch", "secret")}
     if not all(isinstance(text, str) for text in texts.values()) or set(given) - set(texts) - {"port"}:
         raise Refused("bad_request", "A probe has a part that is not known.")
     for name, form in (("gateway", NAME), ("host", HOST)):
         if not form.fullmatch(texts[name]):
             raise Refused("bad_request", f"{name} is no name or address.")
-    for name, form in (("user", USER), ("fetch", FETCH)):
+    for name, form in (("user", USER), ("fetch", FETCH), ("secret", SECRET)):
         if texts[name] and not form.fullmatch(texts[name]):
             raise Refused("bad_request", f"{name} can't be used.")
     if texts["ping"] and not _is_ipv4(texts["ping"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
@@ -16,7 +17,7 @@ from fleet import sealed, sshca
 from fleet.errors import GiveUp
 from fleet.gateways.dial import HostKeyChanged
 from fleet.models import Gateway, Pool, ProbeHost
-from fleet.probes import door, hosts
+from fleet.probes import door, hosts, rounds
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,22 @@ def test_the_command_makes_our_key_once() -> None:
     assert keys[0].getvalue() == keys[1].getvalue()
     assert keys[0].getvalue().startswith("ssh-ed25519 ")
     assert sealed.unseal_or_none(door.PROBE_KEY)
+
+
+def test_a_camouflage_secret_is_kept_sent_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = Gateway.objects.create(name="fra-gw-01", pool=factories.pool(), address="192.0.2.1")
+    host = ProbeHost(name="probe-1", pool=gateway.pool)
+    assert "secret" not in rounds.wish_of(host, gateway)
+    for said, code in (("open sesame", 1), ("", 1), ("open-sesame\n", 0)):
+        monkeypatch.setattr("sys.stdin", StringIO(said))
+        with pytest.raises(CommandError) if code else nullcontext():
+            call_command("probehost", "camouflage", "fra-gw-01", stdout=StringIO())
+    assert rounds.wish_of(host, gateway)["secret"] == "open-sesame"
+    assert "sesame" not in AuditEvent.objects.get(verb="gateway.camouflage_set").body
+    for _ in range(2):
+        call_command("probehost", "camouflage", "fra-gw-01", "--off", stdout=StringIO())
+    assert "secret" not in rounds.wish_of(host, gateway)
+    assert AuditEvent.objects.filter(verb="gateway.camouflage_dropped").count() == 1
 
 
 def test_an_account_is_kept_from_standard_input_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,10 +65,13 @@ def test_stages_follow_what_it_says() -> None:
             ("certificate", "Server certificate verify failed: signer not found"),
         ),
         ("form", BEGUN, ("failed", BEGUN[-1])),
+        ("form", [*BEGUN, "Unexpected 404 result from server"], ("hidden", reads.HIDES)),
     ],
 )
 def test_why_a_sign_in_ended(stage: str, said: list[str], outcome: tuple[str, str]) -> None:
     assert reads.outcome_of(stage, said, late=False) == outcome
+    if outcome[0] == "hidden":
+        assert reads.outcome_of(stage, said, late=False, secret=True) == ("hidden", reads.HIDES_STILL)
 
 
 def test_late_is_late_wherever_it_hangs_and_a_word_of_refusal_is_none_the_less() -> None:

@@ -21,7 +21,9 @@ def test_a_good_wish_is_taken_as_it_is() -> None:
         25,
     )
     (six,) = wishes({"seconds": 25, "probes": [{**GOOD, "host": "2001:db8::1"}]})
-    assert six.where == "[2001:db8::1]:443"
+    assert (six.where, six.path) == ("[2001:db8::1]:443", "/")
+    (hidden,) = wishes({"seconds": 25, "probes": [{**GOOD, "secret": "open-sesame"}]})
+    assert hidden.path == "/?open-sesame"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,9 @@ def test_a_good_wish_is_taken_as_it_is() -> None:
         {"gateway": ""},
         {"script": "/bin/sh"},
         {"user": 7},
+        {"secret": "a b"},
+        {"secret": "x\nscript=/bin/sh"},
+        {"secret": "#"},
     ],
 )
 def test_what_openconnect_must_not_hear_is_refused(other: dict[str, Any]) -> None:
