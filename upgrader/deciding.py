@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,9 +56,9 @@ class Deciding:
     unreadable: str = ""  # why nothing can be decided by its policy
 
 
-def read(rollout: Rollout, action: str, *, now: datetime) -> Deciding | None:
-    """The question that this action answers; None where it answers none, or none was asked."""
-    what = OF_ACTION.get(action, "")
+def read(rollout: Rollout, actions: Sequence[str], *, now: datetime) -> Deciding | None:
+    """The question that the first of these actions answers that answers any; None where none was asked."""
+    what = next((OF_ACTION[action] for action in actions if action in OF_ACTION), "")
     request = glass.asked(rollout, what) if what else None
     if request is None:
         return None
