@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -34,14 +34,18 @@ def add(by: User, *events: str, url: str = "https://noc.example.org/hook", pool:
     return endpoints.add(wanted, by=by, actor=Actor("person", by.username, by.pk), now=timezone.now())
 
 
+def clock_at(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
+
+
 def hold(people: dict[str, User], on: str = "eu-west") -> None:
     """A rollout that is put on hold now."""
     rollout = scene("observing", on=on).rollout
     rollout.refresh_from_db()
     user = people["operator"]
     factories.person("operator", factories.OPERATOR, rollout.pool)
-    words = {"actor": Actor("person", "operator", user.pk), "seen_version": rollout.version, "now": timezone.now()}
-    services.hold(rollout, reason="a look first", **words)
+    actor, version = Actor("person", "operator", user.pk), rollout.version
+    services.hold(rollout, actor=actor, seen_version=version, reason="a look first", now=timezone.now())
 
 
 @pytest.fixture
@@ -106,12 +110,17 @@ def test_who_does_not_answer_is_tried_again_and_can_be_asked_again(people: dict[
 
     for turn in range(outbox.TRIES):
         at = now + timedelta(hours=2 * turn)
-        assert outbox.run(delivery.pk, clock=lambda at=at: at, sender=silent)
+        assert outbox.run(delivery.pk, clock=clock_at(at), sender=silent)
         assert outbox.claim(delivery.pk, now=at) is None  # it waits for its next turn
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, delivery.answer) == (State.FAILED, outbox.TRIES, "nobody there")
+
+    def noted(hook: Hook) -> str:
+        seen.append(hook)
+        return "noted"
+
     outbox.send_again(delivery, actor=actor, now=now)
-    again = outbox.run(delivery.pk, clock=timezone.now, sender=lambda hook: seen.append(hook) or "noted")  # type: ignore[func-returns-value]
+    again = outbox.run(delivery.pk, clock=timezone.now, sender=noted)
     assert again is not None
     assert (again.state, len({hook.headers["webhook-id"] for hook in seen})) == (State.SENT, 1)
 
