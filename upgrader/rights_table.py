@@ -1,8 +1,8 @@
 """What each address answers to whom: every route × role, on the own pool and on another. Pure but for the names.
 
 A line says which right an address asks for and of what its object is; the answers follow from that and from
-approvals/roles.py. `manage.py rights table` writes it as docs/rights.md; tests/web/test_rights_walk.py asks every address
-as every role and compares. An address without a line fails tests/web/test_rights.py.
+approvals/roles.py. `manage.py rights table` writes it as docs/rights.md, tests/web/test_rights_walk.py asks every
+address as every role and compares, and an address without a line fails tests/web/test_rights.py.
 """
 
 from __future__ import annotations
