@@ -153,7 +153,7 @@ def lists(_: Site) -> Pages:
         "audit": ("auditor", "/audit/?verify=1"),
         "audit-open": ("auditor", "/audit/?since=2026-01-01&zone=Asia/Shanghai&verb=rollout."),
         "record-print": ("auditor", "/audit/print/?seed=2026&size=3"),
-        "search": ("oncall", "/search/?q=gw"),
+        "search": ("oncall", "/search/?q=fra"),
         "search-nothing": ("oncall", "/search/?q=no+such+thing"),
         "refused": ("oncall", "/audit/"),
         "missing": ("oncall", "/nowhere/"),
