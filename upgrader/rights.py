@@ -53,7 +53,7 @@ def deciders(pool: Pool) -> QuerySet[User]:
     )
     named = Permission.objects.filter(content_type__app_label="fleet", codename=DECIDE)
     everywhere = Q(user_permissions__in=named) | Q(groups__permissions__in=named)
-    ids = {*on_pool.values_list("pk", flat=True), *User.objects.filter(everywhere).values_list("pk", flat=True)}
+    ids = {*(person.pk for person in on_pool), *User.objects.filter(everywhere).values_list("pk", flat=True)}
     return User.objects.filter(pk__in=ids, is_active=True)
 
 
