@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -113,3 +114,6 @@ def test_ends_all_when_asked(served: Served) -> None:
     assert served.process.wait(WITHIN) == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     assert "killed" not in served.said.read_text()
+    written = [served.said, *(served.state / "logs").glob("*.log")]
+    told = [json.loads(line) for file in written for line in file.read_text().splitlines()]
+    assert "upgrader.serving" in {line["logger"] for line in told}, "whoever speaks, it is one object a line"
