@@ -166,7 +166,7 @@ def _cover(scope: str, person: User, who: Who, **columns: Any) -> Cover:
 
 
 def _times(cover: Cover) -> dict[str, Any]:
-    said = {"from": cover.begins_at, "until": cover.ends_at}
+    said: dict[str, Any] = {"from": cover.begins_at, "until": cover.ends_at}
     return said | {"relieved": cover.relieved.username, "word": cover.word} if cover.relieved else said
 
 

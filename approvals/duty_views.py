@@ -35,7 +35,7 @@ def duty_page(request: HttpRequest, pool_id: int) -> HttpResponse:
 def shift_add(request: HttpRequest, pool_id: int) -> HttpResponse:
     def act(scope: str, who: Who) -> None:
         times = tuple(_said(request, name) for name in ("start", "until", "zone"))
-        week = Week(tuple(request.POST.getlist("days")), *times)
+        week = Week(tuple(str(day) for day in request.POST.getlist("days")), *times)
         duty_journal.add_shift(scope, _person(request), week, who)
 
     return _done(request, pool_id, act)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -37,7 +38,7 @@ def day() -> tuple[User, User]:
     return ann, bob
 
 
-def at(now: datetime) -> mock._patch[mock.Mock]:
+def at(now: datetime) -> Any:
     return mock.patch.object(timezone, "now", return_value=now)
 
 
