@@ -111,7 +111,7 @@ def decision_context(rollout: Rollout, user: User, *, action: str, now: datetime
     asked = decided(seen, every, action)
     other = every[ANSWERS[asked.action]] if asked and asked.action in ANSWERS else None
     missing = downgrades.missing(rollout.release, now=now) if seen.downgrade else ""
-    about = {"facts": facts(seen, asked, now, row), "query": query_of(asked), "word_missing": missing}
+    about: dict[str, Any] = {"facts": facts(seen, asked, now, row), "query": query_of(asked), "word_missing": missing}
     questions = [asked.action, action] if asked else [action, "approve"]
     about |= {"deciding": deciding.read(rollout, questions, now=now)}
     about |= {"alone": deciding.may_alone(rollout, user, now=now), "config_diff": deciding.config_diff(rollout)}

@@ -48,12 +48,12 @@ def answers_for_another(person: User, pool: Pool) -> frozenset[str]:
 
 def deciders(pool: Pool) -> QuerySet[User]:
     """Everybody with an account that is on who holds the right to decide there, on shift or not."""
-    on_pool = get_users_with_perms(
+    on_pool: QuerySet[User] = get_users_with_perms(
         pool, only_with_perms_in=[DECIDE], with_superusers=False, with_group_users=True, attach_perms=False
-    )
+    )  # type: ignore[assignment]  # a dict only where attach_perms is asked for
     named = Permission.objects.filter(content_type__app_label="fleet", codename=DECIDE)
     everywhere = Q(user_permissions__in=named) | Q(groups__permissions__in=named)
-    ids = {*(person.pk for person in on_pool), *User.objects.filter(everywhere).values_list("pk", flat=True)}
+    ids = {*on_pool.values_list("pk", flat=True), *User.objects.filter(everywhere).values_list("pk", flat=True)}
     return User.objects.filter(pk__in=ids, is_active=True)
 
 
