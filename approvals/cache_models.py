@@ -1,4 +1,4 @@
-"""The table behind Django's cache: what all processes must know together and may be lost (used codes, wrong attempts)."""
+"""The table behind Django's cache: what all processes must know together and may lose (used codes, wrong tries)."""
 
 from __future__ import annotations
 

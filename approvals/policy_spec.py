@@ -10,7 +10,7 @@ STRENGTHS = ("", "password", "second-factor", "passkey")
 """Step-up as approvals/proofs.py names it, the weakest first. "": being signed in is enough."""
 STRENGTH_WORDS = {
     "": "being signed in",
-    "password": "a fresh password",
+    "password": "a fresh password",  # nosec B105 # a kind of proof in words
     "second-factor": "a fresh second factor",
     "passkey": "a fresh passkey",
 }

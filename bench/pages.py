@@ -26,6 +26,16 @@ SIZES = "1000,10000"
 ROUNDS = 20
 NOT_PAGES = ("sign-out", "metrics", "readyz")  # ends the session; wants a token; speaks of more than this process
 FOUND = (200, 204)
+RECORD = {
+    "audit-action": "verb=upgrade.moved",
+    "audit-rare-action": "verb=rollout.drafted",
+    "audit-nobody": "actor=nobody-at-all",
+    "audit-gateway": "gateway=gw-00077",
+    "audit-rollout": "rollout=7",
+    "audit-hour": "since=2026-01-03T10:00&until=2026-01-03T11:00",
+    "audit-never-met": "gateway=gw-00077&actor=nobody-at-all",
+}
+"""Filters of the record's page: often, seldom and never met."""
 
 
 def measured(state: Path, addresses: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
@@ -69,6 +79,8 @@ def pages(rollout: int) -> Iterator[tuple[str, str]]:
         wanted = pattern.pattern.converters
         if wanted.keys() <= ids.keys():
             yield pattern.name, reverse(pattern.name, kwargs={name: ids[name] for name in wanted})
+    yield from ((name, f"{reverse('audit')}?{query}") for name, query in RECORD.items())
+    yield "search", f"{reverse('search')}?q=gw-00077"
 
 
 def asked(session: str, path: str) -> int:

@@ -23,7 +23,8 @@ ALERT = {"title": "Critical: Sign-ins fail · eu-west", "body": "4.1 % fail.", "
 
 def registered(page: Page) -> tuple[CDPSession, str]:
     """The worker at work; a way to speak to it, and its number."""
-    cdp, found = page.context.new_cdp_session(page), []
+    cdp = page.context.new_cdp_session(page)
+    found: list[str] = []
 
     def seen(told: dict[str, Any]) -> None:
         found.extend(row["registrationId"] for row in told["registrations"])

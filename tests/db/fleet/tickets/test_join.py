@@ -15,6 +15,7 @@ from fleet.metrics.store import insert
 from fleet.models import Gateway, Reading, Span, Ticket, TicketSource
 from fleet.ports import Session
 from fleet.tickets import join, rate, services
+from fleet.tickets.proofs import Proven
 from fleet.tickets.join import AGAIN, TRIES
 from tests.db.fleet.metrics.test_rollup import COLUMNS
 from tests.db.fleet.metrics.test_store import gateways
@@ -70,7 +71,7 @@ def source() -> TicketSource:
 
 
 def told(source: TicketSource, **fields: str) -> Ticket:
-    services.take(source, {"id": "1", **fields}, now=timezone.now())
+    services.take(Proven(source), {"id": "1", **fields}, now=timezone.now())
     return Ticket.objects.get()
 
 
