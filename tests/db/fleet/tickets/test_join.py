@@ -15,8 +15,8 @@ from fleet.metrics.store import insert
 from fleet.models import Gateway, Reading, Span, Ticket, TicketSource
 from fleet.ports import Session
 from fleet.tickets import join, rate, services
-from fleet.tickets.proofs import Proven
 from fleet.tickets.join import AGAIN, TRIES
+from fleet.tickets.proofs import Proven
 from tests.db.fleet.metrics.test_rollup import COLUMNS
 from tests.db.fleet.metrics.test_store import gateways
 
