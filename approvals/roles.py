@@ -90,7 +90,8 @@ ALL = (
         "On-call",
         "Answers alerts, holds and rolls back, and says yes or no to what can't wait, during the own shift.",
         {POOL: ("fleet.view_pool", *MOVES, *DECIDES, "fleet.pass_freeze", "fleet.set_bounds")},
-        along=(OWN_KEY,),
+        # To break the glass takes the right to say yes on that pool, too (upgrader/glass.py).
+        along=(OWN_KEY, "approvals.break_glass"),
         over_all=False,
         by_shift=True,
     ),
