@@ -60,7 +60,7 @@ def probed() -> int:
         rounds.store(host, [Found(gateway, now - 40, found)])
     ProbeReading.objects.bulk_create([*hour(berlin, first, now), *hour(oslo, first, now)])
     ProbeHost.objects.filter(pk=berlin.pk).update(answered_at=now - 38)
-    for ago in range(2, 200):
+    for ago in range(60, 200):
         counts: dict[str, Any] = {"tried": 1, "failed": 0, "banned": 0, "sent": 10, "lost": int(ago % 60 == 0)}
         times = {"login_ms": 190.0 + ago % 30, "handshake_ms": 36.0, "connect_ms": 11.0, "tunnel_ms": 390.0}
         felt = {"rtt_ms": 12.0, "jitter_ms": 0.9, "kbit_s": 41_000}

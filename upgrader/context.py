@@ -16,8 +16,8 @@ from fleet import alert_pages
 from upgrader import bounds, selectors
 
 # The first step of an address → the entry of the row of pages that it belongs to.
-SECTIONS = {"": "overview", "decisions": "rollouts", "signers": "releases", "strategies": "rollouts"}
-SECTIONS |= dict.fromkeys(("alerts", "balancers", "configs", "credentials", "errands", "pools"), "gateways")
+SECTIONS = {"": "overview", "decisions": "rollouts", "signers": "releases", "strategies": "rollouts", "keys": "account"}
+SECTIONS |= dict.fromkeys(("alerts", "balancers", "configs", "credentials", "errands", "pools", "webhooks"), "gateways")
 
 
 def house(request: HttpRequest) -> dict[str, Any]:

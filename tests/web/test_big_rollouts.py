@@ -17,7 +17,7 @@ from upgrader.models import Rollout, Upgrade, Wave
 from upgrader.states import R, U, W
 
 Browse = Callable[[str], Client]
-QUERIES, BYTES = 45, 200_000
+QUERIES, BYTES = 55, 200_000
 GATEWAYS = 5_000
 
 

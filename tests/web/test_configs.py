@@ -90,11 +90,15 @@ def test_beyond_the_list_a_second_person_and_a_signature_are_needed(
     assert "Signed by oncall" in page
 
 
-@pytest.mark.parametrize("who", ["oncall", "auditor", "stranger"])
-def test_without_the_right_nothing_is_stored(browse: Browse, gateway: Gateway, who: str) -> None:
+@pytest.mark.parametrize(
+    ("who", "why"),
+    # Who may not see a pool is told of none.
+    [("oncall", "You may not propose"), ("auditor", "You may not propose"), ("stranger", "Choose the pool")],
+)
+def test_without_the_right_nothing_is_stored(browse: Browse, gateway: Gateway, who: str, why: str) -> None:
     status, page = propose(browse, gateway, who, text=FIRST)
     assert status == 422
-    assert "You may not propose" in page
+    assert why in page
     assert not ConfigRevision.objects.exists()
 
 

@@ -30,10 +30,9 @@ def test_what_is_refused_says_why(browse: Browse) -> None:
     made = scene("done")
     path = f"/api/rollouts/{made.rollout.pk}/hold/"
     answer = browse("operator").post(path, {"version": made.rollout.version}, content_type="application/json")
-    assert (answer.status_code, answer.json()) == (
-        409,
-        {"say": "The rollout is done; there is nothing to hold."},
-    )
+    said = answer.json()
+    assert (answer.status_code, said["say"]) == (409, "The rollout is done; there is nothing to hold.")
+    assert (said["state"], said["reason"]) == ("done", "The last old slot is empty and retired.")
 
 
 @pytest.mark.parametrize("body", ["{", "[1]", '{"version": "many"}'])

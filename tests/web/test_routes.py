@@ -25,6 +25,9 @@ ROUTES: dict[str, dict[str, int]] = {
     "/rollouts/{rollout}/events/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/evidence/": {**SEES, "stranger": 404},
     "/rollouts/{rollout}/evidence.json": {"operator": 403, "oncall": 403, "auditor": 200, "stranger": 404},
+    "/people/": {**SEES, "stranger": 200},
+    "/on-call/": {**SEES, "stranger": 200},
+    "/alerts/device/": {**SEES, "stranger": 200},
     "/search/?q=fra": {**SEES, "stranger": 200},
     "/rollouts/{rollout}/hold/": {"operator": 405, "oncall": 405, "auditor": 405, "stranger": 405},
     "/strategies/": {**SEES, "stranger": 404},
@@ -139,6 +142,8 @@ OPEN = {
     "/nowhere/": 404,
     "/kit/forged/": 410,
     "/api/tickets/noc/": 405,
+    "/sw.js": 200,
+    "/manifest.webmanifest": 200,
 }
 
 

@@ -50,7 +50,7 @@ def test_what_fails_on_three_gateways_comes_to_the_webhook_once(at_once: None, s
         for _ in range(3):
             tasks.tell()
     alert = Alert.objects.get(kind="alarm")
-    assert [got["title"] for got in hooks.got] == ["Critical: ocserv crashed · eu-west"]
-    assert f"Decide: https://handover.example.org/alerts/{alert.pk}/" in hooks.got[0]["message"]
+    assert [got["data"]["title"] for got in hooks.got] == ["Critical: ocserv crashed · eu-west"]
+    assert f"Decide: https://handover.example.org/alerts/{alert.pk}/" in hooks.got[0]["data"]["message"]
     assert Delivery.objects.get().state == "sent"
     assert AlarmState.objects.filter(firing=True, since__gte=began).count() == 3

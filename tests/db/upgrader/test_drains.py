@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from approvals import names
 from approvals.models import AuditEvent
 from tests.db.upgrader.world import SPEC, Fleet
 from upgrader.models import Rollout, Upgrade
@@ -52,7 +53,8 @@ def test_equal_to_what_may_be_cut_is_enough_and_one_more_is_not(fleet: Fleet, le
     upgrade = of(rollout, "gw-1")
     assert upgrade.state == state
     cut = fleet.machines["gw-1"].machine.cut
-    assert sorted(upgrade.cut) == sorted([session.id, session.user] for session in cut)
+    known = names.behind([user for _, user in upgrade.cut])
+    assert sorted([one, known[user]] for one, user in upgrade.cut) == sorted([one.id, one.user] for one in cut)
     told = [who for step in upgrade.steps.filter(name="retire") for who in step.result["cut"]]
     assert sorted([one[0], *one[2:]] for one in told) == sorted([one.id, one.remote, one.vpn_ip] for one in cut)
     assert len(cut) == (2 if state == U.DONE else 0)

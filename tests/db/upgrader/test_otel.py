@@ -136,7 +136,8 @@ def test_a_question_to_a_gateway_is_a_span_and_its_failure_has_no_message(
     with trail.about(rollout=12), pytest.raises(RetryLater):
         Deaf().ask(Question("facts"))
     ((_, fields, failed),) = told("handover.ssh")
-    assert fields == {"handover.rollout": 12, "handover.verb": "facts", "handover.gateway": "fra-gw-01"}
+    ours = {name: value for name, value in fields.items() if name.startswith("handover.")}
+    assert ours == {"handover.rollout": 12, "handover.verb": "facts", "handover.gateway": "fra-gw-01"}
     assert failed == "RetryLater"
 
 
