@@ -21,7 +21,7 @@ from approvals import audit
 from approvals.errors import Refused
 from approvals.models import Actor, User
 from fleet import sealed
-from fleet.alarms import hooks, signing, webpush
+from fleet.alarms import signing, webpush
 from fleet.alarms.addresses import BadAddress, hint
 from fleet.alarms.hooks import Hook
 from fleet.alarms.message import Message, path
@@ -128,8 +128,3 @@ def payload(delivery: Delivery, told: Message) -> dict[str, str]:
     """What the page's worker shows (static/js/worker.js)."""
     where = path(delivery.alert) if delivery.alert is not None else "/alerts/device/"
     return {"title": told.title, "body": told.body[:BODY_MOST], "url": where, "tag": f"alert-{delivery.alert_id or 0}"}
-
-
-def check(address: str) -> None:
-    """Raise BadAddress for what no message can be sealed for."""
-    hooks.target(webpush.kept(address).endpoint)
